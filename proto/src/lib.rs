@@ -1,6 +1,7 @@
 //! What any process must know to talk to `sshmcpd`: the messages, where the socket is, how to start it, and errors.
 
 pub mod error;
+mod redacted;
 
 /// The generated messages and services of package `sshmcp.v1`.
 #[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]

@@ -1,0 +1,33 @@
+//! `Debug` of the messages that carry secrets: names and sizes, never what they hold.
+
+use std::fmt;
+
+use crate::v1::{ExecuteRequest, HostRef, SendInputRequest};
+
+impl fmt::Debug for HostRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostRef")
+            .field("host", &self.host)
+            .field("username", &self.username)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ExecuteRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExecuteRequest")
+            .field("host", &self.host)
+            .field("session", &self.session)
+            .field("command_bytes", &self.command.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SendInputRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendInputRequest")
+            .field("which", &self.which)
+            .finish_non_exhaustive()
+    }
+}
