@@ -26,8 +26,6 @@ impl fmt::Debug for ExecuteRequest {
 
 impl fmt::Debug for SendInputRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendInputRequest")
-            .field("which", &self.which)
-            .finish_non_exhaustive()
+        f.debug_struct("SendInputRequest").finish_non_exhaustive()
     }
 }
