@@ -3,3 +3,4 @@
 
 pub mod id;
 pub mod secret;
+pub mod shell;

@@ -1,6 +1,7 @@
 # Runs on the host beside one session's login shell, on an exec channel of the same connection. Plain POSIX sh.
 # stdin: orders, a line each. stdout and stderr: the command's stdout and stderr, drained from FIFOs, and frames:
-# RS nonce ; letter ; fields US. A frame is one write of less than PIPE_BUF bytes, so that it is never torn.
+# RS nonce ! letter ; fields US from this script itself, one write of less than PIPE_BUF bytes, never torn;
+# RS nonce ; letter ; fields US from the FIFOs, in order with the data there, perhaps with one of the former inside.
 # Leaves nothing: whatever ends it, the directory goes with it.
 umask 077
 LC_ALL=C
@@ -17,7 +18,7 @@ for b in /dev/shm "${XDG_RUNTIME_DIR:-}" "${TMPDIR:-}" /tmp /var/tmp "${HOME:-}"
 done
 r=
 [ -r /proc/sys/kernel/random/boot_id ] && read -r r </proc/sys/kernel/random/boot_id
-printf '\036%s;H;%s;%s;%s;%s;%s\037' "$n" "$d" "$r" "$(uname -sm)" "${SHELL:-}" "$$"
+printf '\036%s!H;%s;%s;%s;%s;%s\037' "$n" "$d" "$r" "$(uname -sm)" "${SHELL:-}" "$$"
 [ -n "$d" ] || { cat >/dev/null; exit 0; }
 
 # The end-of-file mark that the drains below print whenever the last writer of a FIFO has gone.
@@ -86,9 +87,7 @@ walk() {
 probe() {
   out= fg=-
   a=$(stty -F "$t" -a 2>/dev/null || stty -a <"$t" 2>/dev/null)
-  l=
-  case " $a" in *[\ \;]-icanon*) l=${l}r ;; *[\ \;]icanon*) l=${l}c ;; *) l=${l}u ;; esac
-  case " $a" in *[\ \;]-echo\ *|*[\ \;]-echo) l=${l}n ;; *) l=${l}e ;; esac
+  modes
   if { read -r st <"/proc/$sp/stat"; } 2>/dev/null; then
     st=${st##*\) }
     # shellcheck disable=SC2086
@@ -97,21 +96,49 @@ probe() {
     walk "$sp"
   fi
   [ "${#out}" -lt 3500 ] || out=
-  printf '\036%s;Q;%s;%s;%s\037' "$n" "$l" "$fg" "$out"
+  printf '\036%s!Q;%s;%s;%s\037' "$n" "$l" "$fg" "$out"
+}
+# The login shells on our connection: children of the same sshd that have a terminal.
+who() {
+  out=
+  c=
+  { read -r c <"/proc/$PPID/task/$PPID/children"; } 2>/dev/null
+  for k in $c; do
+    { read -r st <"/proc/$k/stat"; } 2>/dev/null || continue
+    cm=${st#*\(}
+    cm=${cm%\)*}
+    st=${st##*\) }
+    # shellcheck disable=SC2086
+    set -- $st
+    [ "$5" -gt 34815 ] && [ "$5" -lt 36864 ] || continue
+    v=/dev/pts/$(($5 - 34816))
+    a=$(stty -F "$v" -a 2>/dev/null)
+    modes
+    w=-
+    { read -r w <"/proc/$k/wchan"; } 2>/dev/null
+    out="$out$k $v $l $1 $3 $6 ${w:-0} ${cm%%[!A-Za-z0-9._+-]*}|"
+  done
+  [ "${#out}" -lt 3500 ] || out=
+  printf '\036%s!W;%s\037' "$n" "$out"
+}
+modes() {
+  l=
+  case " $a" in *[\ \;]-icanon*) l=${l}r ;; *[\ \;]icanon*) l=${l}c ;; *) l=${l}u ;; esac
+  case " $a" in *[\ \;]-echo\ *) l=${l}n ;; *) l=${l}e ;; esac
 }
 group() {
   fg=
-  { read -r st <"/proc/$sp/stat"; } 2>/dev/null || { printf '\036%s;K;unknown\037' "$n"; return; }
+  { read -r st <"/proc/$sp/stat"; } 2>/dev/null || { printf '\036%s!K;unknown\037' "$n"; return; }
   st=${st##*\) }
   sig=$1
   # shellcheck disable=SC2086
   set -- $st
   if [ "$6" = "$3" ] && [ "$6" = "$sp" ]; then
-    printf '\036%s;K;shell\037' "$n"
+    printf '\036%s!K;shell\037' "$n"
   elif kill -s "$sig" -- "-$6" 2>/dev/null; then
-    printf '\036%s;K;sent\037' "$n"
+    printf '\036%s!K;sent\037' "$n"
   else
-    printf '\036%s;K;refused\037' "$n"
+    printf '\036%s!K;refused\037' "$n"
   fi
 }
 
@@ -133,13 +160,14 @@ while IFS= read -r l; do
     printf '%s\n' "$l" >&6
     ;;
   "i "*) head -c "${l##* }" >"$d/s" || exit 0 ;;
-  "b "*) head -c "${l##* }" >"$d/b" && printf '\036%s;B\037' "$n" || exit 0 ;;
+  "b "*) head -c "${l##* }" >"$d/b" && printf '\036%s!B\037' "$n" || exit 0 ;;
   "t "*)
     set -- $l
     sp=$2
     t=$3
     ;;
   q) probe ;;
+  w) who ;;
   "k "*) group "${l##* }" ;;
   "f "*)
     for k in "$d"/[oe][0-9][01]; do
@@ -149,7 +177,7 @@ while IFS= read -r l; do
   "o "*)
     k=${l#o }
     mkfifo "$d/o${k}0" "$d/o${k}1" "$d/e${k}0" "$d/e${k}1" 2>/dev/null
-    printf '\036%s;O;%s\037' "$n" "$k"
+    printf '\036%s!O;%s\037' "$n" "$k"
     ;;
   esac
 done

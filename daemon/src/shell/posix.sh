@@ -114,7 +114,7 @@ __sshmcp_a() {
   case "${PROMPT_COMMAND[*]-}" in
   *__sshmcp_h*) ;;
   *)
-    if [ "${BASH_VERSINFO[0]}" -gt 5 ] || { [ "${BASH_VERSINFO[0]}" = 5 ] && [ "${BASH_VERSINFO[1]}" -ge 1 ]; }; then
+    if ! (PROMPT_COMMAND=) 2>/dev/null; then :; elif [ "${BASH_VERSINFO[0]}" -gt 5 ] || { [ "${BASH_VERSINFO[0]}" = 5 ] && [ "${BASH_VERSINFO[1]}" -ge 1 ]; }; then
       PROMPT_COMMAND=(__sshmcp_h "${PROMPT_COMMAND[@]}")
     else
       PROMPT_COMMAND="__sshmcp_h${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
@@ -122,7 +122,7 @@ __sshmcp_a() {
   esac
   case ":${HISTCONTROL-}:" in
   *:ignorespace:*|*:ignoreboth:*) ;;
-  *) HISTCONTROL=${HISTCONTROL:+$HISTCONTROL:}ignorespace ;;
+  *) (HISTCONTROL=) 2>/dev/null && HISTCONTROL=${HISTCONTROL:+$HISTCONTROL:}ignorespace ;;
   esac
   case "$__sshmcp_i,${#__sshmcp_x},$__sshmcp_x" in
   ,*|*,?????*,*|*", "*) ;;
@@ -145,7 +145,7 @@ setopt hist_ignore_space interactive_comments' ;;
 __sshmcp_a() {
   case ${PS1-} in
   *__sshmcp_h*) ;;
-  *) PS1="\${__sshmcp_i:+\$(__sshmcp_h)}'"$(printf '\033]6973;%s;P;' "$__sshmcp_n")"'\$PWD'"$(printf '\007')"'${PS1-}" ;;
+  *) (PS1=) 2>/dev/null && PS1="\${__sshmcp_i:+\$(__sshmcp_h)}'"$(printf '\033]6973;')"'\$__sshmcp_n;P;\$PWD'"$(printf '\007')"'${PS1-}" ;;
   esac
 }' ;;
 esac
