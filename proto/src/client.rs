@@ -52,6 +52,8 @@ pub struct ConnectOptions {
     pub socket: Option<PathBuf>,
     /// The `--config` flag; only a daemon that this call starts takes it over.
     pub config: Option<PathBuf>,
+    /// The daemon's executable; else `SSHMCP_DAEMON`, `sshmcpd` beside this program, or `sshmcpd` in PATH.
+    pub daemon: Option<PathBuf>,
     /// True: a daemon that is not there is started.
     pub start: bool,
     /// True: a daemon of another protocol is accepted too, for `sshctl daemon status|stop|restart`.
@@ -75,7 +77,7 @@ pub async fn connect(options: ConnectOptions) -> Result<Daemon, Fault> {
     let identify = Identify::new(&options.client);
     let mut again = options.start;
     loop {
-        start::reach(&socket, options.config.as_deref(), options.start).await?;
+        start::reach(&socket, &options).await?;
         match greet(&socket, identify.clone()).await {
             Ok(daemon) => {
                 if daemon.hello.protocol != PROTOCOL && !options.any_version {
@@ -206,6 +208,11 @@ impl Daemon {
     /// Terminals: input and what they show.
     pub fn terminals(&self) -> TerminalServiceClient<Wire> {
         TerminalServiceClient::new(self.wire.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// What calls go through, for services of other packages such as `grpc.health.v1`.
+    pub fn wire(&self) -> Wire {
+        self.wire.clone()
     }
 
     /// What the daemon said in the handshake: version and process id.

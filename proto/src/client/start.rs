@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-use super::check_peer;
+use super::{ConnectOptions, check_peer};
 use crate::{
     endpoint::{DAEMON_VARIABLE, Socket},
     error::Fault,
@@ -46,13 +46,15 @@ const PROBE_TIME: Duration = Duration::from_secs(2);
 const LINE_MAX: u64 = 4096; // bytes
 
 /// Makes sure that somebody of ours accepts connections on the socket.
-pub(super) async fn reach(socket: &Socket, config: Option<&Path>, start: bool) -> Result<(), Fault> {
+pub(super) async fn reach(socket: &Socket, options: &ConnectOptions) -> Result<(), Fault> {
     let give_up = Instant::now() + START_TIME;
     let mut prepared = false;
     loop {
         match probe(socket).await {
             Ok(_) => return Ok(()),
-            Err(error) if !start || !nobody_serves(&error) => return Err(unreachable(socket, &error)),
+            Err(error) if !options.start || !nobody_serves(&error) => {
+                return Err(unreachable(socket, &error));
+            }
             Err(_) => {}
         }
         if !prepared {
@@ -64,7 +66,7 @@ pub(super) async fn reach(socket: &Socket, config: Option<&Path>, start: bool) -
             if probe(socket).await.is_ok() {
                 return Ok(());
             }
-            return spawn(socket, config, give_up).await;
+            return spawn(socket, options, give_up).await;
         }
         if Instant::now() >= give_up {
             return Err(failed(&format!(
@@ -120,11 +122,11 @@ fn try_lock(path: &Path) -> Result<Option<fs::File>, Fault> {
 }
 
 /// Starts a daemon that outlives us, and waits until it accepts connections.
-async fn spawn(socket: &Socket, config: Option<&Path>, give_up: Instant) -> Result<(), Fault> {
-    let program = daemon_program();
+async fn spawn(socket: &Socket, options: &ConnectOptions, give_up: Instant) -> Result<(), Fault> {
+    let program = options.daemon.clone().unwrap_or_else(daemon_program);
     let mut command = Command::new(&program);
     command.arg("--detach").arg("--socket").arg(socket.path());
-    if let Some(config) = config {
+    if let Some(config) = &options.config {
         command.arg("--config").arg(crate::endpoint::absolute(config)?);
     }
     let mut child = command
