@@ -3,6 +3,8 @@
 
 pub mod background;
 pub mod core;
+pub mod connection;
+pub mod host;
 pub mod id;
 pub mod lifecycle;
 pub mod listener;

@@ -1,0 +1,169 @@
+//! Authenticated SSH connections and the channels on them; the only code that touches the SSH library. Knows
+//! nothing of sessions, prompts or RPCs.
+//!
+//! A [`Pool`] holds the connections of every target and shares them. [`Pool::open_shell`] and [`Pool::open_exec`]
+//! give a [`Channel`]: its owner must drain it (see there), and dropping it closes it.
+
+mod auth;
+mod channel;
+mod dial;
+mod establish;
+mod handshake;
+mod host_key;
+mod identity;
+mod open;
+mod pool;
+mod trust;
+mod words;
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use russh::client::Handle;
+use tokio::sync::watch;
+
+pub use self::{
+    channel::{Channel, ChannelEvent, ChannelWriter, CloseReason},
+    host_key::{KnownKey, Verdict},
+    open::Pty,
+    pool::{Pool, PoolSettings},
+    trust::{Scan, Trusted},
+    words::plain,
+};
+use self::{
+    handshake::{Handler, Shared},
+    pool::Lease,
+};
+use crate::host::TargetKey;
+
+/// A goodbye to a connection whose task is stuck or whose peer is gone is not waited for longer.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A connection's number, unique in one daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(u64);
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// One authenticated transport to a target.
+pub struct Connection {
+    id: ConnectionId,
+    key: TargetKey,
+    handle: Handle<Handler>,
+    shared: Arc<Shared>,
+    usage: watch::Sender<Usage>,
+    /// Set when another connection runs through this one.
+    acknowledge_at_once: Option<Arc<AtomicBool>>,
+    /// The jump host's connection under this one.
+    _under: Option<Lease>,
+}
+
+/// Who uses a connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Usage {
+    /// Channels, openings under way, and connections that run through this one.
+    leases: usize,
+    /// Channels that are open.
+    channels: usize,
+    /// A channel was once open here.
+    proved: bool,
+    /// The server refused a channel, and none was closed since.
+    full: bool,
+}
+
+impl Connection {
+    /// Its number.
+    pub const fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// The target that it leads to.
+    pub const fn target(&self) -> &TargetKey {
+        &self.key
+    }
+
+    /// The server's host key as `SHA256:…`.
+    pub fn fingerprint(&self) -> String {
+        self.shared
+            .key()
+            .map(|key| host_key::fingerprint(&key))
+            .unwrap_or_default()
+    }
+
+    /// What the server calls itself, e.g. `SSH-2.0-OpenSSH_9.2p1`.
+    pub fn server_version(&self) -> String {
+        self.shared.server_version()
+    }
+
+    /// Waits for the end of the connection and says its cause.
+    pub async fn closed(&self) -> String {
+        let mut ended = self.shared.ended();
+        let cause = ended
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|end| end.clone());
+        cause.map_or_else(
+            || "the connection was closed".to_owned(),
+            |cause| cause.to_string(),
+        )
+    }
+
+    /// Why the connection ended; none while it lives.
+    pub fn end_cause(&self) -> Option<String> {
+        self.shared.cause().map(|cause| cause.to_string())
+    }
+
+    /// True until the connection ends.
+    pub fn is_alive(&self) -> bool {
+        self.shared.cause().is_none() && !self.handle.is_closed()
+    }
+
+    /// Waits for one answer of the server, at most as long as said. False if none came.
+    pub async fn ping(&self, wait: Duration) -> bool {
+        let answered = tokio::time::timeout(wait, self.handle.send_ping()).await;
+        matches!(answered, Ok(Ok(()))) && self.is_alive()
+    }
+
+    fn ended(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.shared.ended()
+    }
+
+    /// The cause for a reader whose channel ended without being closed.
+    fn cause_of_end(&self) -> String {
+        self.end_cause()
+            .unwrap_or_else(|| "the connection was closed".to_owned())
+    }
+
+    /// Says goodbye; everything on the connection ends with this cause.
+    async fn disconnect(&self, cause: &str) {
+        self.shared.end(cause);
+        let goodbye = self.handle.disconnect(russh::Disconnect::ByApplication, "", "");
+        match tokio::time::timeout(GOODBYE_TIMEOUT, goodbye).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => tracing::debug!(connection = %self.id, "ended without a goodbye"),
+        }
+    }
+
+    fn carry_another(&self) {
+        if let Some(flag) = &self.acknowledge_at_once {
+            flag.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connection({} to {})", self.id, self.key)
+    }
+}

@@ -1,0 +1,242 @@
+//! One channel: what it says as events, a writer for what it is told, and an end that says why.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use bytes::Bytes;
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig, client::Msg};
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::sync::watch;
+
+use super::{Connection, pool::Lease, words::plain};
+
+/// How a channel ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// In order: either side closed it.
+    Normal,
+    /// The connection under it died; the cause in words.
+    ConnectionLost(String),
+}
+
+/// What a channel says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChannelEvent {
+    /// Bytes of standard output, or of the terminal.
+    Stdout(Bytes),
+    /// Bytes of standard error.
+    Stderr(Bytes),
+    /// The program's exit code. More output may follow.
+    ExitStatus(u32),
+    /// The program died of a signal.
+    ExitSignal {
+        /// The signal's name without `SIG`.
+        name: String,
+        /// True if it left a core dump.
+        core_dumped: bool,
+    },
+    /// No more output will come.
+    Eof,
+    /// The end; nothing follows.
+    Closed {
+        /// How it ended.
+        reason: CloseReason,
+    },
+}
+
+/// The reading side of a channel, and its owner: dropping it closes the channel.
+///
+/// **It must be drained without waiting for anything else.** All channels of a connection share one reader: a
+/// channel that nobody reads stops every other one, the keepalives included, as soon as its buffer is full.
+pub struct Channel {
+    read: ChannelReadHalf,
+    early: VecDeque<ChannelMsg>,
+    writer: ChannelWriter,
+    state: State,
+    /// Gone only while it is dropped.
+    lease: Option<Lease>,
+    connection: Arc<Connection>,
+}
+
+#[derive(PartialEq, Eq)]
+enum State {
+    Open,
+    /// The server has closed it, or the connection is gone; nothing is to be told to the far side.
+    Ended,
+}
+
+impl Channel {
+    pub(super) fn new(channel: russh::Channel<Msg>, early: VecDeque<ChannelMsg>, lease: Lease) -> Self {
+        let (read, write) = channel.split();
+        let writer = ChannelWriter {
+            half: Arc::new(write),
+            closed: Arc::new(watch::Sender::new(false)),
+            lost: lease.connection().ended(),
+        };
+        Self {
+            read,
+            early,
+            writer,
+            state: State::Open,
+            connection: lease.connection().clone(),
+            lease: Some(lease),
+        }
+    }
+
+    /// The next event; none after `Closed`. May be dropped and called again without losing anything.
+    pub async fn next(&mut self) -> Option<ChannelEvent> {
+        if self.state == State::Ended {
+            return None;
+        }
+        loop {
+            let message = match self.early.pop_front() {
+                Some(message) => Some(message),
+                None => {
+                    let mut closed = self.writer.closed.subscribe();
+                    tokio::select! {
+                        biased;
+                        message = self.read.wait() => message,
+                        // russh forgets a channel that we close: no answer would ever come.
+                        _ = closed.wait_for(|closed| *closed) => Some(ChannelMsg::Close),
+                    }
+                }
+            };
+            let event = match message {
+                Some(ChannelMsg::Data { data }) => ChannelEvent::Stdout(data),
+                Some(ChannelMsg::ExtendedData { data, .. }) => ChannelEvent::Stderr(data),
+                Some(ChannelMsg::ExitStatus { exit_status }) => ChannelEvent::ExitStatus(exit_status),
+                Some(ChannelMsg::ExitSignal {
+                    signal_name,
+                    core_dumped,
+                    ..
+                }) => ChannelEvent::ExitSignal {
+                    name: signal_text(&signal_name),
+                    core_dumped,
+                },
+                Some(ChannelMsg::Eof) => ChannelEvent::Eof,
+                Some(ChannelMsg::Close) => self.end(CloseReason::Normal),
+                Some(_) => continue,
+                None => {
+                    let cause = self.connection.cause_of_end();
+                    self.end(CloseReason::ConnectionLost(cause))
+                }
+            };
+            return Some(event);
+        }
+    }
+
+    fn end(&mut self, reason: CloseReason) -> ChannelEvent {
+        self.state = State::Ended;
+        self.writer.closed.send_replace(true);
+        ChannelEvent::Closed { reason }
+    }
+
+    /// A handle for what the channel is told.
+    pub fn writer(&self) -> ChannelWriter {
+        self.writer.clone()
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        if self.state == State::Ended || self.writer.closed.send_replace(true) {
+            return;
+        }
+        // russh does not close a dropped channel: the program would run on, and its output keep coming.
+        let half = self.writer.half.clone();
+        let lease = self.lease.take();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                if half.close().await.is_err() {
+                    tracing::trace!("the connection ended before its channel was closed");
+                }
+                drop(lease);
+            });
+        }
+    }
+}
+
+/// What a channel can be told. Clones write to the same channel.
+#[derive(Clone)]
+pub struct ChannelWriter {
+    half: Arc<ChannelWriteHalf<Msg>>,
+    closed: Arc<watch::Sender<bool>>,
+    lost: watch::Receiver<Option<Arc<str>>>,
+}
+
+impl ChannelWriter {
+    /// Writes all bytes; waits while the far side takes no more. A write that is dropped may have been done in part.
+    pub async fn write(&self, bytes: Bytes) -> Result<(), Fault> {
+        self.tell(self.half.data_bytes(bytes)).await
+    }
+
+    /// Tells the size of the terminal.
+    pub async fn resize(&self, cols: u16, rows: u16) -> Result<(), Fault> {
+        let told = self.half.window_change(u32::from(cols), u32::from(rows), 0, 0);
+        self.tell(told).await
+    }
+
+    /// Sends a signal by its name without `SIG`. Many servers ignore signals for a shell.
+    pub async fn signal(&self, name: &str) -> Result<(), Fault> {
+        self.tell(self.half.signal(signal_named(name))).await
+    }
+
+    /// Ends the program's standard input.
+    pub async fn eof(&self) -> Result<(), Fault> {
+        self.tell(self.half.eof()).await
+    }
+
+    /// Closes the channel; its reader sees `Closed` after what was already received.
+    pub async fn close(&self) -> Result<(), Fault> {
+        let told = self.tell(self.half.close()).await;
+        self.closed.send_replace(true);
+        told
+    }
+
+    /// Does one thing unless the channel has ended, and no longer than it lives: russh waits for window for ever.
+    async fn tell(&self, action: impl Future<Output = Result<(), russh::Error>>) -> Result<(), Fault> {
+        let mut closed = self.closed.subscribe();
+        let mut lost = self.lost.clone();
+        tokio::select! {
+            biased;
+            _ = closed.wait_for(|closed| *closed) => Err(self.gone()),
+            _ = lost.wait_for(Option::is_some) => Err(self.gone()),
+            done = action => done.map_err(|_| self.gone()),
+        }
+    }
+
+    fn gone(&self) -> Fault {
+        let cause = self.lost.borrow().clone();
+        Fault::new(
+            Reason::ConnectionLost,
+            cause.map_or_else(
+                || "the channel is closed".to_owned(),
+                |cause| format!("the connection is lost: {cause}"),
+            ),
+        )
+    }
+}
+
+fn signal_named(name: &str) -> Sig {
+    match name {
+        "ABRT" => Sig::ABRT,
+        "ALRM" => Sig::ALRM,
+        "FPE" => Sig::FPE,
+        "HUP" => Sig::HUP,
+        "ILL" => Sig::ILL,
+        "INT" => Sig::INT,
+        "KILL" => Sig::KILL,
+        "PIPE" => Sig::PIPE,
+        "QUIT" => Sig::QUIT,
+        "SEGV" => Sig::SEGV,
+        "TERM" => Sig::TERM,
+        "USR1" => Sig::USR1,
+        other => Sig::Custom(other.to_owned()),
+    }
+}
+
+fn signal_text(signal: &Sig) -> String {
+    match signal {
+        Sig::Custom(name) => plain(name),
+        known => format!("{known:?}"),
+    }
+}

@@ -1,0 +1,224 @@
+//! From a name to a byte stream: DNS and TCP, each bounded, and the two wrappers that a stream gets on its way to SSH.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+
+use super::words::{place, plain};
+use crate::host::Target;
+
+/// A resolver that does not answer: the C library's own limit is 5 s a server, tried twice.
+const DNS_TIMEOUT: Duration = Duration::from_secs(10);
+/// One address: three SYN (0, 1, 3 s) and time for a slow link to answer the last.
+const TCP_TIMEOUT: Duration = Duration::from_secs(8);
+/// Addresses of one name that are tried; a name with more is a trap or a test.
+const ADDRESSES_MAX: usize = 8;
+/// Unacknowledged bytes kill the connection after this long: russh cannot see a dead peer while its write is stuck.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED_TIMEOUT_MS: u32 = 45_000;
+
+/// Resolves the target's name and connects to the first of its addresses that answers.
+pub(super) async fn tcp(target: &Target, deadline: Instant) -> Result<Tcp, Fault> {
+    let host = target.hostname.trim_start_matches('[').trim_end_matches(']');
+    let lookup = tokio::net::lookup_host((host, target.port));
+    let addresses: Vec<SocketAddr> = match timeout(DNS_TIMEOUT.min(left(deadline)), lookup).await {
+        Ok(Ok(found)) => found.take(ADDRESSES_MAX).collect(),
+        Ok(Err(error)) => return Err(unknown_host(target, &plain(&error.to_string()))),
+        Err(_) => {
+            return Err(unknown_host(target, "the name server did not answer in time").retryable());
+        }
+    };
+    if addresses.is_empty() {
+        return Err(unknown_host(target, "the name has no address"));
+    }
+    let mut attempts = Vec::new();
+    for address in addresses {
+        match timeout(TCP_TIMEOUT.min(left(deadline)), TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(Tcp::new(stream)),
+            Ok(Err(error)) => attempts.push(format!("{address}: {}", io_words(&error))),
+            Err(_) => attempts.push(format!("{address}: no answer")),
+        }
+        if left(deadline).is_zero() {
+            break;
+        }
+    }
+    Err(Fault::new(
+        Reason::Unreachable,
+        format!("{} cannot be reached ({})", place(target), attempts.join("; ")),
+    )
+    .hint("check that the host is up and that the port is right, then try again")
+    .retryable())
+}
+
+/// What is left until the deadline.
+pub(super) fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+fn unknown_host(target: &Target, why: &str) -> Fault {
+    Fault::new(
+        Reason::HostNotFound,
+        format!("the name {:?} was not found: {why}", plain(&target.hostname)),
+    )
+    .hint("check the spelling; `sshctl hosts` lists what is configured")
+}
+
+/// An error of the operating system in the words that people use.
+pub(super) fn io_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::ConnectionReset => "connection reset".to_owned(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => "connection closed".to_owned(),
+        io::ErrorKind::TimedOut => "timed out".to_owned(),
+        _ => plain(&error.to_string()),
+    }
+}
+
+/// A TCP stream that can acknowledge at once.
+pub(super) struct Tcp {
+    stream: TcpStream,
+    /// Set once the connection carries another: a server that only forwards leaves Nagle's algorithm on, and
+    /// that with our delayed acknowledgement costs 40 ms for every small answer.
+    pub(super) acknowledge_at_once: Arc<AtomicBool>,
+}
+
+impl Tcp {
+    fn new(stream: TcpStream) -> Self {
+        // Both are improvements only: a socket that refuses them still works.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was refused");
+        }
+        #[cfg(target_os = "linux")]
+        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_TIMEOUT_MS) {
+            tracing::debug!(%error, "TCP_USER_TIMEOUT was refused");
+        }
+        Self {
+            stream,
+            acknowledge_at_once: Arc::new(AtomicBool::new(false)),
+        }
+    }
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let poll = Pin::new(&mut self.stream).poll_read(context, buffer);
+        #[cfg(target_os = "linux")]
+        if poll.is_ready() && self.acknowledge_at_once.load(Ordering::Relaxed) {
+            // The kernel forgets this after a while, so it is said again after each read. Failure costs time only.
+            let _ = rustix::net::sockopt::set_tcp_quickack(&self.stream, true);
+        }
+        poll
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// The first bytes that a peer sent, so that an error can say what answered instead of SSH.
+#[derive(Clone, Default)]
+pub(super) struct Greeting(Arc<Mutex<Vec<u8>>>);
+
+/// Enough for any SSH identification line (RFC 4253: 255 bytes).
+const GREETING_MAX: usize = 255;
+
+impl Greeting {
+    fn add(&self, bytes: &[u8]) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = GREETING_MAX.saturating_sub(seen.len());
+        seen.extend(bytes.iter().take(room));
+    }
+
+    /// True once the peer has named itself as an SSH server.
+    pub(super) fn is_ssh(&self) -> bool {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.split(|byte| *byte == b'\n')
+            .any(|line| line.starts_with(b"SSH-2.0-") || line.starts_with(b"SSH-1.99-"))
+    }
+
+    /// The first line as plain text; empty if nothing came.
+    pub(super) fn first_line(&self) -> String {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = seen
+            .split(|byte| *byte == b'\n' || *byte == b'\r')
+            .next()
+            .unwrap_or_default();
+        plain(&String::from_utf8_lossy(line))
+    }
+}
+
+/// A stream whose greeting is overheard.
+pub(super) struct Overheard<S> {
+    pub(super) stream: S,
+    pub(super) greeting: Greeting,
+    pub(super) heard: usize,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Overheard<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let poll = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if self.heard < GREETING_MAX {
+            let new = buffer.filled().get(before..).unwrap_or_default();
+            self.greeting.add(new);
+            let new = new.len();
+            self.heard = self.heard.saturating_add(new);
+        }
+        poll
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Overheard<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

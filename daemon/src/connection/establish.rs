@@ -1,0 +1,209 @@
+//! Making one connection from start to end: through the jump hosts or straight, the handshake, the login, and the
+//! patience with a server that drops logins when too many come at once.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use russh::ChannelOpenFailure;
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+
+use super::{
+    Connection, ConnectionId, Usage, auth, dial,
+    handshake::{self, Failure},
+    host_key,
+    pool::{Lease, Pool},
+    trust::{self, Scan, Trusted},
+    words::{address, place, plain},
+};
+use crate::host::Target;
+
+/// How often a login that the server dropped is tried again.
+const RETRIES_MAX: u32 = 3;
+/// The first wait before trying again; doubled each time, give or take a half.
+const RETRY_WAIT: Duration = Duration::from_millis(200);
+/// A login may ask a hardware key for a touch, and PAM delays after a wrong password.
+const AUTH_TIMEOUT: Duration = Duration::from_secs(30);
+/// A jump host that connects onwards; its own attempt may take as long as one of ours.
+const FORWARD_TIMEOUT: Duration = Duration::from_secs(10);
+
+type Making<'a> = Pin<Box<dyn Future<Output = Result<Connection, Fault>> + Send + 'a>>;
+
+/// Makes a connection. Boxed, because a jump host's connection is made within.
+pub(super) fn connect<'a>(pool: &'a Arc<Pool>, target: &'a Target, id: ConnectionId) -> Making<'a> {
+    Box::pin(async move {
+        let mut tried = 0;
+        loop {
+            match attempt(pool, target, id).await {
+                Ok(connection) => return Ok(connection),
+                Err(failure) if failure.dropped && tried < RETRIES_MAX => {
+                    tried = tried.saturating_add(1);
+                    tracing::debug!(target = %target.key(), tried, "the server dropped a login; trying again");
+                    tokio::time::sleep(backoff(tried)).await;
+                }
+                Err(failure) => return Err(failure.fault),
+            }
+        }
+    })
+}
+
+fn backoff(tried: u32) -> Duration {
+    let wait = RETRY_WAIT.saturating_mul(1 << tried.min(8).saturating_sub(1));
+    wait.mul_f64(0.5 + rand::random::<f64>())
+}
+
+async fn attempt(pool: &Arc<Pool>, target: &Target, id: ConnectionId) -> Result<Connection, Failure> {
+    let road = road(pool, target).await?;
+    let deadline = Instant::now() + target.connect_timeout;
+    let mut acknowledge_at_once = None;
+    let (mut handle, shared, under) = match road {
+        Road::Straight => {
+            let stream = dial::tcp(target, deadline).await?;
+            acknowledge_at_once = Some(stream.acknowledge_at_once.clone());
+            let (handle, shared) = handshake::greet(target, stream, deadline).await?;
+            (handle, shared, None)
+        }
+        Road::Through(lease, hop) => {
+            let stream = forward(&lease, hop, target, deadline).await?;
+            let (handle, shared) = handshake::greet(target, stream, deadline).await?;
+            (handle, shared, Some(lease))
+        }
+    };
+    timeout(AUTH_TIMEOUT, auth::authenticate(&mut handle, &shared, target))
+        .await
+        .unwrap_or_else(|_| {
+            Err(handshake::unreachable_host(
+                target,
+                "the login was not answered in time",
+            ))
+        })?;
+    tracing::info!(target = %target.key(), connection = %id, "connected");
+    Ok(Connection {
+        id,
+        key: target.key(),
+        handle,
+        shared,
+        usage: watch::Sender::new(Usage::default()),
+        acknowledge_at_once,
+        _under: under,
+    })
+}
+
+/// How the target is reached.
+enum Road<'a> {
+    Straight,
+    Through(Lease, &'a Target),
+}
+
+async fn road<'a>(pool: &Arc<Pool>, target: &'a Target) -> Result<Road<'a>, Fault> {
+    let Some((last, before)) = target.jump.split_last() else {
+        return Ok(Road::Straight);
+    };
+    let mut hop = last.clone();
+    hop.jump = before.to_vec();
+    match pool.lease(&hop).await {
+        Ok(lease) => Ok(Road::Through(lease, last)),
+        Err(mut fault) => {
+            fault.message = format!("jump host {}: {}", plain(&last.alias), fault.message);
+            Err(fault)
+        }
+    }
+}
+
+/// A stream to the target through the jump host.
+async fn forward(
+    lease: &Lease,
+    hop: &Target,
+    target: &Target,
+    deadline: Instant,
+) -> Result<russh::ChannelStream<russh::client::Msg>, Fault> {
+    let connection = lease.connection();
+    connection.carry_another();
+    let opening = connection.handle.channel_open_direct_tcpip(
+        target.hostname.trim_start_matches('[').trim_end_matches(']'),
+        u32::from(target.port),
+        "127.0.0.1",
+        0,
+    );
+    let hop = place(hop);
+    let to = address(&target.hostname, target.port);
+    let refused =
+        |what: String| Fault::new(Reason::Unreachable, what).hint(format!("check that {hop} can reach {to}"));
+    match timeout(FORWARD_TIMEOUT.min(dial::left(deadline)), opening).await {
+        Ok(Ok(channel)) => Ok(channel.into_stream()),
+        Ok(Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited))) => {
+            Err(refused(format!("jump host {hop} does not forward to {to}"))
+                .hint("its AllowTcpForwarding or PermitOpen forbids it; ask its owner"))
+        }
+        Ok(Err(russh::Error::ChannelOpenFailure(_))) => {
+            Err(refused(format!("jump host {hop} could not connect to {to}")).retryable())
+        }
+        Ok(Err(error)) => Err(refused(format!(
+            "the connection to jump host {hop} was lost: {}",
+            handshake::cause_words(&error)
+        ))
+        .retryable()),
+        Err(_) => Err(refused(format!("jump host {hop} got no answer from {to} in time")).retryable()),
+    }
+}
+
+impl Pool {
+    /// Connects far enough to see the target's host key, and says what is known of it. Changes nothing.
+    pub async fn scan(self: &Arc<Self>, target: &Target) -> Result<Scan, Fault> {
+        self.look(target).await.map(|(scan, _)| scan)
+    }
+
+    /// Looks at the host key again and, if it still has the fingerprint that a person accepted, writes it down.
+    pub async fn trust(self: &Arc<Self>, target: &Target, fingerprint: &str) -> Result<Trusted, Fault> {
+        let (scan, key) = self.look(target).await?;
+        if scan.fingerprint != fingerprint {
+            return Err(Fault::new(
+                Reason::HostKeyChanged,
+                format!(
+                    "{} now offers the key {}, not {}",
+                    place(target),
+                    scan.fingerprint,
+                    plain(fingerprint)
+                ),
+            )
+            .hint("look at the key again and compare it with the host's owner"));
+        }
+        let name = trust::name_of(target);
+        match &scan.verdict {
+            host_key::Verdict::Trusted => Ok(Trusted {
+                file: trust::file_for_new(target).unwrap_or_default(),
+                added: false,
+            }),
+            host_key::Verdict::Unknown { .. } => trust::add(target, &name, &key).await,
+            refused @ (host_key::Verdict::Changed(_) | host_key::Verdict::Revoked(_)) => {
+                Err(trust::refusal(target, &name, &key, refused))
+            }
+        }
+    }
+
+    async fn look(self: &Arc<Self>, target: &Target) -> Result<(Scan, russh::keys::PublicKey), Fault> {
+        let road = road(self, target).await?;
+        let deadline = Instant::now() + target.connect_timeout;
+        let looked = match &road {
+            Road::Straight => handshake::look(target, dial::tcp(target, deadline).await?, deadline).await,
+            Road::Through(lease, hop) => {
+                let stream = forward(lease, hop, target, deadline).await?;
+                handshake::look(target, stream, deadline).await
+            }
+        };
+        let key = looked.map_err(|failure| failure.fault)?;
+        let files = trust::read_files(target).await;
+        let name = trust::name_of(target);
+        let scan = Scan {
+            algorithm: trust::key_name(&key),
+            fingerprint: host_key::fingerprint(&key),
+            openssh: host_key::openssh_line(&key).unwrap_or_default(),
+            verdict: host_key::judge(&files, &name, &key),
+            known_hosts_file: trust::file_for_new(target),
+            known_hosts_name: name.full,
+        };
+        Ok((scan, key))
+    }
+}

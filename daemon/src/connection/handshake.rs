@@ -1,0 +1,443 @@
+//! SSH's first minute on a byte stream: greeting, key exchange, host key, login. Knows nothing of how the stream came.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use russh::{
+    Channel,
+    client::{self, ChannelOpenHandle, DisconnectReason, Handle, Msg, Session},
+    keys::{Algorithm, PublicKey, PublicKeyOrCertificate},
+};
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+    time::{Instant, timeout},
+};
+
+use super::{
+    dial::{Greeting, Overheard, io_words, left},
+    host_key, trust,
+    words::{place, plain},
+};
+use crate::host::Target;
+
+/// Greeting and key exchange: a busy small device needs several seconds for the latter.
+const KEX_TIMEOUT: Duration = Duration::from_secs(20);
+/// A dead peer is seen within 45 s, an outage of 10 s is forgiven.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// Unanswered keepalives until the connection counts as dead.
+const KEEPALIVE_MAX: u32 = 3;
+/// Messages of one channel that wait for its reader, at most 32 KiB each. A full buffer stops the whole
+/// connection, so it outlasts a reader's hiccup at full speed, yet holds at most 4 MiB.
+const CHANNEL_BUFFER: usize = 128;
+
+/// What handler and connection share.
+pub(super) struct Shared {
+    /// None while the connection lives, then why it ended.
+    end: watch::Sender<Option<Arc<str>>>,
+    facts: Mutex<Facts>,
+}
+
+#[derive(Default)]
+struct Facts {
+    key: Option<PublicKey>,
+    server_version: String,
+    fault: Option<Fault>,
+}
+
+impl Shared {
+    fn new() -> Self {
+        Self {
+            end: watch::Sender::new(None),
+            facts: Mutex::default(),
+        }
+    }
+
+    fn facts(&self) -> std::sync::MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes why the connection ended; the first cause stays.
+    pub(super) fn end(&self, cause: &str) {
+        self.end.send_if_modified(|end| {
+            let first = end.is_none();
+            end.get_or_insert_with(|| cause.into());
+            first
+        });
+    }
+
+    pub(super) fn ended(&self) -> watch::Receiver<Option<Arc<str>>> {
+        self.end.subscribe()
+    }
+
+    pub(super) fn cause(&self) -> Option<Arc<str>> {
+        self.end.borrow().clone()
+    }
+
+    pub(super) fn key(&self) -> Option<PublicKey> {
+        self.facts().key.clone()
+    }
+
+    pub(super) fn server_version(&self) -> String {
+        self.facts().server_version.clone()
+    }
+}
+
+/// What is done with the server's key.
+pub(super) enum Purpose {
+    /// Connect, if the key is trusted.
+    Connect,
+    /// Look at the key and go.
+    Look,
+}
+
+/// Errors of the handler: russh's, or a refusal of ours.
+#[derive(Debug)]
+pub(super) enum HandlerError {
+    Ssh(russh::Error),
+    Refused,
+}
+
+impl From<russh::Error> for HandlerError {
+    fn from(error: russh::Error) -> Self {
+        Self::Ssh(error)
+    }
+}
+
+/// russh's callbacks. Refuses every channel that the server would open.
+pub(super) struct Handler {
+    target: Target,
+    purpose: Purpose,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Handler {
+    fn drop(&mut self) {
+        // Dropped before the channels' senders: a reader that sees its channel end finds the cause.
+        self.shared.end("the connection was closed");
+    }
+}
+
+impl client::Handler for Handler {
+    type Error = HandlerError;
+
+    async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, HandlerError> {
+        let key = key.public_key();
+        self.shared.facts().key = Some(key.clone());
+        match self.purpose {
+            Purpose::Look => Ok(false),
+            Purpose::Connect => match trust::admit(&self.target, &key).await {
+                Ok(()) => Ok(true),
+                Err(fault) => {
+                    self.shared.facts().fault = Some(fault);
+                    Err(HandlerError::Refused)
+                }
+            },
+        }
+    }
+
+    async fn kex_done(
+        &mut self,
+        _secret: Option<&[u8]>,
+        _names: &russh::Names,
+        session: &mut Session,
+    ) -> Result<(), HandlerError> {
+        self.shared.facts().server_version = plain(&String::from_utf8_lossy(session.remote_sshid()));
+        Ok(())
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<HandlerError>) -> Result<(), HandlerError> {
+        match reason {
+            DisconnectReason::ReceivedDisconnect(info) => {
+                let words = plain(&info.message);
+                self.shared.end(&if words.is_empty() {
+                    "the server closed the connection".to_owned()
+                } else {
+                    format!("the server closed the connection: {words}")
+                });
+            }
+            DisconnectReason::Error(HandlerError::Ssh(error)) => self.shared.end(&cause_words(&error)),
+            DisconnectReason::Error(HandlerError::Refused) => {}
+        }
+        Ok(())
+    }
+
+    async fn server_channel_open_forwarded_tcpip(
+        &mut self,
+        _channel: Channel<Msg>,
+        _connected_address: &str,
+        _connected_port: u32,
+        _originator_address: &str,
+        _originator_port: u32,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), HandlerError> {
+        refuse(reply).await
+    }
+
+    async fn server_channel_open_forwarded_streamlocal(
+        &mut self,
+        _channel: Channel<Msg>,
+        _socket_path: &str,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), HandlerError> {
+        refuse(reply).await
+    }
+
+    async fn server_channel_open_agent_forward(
+        &mut self,
+        _channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), HandlerError> {
+        refuse(reply).await
+    }
+
+    async fn server_channel_open_session(
+        &mut self,
+        _channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), HandlerError> {
+        refuse(reply).await
+    }
+
+    async fn server_channel_open_direct_tcpip(
+        &mut self,
+        _channel: Channel<Msg>,
+        _host_to_connect: &str,
+        _port_to_connect: u32,
+        _originator_address: &str,
+        _originator_port: u32,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), HandlerError> {
+        refuse(reply).await
+    }
+
+    async fn server_channel_open_direct_streamlocal(
+        &mut self,
+        _channel: Channel<Msg>,
+        _socket_path: &str,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), HandlerError> {
+        refuse(reply).await
+    }
+
+    async fn server_channel_open_x11(
+        &mut self,
+        _channel: Channel<Msg>,
+        _originator_address: &str,
+        _originator_port: u32,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), HandlerError> {
+        refuse(reply).await
+    }
+}
+
+async fn refuse(reply: ChannelOpenHandle) -> Result<(), HandlerError> {
+    reply
+        .reject(russh::ChannelOpenFailure::AdministrativelyProhibited)
+        .await;
+    Ok(())
+}
+
+/// A handshake that failed.
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    /// The server hung up before it named itself: sshd does that when too many are logging in (MaxStartups).
+    pub(super) dropped: bool,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self {
+            fault,
+            dropped: false,
+        }
+    }
+}
+
+/// Greets, exchanges keys and checks the host key. The login comes after.
+pub(super) async fn greet<S>(
+    target: &Target,
+    stream: S,
+    deadline: Instant,
+) -> Result<(Handle<Handler>, Arc<Shared>), Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (result, shared, greeting) = exchange(target, stream, deadline, Purpose::Connect).await;
+    match result {
+        Some(Ok(handle)) => Ok((handle, shared)),
+        Some(Err(error)) => {
+            let refused = shared.facts().fault.take();
+            Err(refused.map_or_else(|| failure(target, &error, &greeting), Failure::from))
+        }
+        None => Err(silent(target, &greeting).into()),
+    }
+}
+
+/// Exchanges keys only to see the server's.
+pub(super) async fn look<S>(target: &Target, stream: S, deadline: Instant) -> Result<PublicKey, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (result, shared, greeting) = exchange(target, stream, deadline, Purpose::Look).await;
+    match (shared.key(), result) {
+        (Some(key), _) => Ok(key),
+        (None, Some(Err(error))) => Err(failure(target, &error, &greeting)),
+        (None, Some(Ok(_)) | None) => Err(silent(target, &greeting).into()),
+    }
+}
+
+async fn exchange<S>(
+    target: &Target,
+    stream: S,
+    deadline: Instant,
+    purpose: Purpose,
+) -> (
+    Option<Result<Handle<Handler>, HandlerError>>,
+    Arc<Shared>,
+    Greeting,
+)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let greeting = Greeting::default();
+    let shared = Arc::new(Shared::new());
+    let handler = Handler {
+        target: target.clone(),
+        purpose,
+        shared: shared.clone(),
+    };
+    let stream = Overheard {
+        stream,
+        greeting: greeting.clone(),
+        heard: 0,
+    };
+    let config = Arc::new(config(target).await);
+    let connecting = client::connect_stream(config, stream, handler);
+    let result = timeout(KEX_TIMEOUT.min(left(deadline)), connecting).await.ok();
+    (result, shared, greeting)
+}
+
+async fn config(target: &Target) -> client::Config {
+    let files = trust::read_files(target).await;
+    let known = host_key::known_types(&files, &trust::name_of(target));
+    let (interval, max) = target.keepalive.unwrap_or((KEEPALIVE_INTERVAL, KEEPALIVE_MAX));
+    client::Config {
+        client_id: russh::SshId::Standard(Cow::Borrowed(concat!(
+            "SSH-2.0-sshmcp_",
+            env!("CARGO_PKG_VERSION")
+        ))),
+        preferred: russh::Preferred {
+            key: Cow::Owned(known_first(&russh::Preferred::DEFAULT.key, &known)),
+            ..russh::Preferred::DEFAULT
+        },
+        channel_buffer_size: CHANNEL_BUFFER,
+        keepalive_interval: (!interval.is_zero()).then_some(interval),
+        keepalive_max: usize::try_from(max).unwrap_or(usize::MAX),
+        nodelay: true,
+        ..client::Config::default()
+    }
+}
+
+/// Host key algorithms with those first that the host is known by: otherwise a host known by its RSA key looks
+/// unknown when it also has another.
+fn known_first(all: &[Algorithm], known: &[String]) -> Vec<Algorithm> {
+    let is_known = |algorithm: &Algorithm| {
+        let name = match algorithm {
+            Algorithm::Rsa { .. } => "ssh-rsa",
+            other => other.as_str(),
+        };
+        known.iter().any(|known| known == name)
+    };
+    let mut ordered = all.to_vec();
+    ordered.sort_by_key(|algorithm| !is_known(algorithm));
+    ordered
+}
+
+fn silent(target: &Target, greeting: &Greeting) -> Fault {
+    let what = if greeting.is_ssh() {
+        "the key exchange did not end in time".to_owned()
+    } else {
+        match greeting.first_line() {
+            line if line.is_empty() => "something accepts connections there but says nothing".to_owned(),
+            line => format!("it answers {line:?}, which is not SSH"),
+        }
+    };
+    unreachable_host(target, &what)
+}
+
+fn failure(target: &Target, error: &HandlerError, greeting: &Greeting) -> Failure {
+    let words = match error {
+        HandlerError::Ssh(error) => cause_words(error),
+        HandlerError::Refused => "the host key was refused".to_owned(),
+    };
+    if greeting.is_ssh() {
+        let fault = match error {
+            HandlerError::Ssh(russh::Error::NoCommonAlgo { .. }) => Fault::new(
+                Reason::NotSupported,
+                format!("{} and we share no algorithm: {words}", place(target)),
+            )
+            .hint("the server speaks only algorithms that are no longer safe; update it, or reach it by another way"),
+            _ => unreachable_host(target, &format!("the key exchange failed: {words}")),
+        };
+        return fault.into();
+    }
+    let line = greeting.first_line();
+    let hung_up = line.is_empty() || line.contains("MaxStartups") || line.starts_with("Not allowed");
+    let what = match line.as_str() {
+        "" => format!("{words} before the server's greeting"),
+        _ => format!("it answers {line:?}, which is not SSH"),
+    };
+    Failure {
+        fault: unreachable_host(target, &what),
+        dropped: hung_up,
+    }
+}
+
+pub(super) fn unreachable_host(target: &Target, what: &str) -> Fault {
+    Fault::new(
+        Reason::Unreachable,
+        format!("no SSH connection to {}: {what}", place(target)),
+    )
+    .hint("check address and port, and that an SSH server is running there, then try again")
+    .retryable()
+}
+
+/// Why a connection ended, in words.
+pub(super) fn cause_words(error: &russh::Error) -> String {
+    match error {
+        russh::Error::IO(error) => io_words(error),
+        russh::Error::KeepaliveTimeout => "the host no longer answers".to_owned(),
+        russh::Error::Disconnect | russh::Error::HUP => "connection closed".to_owned(),
+        russh::Error::NoCommonAlgo { kind, theirs, .. } => {
+            plain(&format!("{kind:?}, it offers {}", theirs.join(",")))
+        }
+        other => plain(&other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A host that is known by RSA alone is asked for RSA, whatever else it has.
+    #[test]
+    fn known_types_come_first() {
+        let all = russh::Preferred::DEFAULT.key.to_vec();
+        let ordered = known_first(&all, &["ssh-rsa".to_owned()]);
+        assert!(matches!(ordered.first(), Some(Algorithm::Rsa { hash: Some(_) })));
+        assert_eq!(ordered.len(), all.len());
+        assert_eq!(known_first(&all, &[]), all);
+    }
+}

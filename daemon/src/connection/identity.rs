@@ -1,0 +1,249 @@
+//! The keys that may open a target, in the order in which they are offered: the configured ones, from the agent
+//! where it holds them, then the agent's others. Offers nothing itself.
+
+use std::{
+    fs,
+    io::Read as _,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use russh::{
+    client::Handle,
+    keys::{
+        PrivateKey, PublicKey,
+        agent::{AgentIdentity, client::AgentClient},
+        ssh_key,
+    },
+};
+use tokio::{net::UnixStream, time::timeout};
+
+use super::{handshake::Handler, host_key, words::plain};
+use crate::host::{AgentSource, Target};
+
+/// An agent that does not list its keys in this time hangs; signing has the time of the whole login.
+const AGENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A file larger than this is no key.
+const KEY_FILE_MAX: u64 = 1 << 20; // 1 MiB
+/// Where desktops and user managers put agents, below /run/user/UID. A daemon started by an MCP client does not
+/// inherit SSH_AUTH_SOCK.
+const AGENT_PLACES: [&str; 5] = [
+    "ssh-agent.socket",
+    "openssh_agent",
+    "keyring/ssh",
+    "gcr/ssh",
+    "gnupg/S.gpg-agent.ssh",
+];
+
+/// A key that can be offered.
+pub(super) struct Identity {
+    /// As errors name it.
+    pub(super) label: String,
+    pub(super) public: PublicKey,
+    pub(super) signer: SignBy,
+}
+
+/// Who signs with a key.
+pub(super) enum SignBy {
+    Agent,
+    Key(Arc<PrivateKey>),
+}
+
+/// Everything that was found.
+#[derive(Default)]
+pub(super) struct Identities {
+    pub(super) offers: Vec<Identity>,
+    pub(super) agent: Option<AgentClient<UnixStream>>,
+    /// Key files with a passphrase, which no agent holds.
+    pub(super) encrypted: Vec<PathBuf>,
+    /// Key files of ours that others can read.
+    pub(super) exposed: Vec<PathBuf>,
+    /// What else could not be used, in words.
+    pub(super) unusable: Vec<String>,
+}
+
+/// Collects the keys for a target.
+pub(super) async fn collect(handle: &Handle<Handler>, target: &Target) -> Identities {
+    let mut found = Identities::default();
+    let mut held = Vec::new();
+    match timeout(AGENT_TIMEOUT, agent(handle, target)).await {
+        Ok(Some((agent, keys))) => {
+            found.agent = Some(agent);
+            held = keys;
+        }
+        Ok(None) => {}
+        Err(_) => found.unusable.push("the agent did not answer".to_owned()),
+    }
+    let paths = target.identities.clone();
+    let files = tokio::task::spawn_blocking(move || {
+        let read = |path: PathBuf| (read_key(&path), path);
+        paths.into_iter().map(read).collect::<Vec<_>>()
+    });
+    for (file, path) in files.await.unwrap_or_default() {
+        found.add_file(file, path, &mut held);
+    }
+    if !target.identities_only {
+        for (public, comment) in held {
+            let fingerprint = host_key::fingerprint(&public);
+            found.offers.push(Identity {
+                label: format!("agent key {} {fingerprint}", plain(&comment)),
+                public,
+                signer: SignBy::Agent,
+            });
+        }
+    }
+    found
+}
+
+impl Identities {
+    fn add_file(&mut self, file: KeyFile, path: PathBuf, held: &mut Vec<(PublicKey, String)>) {
+        let label = format!("key {}", path.display());
+        let public = match &file {
+            KeyFile::Missing => None,
+            KeyFile::Broken(why) => {
+                self.unusable.push(format!("{label}: {why}"));
+                None
+            }
+            KeyFile::Public(public) => Some(public.clone()),
+            KeyFile::Plain(key) => Some(key.public_key().clone()),
+            KeyFile::Encrypted(public) | KeyFile::Exposed(public) => public.clone(),
+        };
+        let in_agent = public.as_ref().and_then(|public| {
+            held.iter()
+                .position(|(other, _)| other.key_data() == public.key_data())
+        });
+        if let (Some(position), Some(public)) = (in_agent, public) {
+            held.remove(position);
+            self.offers.push(Identity {
+                label: format!("{label} (agent)"),
+                public,
+                signer: SignBy::Agent,
+            });
+            return;
+        }
+        match file {
+            KeyFile::Plain(key) => self.offers.push(Identity {
+                label,
+                public: key.public_key().clone(),
+                signer: SignBy::Key(Arc::new(*key)),
+            }),
+            KeyFile::Encrypted(_) => self.encrypted.push(path),
+            KeyFile::Exposed(_) => self.exposed.push(path),
+            KeyFile::Public(_) => self.unusable.push(format!("{label}: no agent holds it")),
+            KeyFile::Missing => self.unusable.push(format!("{label}: no such file")),
+            KeyFile::Broken(_) => {}
+        }
+    }
+}
+
+/// What an identity file turned out to be.
+enum KeyFile {
+    Missing,
+    Broken(String),
+    /// A public key alone: its private half is in an agent.
+    Public(PublicKey),
+    Plain(Box<PrivateKey>),
+    Encrypted(Option<PublicKey>),
+    /// Others can read it, so it is not used.
+    Exposed(Option<PublicKey>),
+}
+
+fn read_key(path: &Path) -> KeyFile {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // The public half next to it is enough where an agent has the private one.
+            return public_beside(path).map_or(KeyFile::Missing, KeyFile::Public);
+        }
+        Err(error) => return KeyFile::Broken(error.to_string()),
+    };
+    if !metadata.is_file() {
+        return KeyFile::Broken("not a file".to_owned());
+    }
+    let mut text = String::new();
+    let read = fs::File::open(path).and_then(|file| file.take(KEY_FILE_MAX).read_to_string(&mut text));
+    let text = zeroize::Zeroizing::new(text);
+    if let Err(error) = read {
+        return KeyFile::Broken(error.to_string());
+    }
+    if let Ok(public) = PublicKey::from_openssh(text.trim()) {
+        return KeyFile::Public(public);
+    }
+    let ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    if ours && metadata.mode() & 0o077 != 0 {
+        return KeyFile::Exposed(public_of(&text).or_else(|| public_beside(path)));
+    }
+    match russh::keys::decode_secret_key(&text, None) {
+        Ok(key) => KeyFile::Plain(Box::new(key)),
+        Err(russh::keys::Error::KeyIsEncrypted | russh::keys::Error::SshKey(ssh_key::Error::Encrypted)) => {
+            KeyFile::Encrypted(public_of(&text).or_else(|| public_beside(path)))
+        }
+        Err(_) if text.contains("ENCRYPTED") => KeyFile::Encrypted(public_beside(path)),
+        Err(error) => KeyFile::Broken(plain(&error.to_string())),
+    }
+}
+
+/// OpenSSH's private key files carry the public key in the clear.
+fn public_of(text: &str) -> Option<PublicKey> {
+    PrivateKey::from_openssh(text)
+        .ok()
+        .map(|key| key.public_key().clone())
+}
+
+fn public_beside(path: &Path) -> Option<PublicKey> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".pub");
+    let text = fs::read_to_string(PathBuf::from(name)).ok()?;
+    PublicKey::from_openssh(text.trim()).ok()
+}
+
+type Held = Vec<(PublicKey, String)>;
+
+async fn agent(handle: &Handle<Handler>, target: &Target) -> Option<(AgentClient<UnixStream>, Held)> {
+    let mut agent = connect_agent(&target.identity_agent).await?;
+    if let Some(binding) = handle.agent_session_binding() {
+        // Agents older than OpenSSH 8.9 refuse this; their keys are then not bound to destinations.
+        if let Err(error) = agent.bind_session(binding, false).await {
+            tracing::debug!(%error, "the agent does not bind sessions");
+        }
+    }
+    let identities = match agent.request_identities().await {
+        Ok(identities) => identities,
+        Err(error) => {
+            tracing::debug!(%error, "the agent does not list its keys");
+            return None;
+        }
+    };
+    let keys = identities.into_iter().filter_map(|identity| match identity {
+        AgentIdentity::PublicKey { key, comment } => Some((key, comment)),
+        AgentIdentity::Certificate { .. } => None,
+    });
+    Some((agent, keys.collect()))
+}
+
+async fn connect_agent(source: &AgentSource) -> Option<AgentClient<UnixStream>> {
+    let candidates: Vec<PathBuf> = match source {
+        AgentSource::None => Vec::new(),
+        AgentSource::Path(path) => vec![path.clone()],
+        AgentSource::Default => match std::env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()) {
+            Some(path) => vec![path.into()],
+            None => {
+                let run = PathBuf::from(format!("/run/user/{}", rustix::process::geteuid().as_raw()));
+                AGENT_PLACES.iter().map(|place| run.join(place)).collect()
+            }
+        },
+    };
+    for path in candidates {
+        let is_socket = fs::metadata(&path).is_ok_and(|metadata| metadata.file_type().is_socket());
+        if !is_socket {
+            continue;
+        }
+        match AgentClient::connect_uds(&path).await {
+            Ok(agent) => return Some(agent),
+            Err(error) => tracing::debug!(path = %path.display(), %error, "no agent there"),
+        }
+    }
+    None
+}

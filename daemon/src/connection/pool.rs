@@ -1,0 +1,417 @@
+//! The connections of all targets: who may use which, when another is needed, and when one goes. Speaks no SSH.
+//!
+//! A connection without a channel is closed after a minute. A dead one leaves at once. Connections to jump hosts
+//! are ordinary members, shared by everything that runs through them.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::future::{FutureExt as _, Shared as SharedFuture};
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::sync::Semaphore;
+
+use super::{
+    Connection, ConnectionId, Usage,
+    channel::Channel,
+    establish,
+    open::{NoChannel, Program, Pty, open},
+    words::place,
+};
+use crate::host::{Target, TargetKey};
+
+/// Handshakes at a time to one target: sshd starts to drop at 10 unauthenticated connections (MaxStartups 10:30:100).
+const HANDSHAKES_MAX: usize = 5;
+/// Connections that one opening tries before it gives up; each refusal means that somebody else took the place.
+const OPENINGS_MAX: usize = 8;
+/// Connections to one target; with sshd's default of ten channels each, that is several hundred sessions.
+const CONNECTIONS_MAX: usize = 64;
+
+/// What can be set on a pool.
+#[derive(Clone, Debug)]
+pub struct PoolSettings {
+    /// How long a connection without a channel is kept.
+    pub idle: Duration,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self {
+            // Long enough that a session closed and opened again needs no login.
+            idle: Duration::from_secs(60),
+        }
+    }
+}
+
+type Connecting = SharedFuture<Pin<Box<dyn Future<Output = Result<Arc<Connection>, Fault>> + Send>>>;
+
+/// All connections of the daemon.
+pub struct Pool {
+    settings: PoolSettings,
+    next_id: AtomicU64,
+    next_attempt: AtomicU64,
+    targets: Mutex<HashMap<TargetKey, Entry>>,
+}
+
+struct Entry {
+    connections: Vec<Arc<Connection>>,
+    attempts: Vec<Attempt>,
+    handshakes: Arc<Semaphore>,
+    /// Channels that a connection took before it refused one.
+    capacity: Option<usize>,
+}
+
+/// A connection that is being made.
+struct Attempt {
+    number: u64,
+    waiting: usize,
+    connecting: Connecting,
+}
+
+impl Default for Entry {
+    fn default() -> Self {
+        Self {
+            connections: Vec::new(),
+            attempts: Vec::new(),
+            handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
+            capacity: None,
+        }
+    }
+}
+
+enum Found {
+    Ready(Lease),
+    Wait(Connecting),
+    TooMany,
+}
+
+impl Pool {
+    /// An empty pool.
+    pub fn new(settings: PoolSettings) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            next_id: AtomicU64::new(1),
+            next_attempt: AtomicU64::new(1),
+            targets: Mutex::default(),
+        })
+    }
+
+    /// An interactive login shell on a connection of the target.
+    pub async fn open_shell(
+        self: &Arc<Self>,
+        target: &Target,
+        pty: Pty,
+    ) -> Result<(Arc<Connection>, Channel), Fault> {
+        self.open(target, None, Program::Shell(pty)).await
+    }
+
+    /// A command without a terminal, on the preferred connection if that takes another channel, else on another.
+    pub async fn open_exec(
+        self: &Arc<Self>,
+        target: &Target,
+        prefer: &Arc<Connection>,
+        command: &str,
+    ) -> Result<(Arc<Connection>, Channel), Fault> {
+        let prefer = Some(prefer.clone());
+        self.open(target, prefer, Program::Exec(command.to_owned())).await
+    }
+
+    /// Connections that live.
+    pub fn connections(&self) -> usize {
+        let targets = self.targets();
+        targets.values().map(|entry| entry.connections.len()).sum()
+    }
+
+    /// Closes every connection of a target.
+    pub async fn close_target(&self, key: &TargetKey) {
+        let closing = self
+            .targets()
+            .get_mut(key)
+            .map(|entry| std::mem::take(&mut entry.connections))
+            .unwrap_or_default();
+        close_all(closing, "the connection was closed on request").await;
+    }
+
+    /// Closes every connection.
+    pub async fn shutdown(&self) {
+        let entries = std::mem::take(&mut *self.targets());
+        let closing = entries
+            .into_values()
+            .flat_map(|entry| entry.connections)
+            .collect();
+        close_all(closing, "the daemon is ending").await;
+    }
+
+    /// Runs in a task of its own: a caller that goes away leaves no half-open channel behind.
+    async fn open(
+        self: &Arc<Self>,
+        target: &Target,
+        prefer: Option<Arc<Connection>>,
+        program: Program,
+    ) -> Result<(Arc<Connection>, Channel), Fault> {
+        let (pool, target) = (self.clone(), target.clone());
+        tokio::spawn(async move { pool.open_now(&target, prefer, &program).await })
+            .await
+            .unwrap_or_else(|_| Err(Fault::new(Reason::Internal, "opening a channel failed within")))
+    }
+
+    async fn open_now(
+        self: &Arc<Self>,
+        target: &Target,
+        prefer: Option<Arc<Connection>>,
+        program: &Program,
+    ) -> Result<(Arc<Connection>, Channel), Fault> {
+        let mut prefer = prefer.and_then(|connection| {
+            let usable = connection.is_alive() && !connection.usage.borrow().full;
+            usable.then(|| Lease::new(connection))
+        });
+        for _ in 0..OPENINGS_MAX {
+            let lease = match prefer.take() {
+                Some(lease) => lease,
+                None => self.lease(target).await?,
+            };
+            let connection = lease.connection().clone();
+            match open(lease, program).await {
+                Ok(channel) => return Ok((connection, channel)),
+                Err(NoChannel::Refused) if !connection.usage.borrow().proved => {
+                    return Err(refuses_all(target));
+                }
+                Err(NoChannel::Refused) => self.is_full(target, &connection),
+                // An idle connection may turn out to be dead only when it is used: nothing was started on it.
+                Err(NoChannel::Failed(fault)) if fault.reason == Reason::ConnectionLost => {
+                    self.remove(&connection);
+                    if connection.usage.borrow().proved {
+                        continue;
+                    }
+                    return Err(fault);
+                }
+                Err(NoChannel::Failed(fault)) => return Err(fault),
+            }
+        }
+        Err(refuses_all(target).retryable())
+    }
+
+    /// The right to use some live connection of the target; makes one if there is none with room.
+    pub(super) async fn lease(self: &Arc<Self>, target: &Target) -> Result<Lease, Fault> {
+        let found = self.find(target);
+        match found {
+            Found::Ready(lease) => Ok(lease),
+            Found::Wait(connecting) => connecting.await.map(Lease::new),
+            Found::TooMany => Err(Fault::new(
+                Reason::LimitReached,
+                format!(
+                    "there are {CONNECTIONS_MAX} connections to {} already",
+                    place(target)
+                ),
+            )
+            .hint("close sessions that are no longer needed")),
+        }
+    }
+
+    fn find(self: &Arc<Self>, target: &Target) -> Found {
+        let mut targets = self.targets();
+        let entry = targets.entry(target.key()).or_default();
+        let free = entry
+            .connections
+            .iter()
+            .find(|connection| connection.is_alive() && !connection.usage.borrow().full);
+        if let Some(connection) = free {
+            return Found::Ready(Lease::new(connection.clone()));
+        }
+        let capacity = entry.capacity.unwrap_or(usize::MAX);
+        let shared = entry
+            .attempts
+            .iter_mut()
+            .find(|attempt| attempt.waiting < capacity);
+        if let Some(attempt) = shared {
+            attempt.waiting = attempt.waiting.saturating_add(1);
+            return Found::Wait(attempt.connecting.clone());
+        }
+        if entry.connections.len().saturating_add(entry.attempts.len()) >= CONNECTIONS_MAX {
+            return Found::TooMany;
+        }
+        let number = self.next_attempt.fetch_add(1, Ordering::Relaxed);
+        let connecting = self.connect(target, number, entry.handshakes.clone());
+        entry.attempts.push(Attempt {
+            number,
+            waiting: 1,
+            connecting: connecting.clone(),
+        });
+        Found::Wait(connecting)
+    }
+
+    /// Makes a connection in a task that outlives every waiter.
+    fn connect(self: &Arc<Self>, target: &Target, number: u64, handshakes: Arc<Semaphore>) -> Connecting {
+        let (pool, target) = (self.clone(), target.clone());
+        let task = tokio::spawn(async move {
+            let id = ConnectionId(pool.next_id.fetch_add(1, Ordering::Relaxed));
+            let _permit = handshakes.acquire_owned().await;
+            let made = establish::connect(&pool, &target, id).await.map(Arc::new);
+            pool.made(&target, number, made.as_ref().ok());
+            made
+        });
+        let joined = async move {
+            task.await
+                .unwrap_or_else(|_| Err(Fault::new(Reason::Internal, "connecting failed within")))
+        };
+        let boxed: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(joined);
+        boxed.shared()
+    }
+
+    fn made(self: &Arc<Self>, target: &Target, number: u64, connection: Option<&Arc<Connection>>) {
+        let mut targets = self.targets();
+        let entry = targets.entry(target.key()).or_default();
+        entry.attempts.retain(|attempt| attempt.number != number);
+        match connection {
+            Some(connection) => {
+                entry.connections.push(connection.clone());
+                tokio::spawn(watch_over(
+                    Arc::downgrade(self),
+                    connection.clone(),
+                    self.settings.idle,
+                ));
+            }
+            None => prune(&mut targets, &target.key()),
+        }
+    }
+
+    fn is_full(&self, target: &Target, connection: &Connection) {
+        let channels = connection.usage.borrow().channels.max(1);
+        connection.usage.send_modify(|usage| usage.full = true);
+        if let Some(entry) = self.targets().get_mut(&target.key()) {
+            entry.capacity = Some(channels);
+        }
+    }
+
+    fn remove(&self, connection: &Connection) {
+        let mut targets = self.targets();
+        if let Some(entry) = targets.get_mut(&connection.key) {
+            entry.connections.retain(|other| other.id != connection.id);
+        }
+        prune(&mut targets, &connection.key);
+    }
+
+    /// Takes a connection out if nobody uses it; under the same lock under which leases are given.
+    fn remove_if_idle(&self, connection: &Connection) -> bool {
+        let mut targets = self.targets();
+        if connection.usage.borrow().leases > 0 {
+            return false;
+        }
+        if let Some(entry) = targets.get_mut(&connection.key) {
+            entry.connections.retain(|other| other.id != connection.id);
+        }
+        prune(&mut targets, &connection.key);
+        true
+    }
+
+    fn targets(&self) -> MutexGuard<'_, HashMap<TargetKey, Entry>> {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn prune(targets: &mut HashMap<TargetKey, Entry>, key: &TargetKey) {
+    let unused = |entry: &Entry| entry.connections.is_empty() && entry.attempts.is_empty();
+    if targets.get(key).is_some_and(unused) {
+        targets.remove(key);
+    }
+}
+
+/// Removes a connection when it has died, or when nobody has used it for a while.
+async fn watch_over(pool: Weak<Pool>, connection: Arc<Connection>, idle: Duration) {
+    let mut usage = connection.usage.subscribe();
+    loop {
+        let unused = usage.borrow_and_update().leases == 0;
+        let idle_time = async {
+            if unused {
+                tokio::time::sleep(idle).await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            cause = connection.closed() => {
+                tracing::debug!(?connection, cause, "a connection ended");
+                if let Some(pool) = pool.upgrade() {
+                    pool.remove(&connection);
+                }
+                return;
+            }
+            changed = usage.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+            () = idle_time => {
+                if pool.upgrade().is_none_or(|pool| pool.remove_if_idle(&connection)) {
+                    connection.disconnect("nobody used the connection").await;
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn close_all(connections: Vec<Arc<Connection>>, cause: &str) {
+    let goodbyes = connections.iter().map(|connection| connection.disconnect(cause));
+    futures::future::join_all(goodbyes).await;
+}
+
+fn refuses_all(target: &Target) -> Fault {
+    Fault::new(
+        Reason::LimitReached,
+        format!("{} opens no session", place(target)),
+    )
+    .hint("its MaxSessions, or a limit of the account, is reached; ask the host's owner")
+}
+
+/// The right to use a connection: while one exists, the connection is not idle.
+pub(super) struct Lease {
+    connection: Arc<Connection>,
+    channel: bool,
+}
+
+impl Lease {
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        connection
+            .usage
+            .send_modify(|usage| usage.leases = usage.leases.saturating_add(1));
+        Self {
+            connection,
+            channel: false,
+        }
+    }
+
+    pub(super) const fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    /// Counts an open channel until the lease is dropped.
+    pub(super) fn holds_channel(&mut self) {
+        if !self.channel {
+            self.channel = true;
+            self.connection.usage.send_modify(|usage| {
+                usage.channels = usage.channels.saturating_add(1);
+                usage.proved = true;
+            });
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.connection.usage.send_modify(|usage: &mut Usage| {
+            usage.leases = usage.leases.saturating_sub(1);
+            if self.channel {
+                usage.channels = usage.channels.saturating_sub(1);
+                usage.full = false;
+            }
+        });
+    }
+}

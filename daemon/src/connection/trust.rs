@@ -1,0 +1,270 @@
+//! What follows from a host key's verdict: refusal with the words a person needs, or a new line in known_hosts.
+
+use std::{
+    fs,
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use russh::keys::PublicKey;
+use sshmcp_proto::{error::Fault, v1::Reason};
+
+use super::{
+    host_key::{self, HostName, KnownHosts, Verdict},
+    words::{place, plain},
+};
+use crate::host::{HostKeyPolicy, Target};
+
+/// A known_hosts file larger than this is not one.
+const KNOWN_HOSTS_MAX: u64 = 16 << 20; // 16 MiB, some 100,000 hosts
+
+/// A server's key and what is known of it.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// The name in known_hosts form: `name`, or `[name]:port`.
+    pub known_hosts_name: String,
+    /// The key's type, e.g. `ssh-ed25519`.
+    pub algorithm: String,
+    /// `SHA256:…`.
+    pub fingerprint: String,
+    /// The key in OpenSSH's one-line form, without comment.
+    pub openssh: String,
+    /// What the files say.
+    pub verdict: Verdict,
+    /// The file that a new key would be written to, if there is one.
+    pub known_hosts_file: Option<PathBuf>,
+}
+
+/// What `trust` did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trusted {
+    /// The file.
+    pub file: PathBuf,
+    /// False if the key was trusted already.
+    pub added: bool,
+}
+
+/// The names of a target in known_hosts.
+pub(super) fn name_of(target: &Target) -> HostName {
+    HostName::new(&target.hostname, target.port, target.host_key_alias.as_deref())
+}
+
+/// Reads all known_hosts files of a target. What cannot be read is as if it were not there, and logged.
+pub(super) async fn read_files(target: &Target) -> Vec<KnownHosts> {
+    let paths: Vec<PathBuf> = target
+        .user_known_hosts
+        .iter()
+        .chain(&target.global_known_hosts)
+        .cloned()
+        .collect();
+    let read = move || paths.into_iter().filter_map(read_file).collect();
+    tokio::task::spawn_blocking(read).await.unwrap_or_default()
+}
+
+fn read_file(path: PathBuf) -> Option<KnownHosts> {
+    let mut bytes = Vec::new();
+    let read = fs::File::open(&path).and_then(|file| file.take(KNOWN_HOSTS_MAX).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => Some(KnownHosts {
+            path,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "known_hosts cannot be read");
+            None
+        }
+    }
+}
+
+/// Lets a server's key pass, or says why not.
+pub(super) async fn admit(target: &Target, key: &PublicKey) -> Result<(), Fault> {
+    let files = read_files(target).await;
+    let name = name_of(target);
+    let verdict = host_key::judge(&files, &name, key);
+    match (&verdict, target.host_key_policy) {
+        (Verdict::Trusted, _) => Ok(()),
+        // A host that is known by another type of key is not new: an attacker would offer just that.
+        (Verdict::Unknown { other: None }, HostKeyPolicy::AcceptNew) => {
+            let added = add(target, &name, key).await?;
+            tracing::info!(
+                host = %name.full,
+                fingerprint = %host_key::fingerprint(key),
+                file = %added.file.display(),
+                "accepted a new host key, as the host's policy says"
+            );
+            Ok(())
+        }
+        (Verdict::Unknown { .. } | Verdict::Changed(_) | Verdict::Revoked(_), _) => {
+            Err(refusal(target, &name, key, &verdict))
+        }
+    }
+}
+
+/// The words for a key that is not trusted.
+pub(super) fn refusal(target: &Target, name: &HostName, key: &PublicKey, verdict: &Verdict) -> Fault {
+    let offered = format!("{} {}", key_name(key), host_key::fingerprint(key));
+    let at = place(target);
+    let alias = plain(&target.alias);
+    match verdict {
+        Verdict::Trusted => Fault::new(Reason::Internal, "a trusted key was refused"),
+        Verdict::Unknown { other } => {
+            let known = other
+                .as_ref()
+                .map(|known| {
+                    format!(
+                        "; it was known by its {} key ({} line {})",
+                        known.algorithm,
+                        known.file.display(),
+                        known.line
+                    )
+                })
+                .unwrap_or_default();
+            Fault::new(
+                Reason::HostKeyUnknown,
+                format!("the host key of {at} is not known: {offered}{known}"),
+            )
+            .hint(format!(
+                "compare it with the host's owner, then a person runs `sshctl trust {alias}`"
+            ))
+        }
+        Verdict::Changed(known) => Fault::new(
+            Reason::HostKeyChanged,
+            format!(
+                "the host key of {at} has changed: it offers {offered}, but {} line {} says {}",
+                known.file.display(),
+                known.line,
+                known.fingerprint
+            ),
+        )
+        .hint(format!(
+            "another machine may be answering; ask the host's owner, and only then `ssh-keygen -R '{}'` and `sshctl trust {alias}`",
+            name.full
+        )),
+        Verdict::Revoked(known) => Fault::new(
+            Reason::HostKeyChanged,
+            format!(
+                "the host key of {at} is revoked: {offered} ({} line {})",
+                known.file.display(),
+                known.line
+            ),
+        )
+        .hint("do not connect; ask the host's owner why the key was revoked"),
+    }
+}
+
+/// The type of a key as OpenSSH names it.
+pub(super) fn key_name(key: &PublicKey) -> String {
+    host_key::openssh_line(key)
+        .and_then(|line| line.split(' ').next().map(str::to_owned))
+        .unwrap_or_default()
+}
+
+/// The file that new keys of this target are written to.
+pub(super) fn file_for_new(target: &Target) -> Option<PathBuf> {
+    target
+        .user_known_hosts
+        .first()
+        .filter(|path| path.as_path() != Path::new("/dev/null"))
+        .cloned()
+}
+
+/// Adds a key under the target's name.
+pub(super) async fn add(target: &Target, name: &HostName, key: &PublicKey) -> Result<Trusted, Fault> {
+    let file = file_for_new(target).ok_or_else(|| {
+        Fault::new(
+            Reason::ConfigInvalid,
+            format!("{} has no file for known host keys", place(target)),
+        )
+        .hint("set UserKnownHostsFile for it")
+    })?;
+    let (path, name, key) = (file.clone(), name.clone(), key.clone());
+    let written = tokio::task::spawn_blocking(move || append(&path, &name, &key))
+        .await
+        .map_err(io::Error::other)
+        .and_then(|result| result);
+    match written {
+        Ok(added) => Ok(Trusted { file, added }),
+        Err(error) => Err(Fault::new(
+            Reason::PermissionDenied,
+            format!("the host key could not be written to {}: {error}", file.display()),
+        )
+        .hint("make the file and its directory writable for you")),
+    }
+}
+
+/// Appends one line under a lock, unless it came there meanwhile.
+fn append(path: &Path, name: &HostName, key: &PublicKey) -> io::Result<bool> {
+    if let Some(directory) = path.parent() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)?;
+    }
+    let mut file = fs::OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)?;
+    file.lock()?;
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    io::Read::by_ref(&mut file)
+        .take(KNOWN_HOSTS_MAX)
+        .read_to_end(&mut bytes)?;
+    let current = KnownHosts {
+        path: path.to_owned(),
+        text: String::from_utf8_lossy(&bytes).into_owned(),
+    };
+    match host_key::judge(&[current], name, key) {
+        Verdict::Trusted => return Ok(false),
+        Verdict::Unknown { .. } => {}
+        Verdict::Changed(_) | Verdict::Revoked(_) => {
+            return Err(io::Error::other("the file was changed meanwhile"));
+        }
+    }
+    let line = host_key::hashed_line(&name.full, key, rand::random())
+        .ok_or_else(|| io::Error::other("the key cannot be encoded"))?;
+    // A last line without its newline must not be joined with ours; one write, so that no reader sees half.
+    let separator = if bytes.last().is_some_and(|last| *last != b'\n') {
+        "\n"
+    } else {
+        ""
+    };
+    file.write_all(format!("{separator}{line}").as_bytes())?;
+    file.sync_all()?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB9dG4kjRhQTtWTVzd2t27+t0DEHBPW7iOD23TUiYLio";
+
+    /// A new key goes on a line of its own, once, into a file that only its owner reads.
+    #[test]
+    fn append_is_exact() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().expect("temporary directory");
+        let path = directory.path().join("ssh/known_hosts");
+        let key = PublicKey::from_openssh(KEY).expect("key");
+        let name = HostName::new("Web1", 2222, None);
+        assert!(append(&path, &name, &key).expect("first"));
+        assert!(!append(&path, &name, &key).expect("second"));
+        let text = fs::read_to_string(&path).expect("file");
+        assert_eq!(text.lines().count(), 1);
+        assert!(text.starts_with("|1|") && text.ends_with('\n') && !text.contains("web1"));
+        let mode = |path: &Path| fs::metadata(path).expect("metadata").permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().expect("parent")), 0o700);
+
+        fs::write(&path, "# no newline").expect("write");
+        assert!(append(&path, &name, &key).expect("third"));
+        let text = fs::read_to_string(&path).expect("file");
+        assert_eq!(text.lines().count(), 2);
+        assert!(text.starts_with("# no newline\n|1|"));
+    }
+}
