@@ -2,4 +2,6 @@
 //! gRPC services over them.
 
 pub mod id;
+pub mod output;
 pub mod secret;
+pub mod terminal;
