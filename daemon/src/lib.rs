@@ -2,14 +2,19 @@
 //! gRPC services over them.
 
 pub mod background;
-pub mod core;
+pub mod command;
 pub mod connection;
+pub mod core;
 pub mod host;
 pub mod id;
 pub mod lifecycle;
 pub mod listener;
 pub mod log;
+pub mod output;
+pub mod registry;
 pub mod rpc;
 pub mod secret;
 pub mod server;
+pub mod session;
 pub mod shell;
+pub mod terminal;

@@ -121,7 +121,7 @@ impl Commands {
 
     /// Bytes of output on disk.
     pub fn disk_bytes(&self) -> u64 {
-        self.lock().all.values().map(|command| command.state().output.disk_bytes()).sum()
+        self.lock().all.values().map(|command| command.state().output.disk_used()).sum()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -133,9 +133,9 @@ impl Commands {
         let mut bytes = 0;
         for (id, command) in &inner.all {
             let state = command.state();
-            bytes += state.output.disk_bytes();
+            bytes += state.output.disk_used();
             if state.status.is_final() {
-                ended.push((*id, state.output.disk_bytes()));
+                ended.push((*id, state.output.disk_used()));
             }
         }
         let mut surplus = ended.len().saturating_sub(self.limits.ended);
