@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
 use sshmcp_proto::{error::Fault, v1::Reason};
 
-use crate::render;
+use crate::{render, schema};
 
 /// How like a known name an unknown one must be to be worth suggesting; 0.6 finds typos and misses mere anagrams.
 const ALIKE: f64 = 0.6;
@@ -34,14 +34,21 @@ pub(crate) fn check(
             continue;
         }
         let kind = property.get("type").and_then(Value::as_str).unwrap_or_default();
-        let Some(value) = fit(kind, value.clone()) else {
-            // The value itself is not repeated: it may be a secret.
-            return Err(invalid(format!(
-                "`{name}` must be {}, not {}",
-                article(kind),
-                kind_of(&value)
-            ))
-            .hint(format!("call again with `{name}` as {}", article(kind))));
+        let most = property
+            .get(schema::MAXIMUM)
+            .and_then(Value::as_u64)
+            .unwrap_or(u64::MAX);
+        let Some(value) = fit(kind, value.clone()).filter(|fitted| fitted.as_u64().is_none_or(|n| n <= most))
+        else {
+            // A text is not repeated: it may be a secret.
+            let given = match &value {
+                Value::Number(number) => number.to_string(),
+                other => kind_of(other).to_owned(),
+            };
+            return Err(
+                invalid(format!("`{name}` must be {}, not {given}", article(kind)))
+                    .hint(format!("call again with `{name}` as {}", article(kind))),
+            );
         };
         if let Some(choices) = property.get("enum").and_then(Value::as_array)
             && !choices.contains(&value)
@@ -60,11 +67,9 @@ pub(crate) fn check(
 
 /// Arguments that passed `check` as the tool's struct.
 pub(crate) fn decode<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, Fault> {
-    serde_json::from_value(Value::Object(arguments)).map_err(|error| {
-        // Only numbers out of range come here; serde repeats numbers, never texts, in these.
-        let detail = render::line(&error.to_string());
-        invalid(format!("a parameter does not fit: {detail}")).hint("call again with a number in range")
-    })
+    // What fits the schema fits the struct that it was made from; serde's words may hold a value, and stay here.
+    serde_json::from_value(Value::Object(arguments))
+        .map_err(|_| Fault::new(Reason::Internal, "a parameter fits its schema, but not the tool"))
 }
 
 /// Seconds, whole or not, as milliseconds.
@@ -91,7 +96,7 @@ fn unknown(name: &str, properties: &JsonObject) -> Fault {
     let shown = render::line(name);
     let known = properties
         .iter()
-        .filter(|(_, property)| property.get(crate::schema::HIDDEN).is_none())
+        .filter(|(_, property)| property.get(schema::HIDDEN).is_none())
         .map(|(name, _)| name.as_str());
     let hint = nearest(name, known.clone()).map_or_else(
         || {
@@ -201,7 +206,7 @@ mod tests {
 
     fn properties() -> JsonObject {
         let all = json!({
-            "host": {"type": "string"}, "timeout": {"type": "number"}, "tail": {"type": "integer"},
+            "host": {"type": "string"}, "timeout": {"type": "number"}, "tail": {"type": "integer", "x-maximum": 100},
             "raw": {"type": "boolean"}, "commands": {"type": "array"},
             "until": {"type": "string", "enum": ["any", "all"]},
             "password": {"type": "string", "x-hidden": true},
@@ -249,24 +254,24 @@ mod tests {
             (json!({"timeout": [1]}), "`timeout` must be a number, not array"),
             (
                 json!({"tail": -1}),
-                "`tail` must be a whole number from 0 up, not number",
+                "`tail` must be a whole number from 0 up, not -1",
             ),
             (
                 json!({"tail": 1.5}),
-                "`tail` must be a whole number from 0 up, not number",
+                "`tail` must be a whole number from 0 up, not 1.5",
             ),
             (
                 json!({"raw": "perhaps"}),
                 "`raw` must be true or false, not string",
             ),
-            (json!({"raw": 2}), "`raw` must be true or false, not number"),
+            (json!({"raw": 2}), "`raw` must be true or false, not 2"),
             (
                 json!({"host": {"name": "x"}}),
                 "`host` must be a string, not object",
             ),
             (
                 json!({"commands": 3}),
-                "`commands` must be a list of strings, not number",
+                "`commands` must be a list of strings, not 3",
             ),
             (
                 json!({"commands": [[]]}),

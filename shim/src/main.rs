@@ -98,9 +98,9 @@ fn log_to_stderr() {
     let wanted = std::env::var("SSHMCP_LOG").unwrap_or_default();
     let filter = EnvFilter::try_new(if wanted.is_empty() { "warn" } else { &wanted })
         .unwrap_or_else(|_| EnvFilter::new("warn"));
-    // The SDK prints whole messages below this level, and those may carry secrets.
+    // Below this level the SDK prints whole messages, which may carry secrets, and each cancelled call.
     let quiet_sdk = tracing_subscriber::filter::filter_fn(|metadata| {
-        !metadata.target().starts_with("rmcp") || *metadata.level() <= tracing::Level::WARN
+        !metadata.target().starts_with("rmcp") || *metadata.level() <= tracing::Level::ERROR
     });
     tracing_subscriber::registry()
         .with(filter)

@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 /// Marks a parameter that is accepted but not shown to a model.
 pub(crate) const HIDDEN: &str = "x-hidden";
 
+/// The largest number that a parameter takes; left out of what a model reads.
+pub(crate) const MAXIMUM: &str = "x-maximum";
+
 /// The input schema of a tool, all parameters with plain types, hidden ones still marked.
 pub(crate) fn input<T: JsonSchema>() -> JsonObject {
     let mut settings = SchemaSettings::draft2020_12();
@@ -37,6 +40,9 @@ pub(crate) fn listed(input: &JsonObject) -> JsonObject {
     let mut shown = input.clone();
     if let Some(Value::Object(properties)) = shown.get_mut("properties") {
         properties.retain(|_, property| property.get(HIDDEN).is_none());
+        for property in properties.values_mut().filter_map(Value::as_object_mut) {
+            property.remove(MAXIMUM);
+        }
     }
     shown
 }
@@ -54,7 +60,11 @@ fn plain(property: Value) -> Value {
             .unwrap_or(Value::Null);
         property.insert("type".to_owned(), first);
     }
-    property.retain(|key, _| ["type", "description", "enum", "items", HIDDEN].contains(&key.as_str()));
+    if property.get("format").is_some_and(|format| format == "uint32") {
+        property.insert(MAXIMUM.to_owned(), u32::MAX.into());
+    }
+    property
+        .retain(|key, _| ["type", "description", "enum", "items", HIDDEN, MAXIMUM].contains(&key.as_str()));
     // Doc comments are broken where the source's lines end.
     if let Some(Value::String(words)) = property.get_mut("description") {
         *words = words.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -18,8 +18,8 @@ use crate::{
 pub(super) const TOOL: Tool = Tool {
     name: "close_session",
     title: "Close session",
-    description: "Ends a session and what runs in it: one by `session`, all of a `host`, or `all` of every client. Says \
-                  what was still running. Sessions may stay open for later; close what you opened when the work is done.",
+    description: "Ends a session with what runs in it; by `session`, every one of a `host`, or `all` of every client. Says what \
+                  was still running.",
     effect: Effect::Ends,
     input: schema::input::<Arguments>,
     output: || {
@@ -42,15 +42,13 @@ pub(super) const TOOL: Tool = Tool {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(crate = "schemars")]
 struct Arguments {
-    /// This one
+    /// Its name
     session: Option<String>,
-    /// Every one of this host
     host: Option<String>,
-    /// With host: login name
+    #[schemars(extend("x-hidden" = true))]
     username: Option<String>,
-    /// With host: port
+    #[schemars(extend("x-hidden" = true))]
     port: Option<u32>,
-    /// Every session there is
     all: Option<bool>,
 }
 

@@ -23,10 +23,10 @@ const TIMEOUT: f64 = 30.0;
 pub(super) const TOOL: Tool = Tool {
     name: "execute_command",
     title: "Run command",
-    description: "Runs a shell command on an SSH host in a persistent session and waits for its end. Give `host` (its \
-                  session is opened or reused), `session`, or both. cwd, variables and functions stay for the next \
-                  command. Returns stdout and stderr apart, the exit code and the cwd. `running`: it goes on, never \
-                  start it again, use wait_for. `awaiting_input`: answer with send_input.",
+    description: "Runs a shell command on an SSH host in a persistent session and waits for its end. Give `host` (its session is \
+                  opened or reused), `session`, or both. cwd, variables and functions stay. Returns stdout, stderr, exit \
+                  code, cwd. Status `running`: it goes on, never start it again, use wait_for; `awaiting_input`: use \
+                  send_input.",
     effect: Effect::Acts,
     input: schema::input::<Arguments>,
     output: || schema::output(&schema::command_fields()),
@@ -36,23 +36,23 @@ pub(super) const TOOL: Tool = Tool {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(crate = "schemars")]
 struct Arguments {
-    /// Shell text, one line or many
+    /// One line or many
     command: String,
-    /// Name from list_hosts, ssh_config alias, hostname or user@host:port
+    /// Configured name, ssh_config alias or user@host:port
     host: Option<String>,
-    /// Session name; with host it is opened if missing
+    /// With host: opened if missing
     session: Option<String>,
-    /// Seconds to wait (30), 0 returns at once; bounds the wait, not the command
+    /// Seconds to wait (30; 0: not at all); the command goes on
     timeout: Option<f64>,
     #[schemars(extend("x-hidden" = true))]
     durable: Option<bool>,
-    /// Give it a terminal (for programs that need one); stderr is then part of stdout
+    /// Run it on a terminal; stdout has stderr then
     terminal: Option<bool>,
-    /// Text for its standard input
+    /// Its standard input
     stdin: Option<String>,
-    /// Characters to return (8000, at most 40000); the middle is left out
+    /// Characters returned (8000, up to 40000)
     output_limit: Option<u32>,
-    /// Keep escape sequences; base64 if not UTF-8
+    /// Keep escape sequences
     raw: Option<bool>,
     #[serde(flatten)]
     login: Login,

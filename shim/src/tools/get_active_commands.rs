@@ -16,8 +16,8 @@ use crate::{
 pub(super) const TOOL: Tool = Tool {
     name: "get_active_commands",
     title: "Running commands",
-    description: "Lists every running command of all sessions and clients: id, session, text, how long, bytes so far, last \
-                  line. With `finished`, the latest ended ones too. Use it to find command ids again.",
+    description: "Lists running commands of all sessions and clients: id, session, text, time, bytes so far, last line; with \
+                  `finished`, the latest ended ones too. Finds lost command ids.",
     effect: Effect::Looks,
     input: schema::input::<Arguments>,
     output: || {
@@ -40,9 +40,8 @@ pub(super) const TOOL: Tool = Tool {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(crate = "schemars")]
 struct Arguments {
-    /// How many ended ones to add
+    /// How many ended ones
     finished: Option<u32>,
-    /// Only of this session
     session: Option<String>,
 }
 

@@ -15,9 +15,8 @@ use crate::{
 pub(super) const TOOL: Tool = Tool {
     name: "get_command_output",
     title: "Read output",
-    description: "Status and output of a command, running or ended, without running anything again. Reads forward from \
-                  `offset` (the answer's offset is where to go on), or the last `tail` lines, or the lines that match \
-                  `grep`. Use it for output that was cut, and to look at a running command.",
+    description: "Status and output of a command, running or ended; runs nothing. Reads on from `offset` (the answer's offset is \
+                  the next), or the `tail` lines, or lines matching `grep`. For output that was cut.",
     effect: Effect::Looks,
     input: schema::input::<Arguments>,
     output: || {
@@ -34,19 +33,18 @@ pub(super) const TOOL: Tool = Tool {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(crate = "schemars")]
 struct Arguments {
-    /// Id that execute_command gave
     command_id: String,
-    /// Byte position to read from (0)
+    /// Byte to read from
     offset: Option<u64>,
-    /// The last so many lines instead
+    /// Last lines
     tail: Option<u32>,
-    /// The lines matching this regular expression instead
+    /// Regular expression
     grep: Option<String>,
-    /// Lines around each match
+    /// Lines around a match
     context: Option<u32>,
-    /// Characters to return (8000, at most 40000)
+    /// Characters (8000, up to 40000)
     output_limit: Option<u32>,
-    /// Keep escape sequences; base64 if not UTF-8
+    /// Keep escape sequences
     raw: Option<bool>,
 }
 

@@ -16,9 +16,8 @@ use crate::{
 pub(super) const TOOL: Tool = Tool {
     name: "get_terminal_output",
     title: "Read terminal",
-    description: "Shows a session's terminal as a person would see it: for prompts, full-screen programs and `terminal: \
-                  true` commands. With `cursor`, only what is new since then. Captured output of commands is not \
-                  here: get_command_output has it.",
+    description: "Shows a session's terminal as a person sees it: for prompts, full-screen programs, `terminal: true` commands. With \
+                  `cursor`, what is new since. Other commands' output: get_command_output.",
     effect: Effect::Looks,
     input: schema::input::<Arguments>,
     output: || schema::output(&fields()),
@@ -28,7 +27,6 @@ pub(super) const TOOL: Tool = Tool {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(crate = "schemars")]
 struct Arguments {
-    /// Session name
     session: Option<String>,
     #[schemars(extend("x-hidden" = true))]
     host: Option<String>,
@@ -36,7 +34,7 @@ struct Arguments {
     username: Option<String>,
     #[schemars(extend("x-hidden" = true))]
     port: Option<u32>,
-    /// Lines of scrollback above the screen
+    /// Lines of scrollback
     lines: Option<u32>,
     /// An earlier answer's cursor
     cursor: Option<u64>,

@@ -18,9 +18,8 @@ use crate::{
 pub(super) const TOOL: Tool = Tool {
     name: "interrupt_command",
     title: "Interrupt command",
-    description: "Stops a running command: by `command_id`, or whatever runs in a `session` or in the default session of a \
-                  `host`. INT is Ctrl-C; try it before TERM and KILL. Returns whether the command ended, with its last \
-                  output. The session stays open.",
+    description: "Interrupts a command by `command_id`, or what runs in a `session` or on a `host`. INT is Ctrl-C; try it before TERM \
+                  and KILL. Says whether it ended; the session stays.",
     effect: Effect::Ends,
     input: schema::input::<Arguments>,
     output: || {
@@ -37,17 +36,14 @@ pub(super) const TOOL: Tool = Tool {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(crate = "schemars")]
 struct Arguments {
-    /// Id of the command
     command_id: Option<String>,
-    /// Session name
     session: Option<String>,
-    /// Host name
     host: Option<String>,
     #[schemars(extend("x-hidden" = true))]
     username: Option<String>,
     #[schemars(extend("x-hidden" = true))]
     port: Option<u32>,
-    /// INT unless given
+    /// Default INT
     #[schemars(extend("enum" = ["INT", "QUIT", "TERM", "KILL"]))]
     signal: Option<String>,
 }

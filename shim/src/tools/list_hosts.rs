@@ -16,9 +16,9 @@ use crate::{
 pub(super) const TOOL: Tool = Tool {
     name: "list_hosts",
     title: "List hosts",
-    description: "Lists the SSH hosts that can be named as `host`: configured connections and ssh_config aliases, with \
-                  user, address, port, description, tags and policy. With `host`, that one with the notes its owner \
-                  wrote for agents. Other hostnames and user@host:port work too. Never shows secrets.",
+    description: "Lists hosts to name as `host`: configured connections and ssh_config aliases, with user, address, \
+                  description, tags, policy; with `host`, that one and its owner's notes for agents. Any hostname or \
+                  user@host:port works too.",
     effect: Effect::Looks,
     input: schema::input::<Arguments>,
     output: || {
@@ -57,7 +57,7 @@ pub(super) const TOOL: Tool = Tool {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(crate = "schemars")]
 struct Arguments {
-    /// Only this one, with its notes
+    /// This one, with notes
     host: Option<String>,
 }
 

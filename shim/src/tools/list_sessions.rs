@@ -16,8 +16,8 @@ use crate::{
 pub(super) const TOOL: Tool = Tool {
     name: "list_sessions",
     title: "List sessions",
-    description: "Lists all open sessions, also those of other clients and of earlier conversations: name, target, \
-                  state, shell, cwd, running command, when and by whom last used.",
+    description: "Lists open sessions, also those of other clients and earlier conversations: target, state, shell, cwd, running \
+                  command, last use.",
     effect: Effect::Looks,
     input: schema::input::<Arguments>,
     output: || schema::output(&[("sessions", schema::list(&schema::output(&fields()), "by name"))]),

@@ -15,9 +15,8 @@ use crate::{
 pub(super) const TOOL: Tool = Tool {
     name: "open_session",
     title: "Open session",
-    description: "Opens a persistent shell on a host, or answers with the open one of that name. Only needed for a \
-                  second shell on a host, a chosen name or a terminal size: execute_command opens sessions by itself. \
-                  Returns the session with its shell, cwd and greeting.",
+    description: "Opens a persistent shell, or answers with the open one of that name. Needed only for a second shell on a \
+                  host, a chosen name or size: execute_command opens sessions itself. Returns shell, cwd, greeting.",
     effect: Effect::Opens,
     input: schema::input::<Arguments>,
     output: || {
@@ -41,16 +40,16 @@ pub(super) const TOOL: Tool = Tool {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(crate = "schemars")]
 struct Arguments {
-    /// Name from list_hosts, ssh_config alias, hostname or user@host:port
+    /// Configured name, ssh_config alias or user@host:port
     host: String,
-    /// Name for it
+    /// Its name
     session: Option<String>,
     /// What keeps it alive
     #[schemars(extend("enum" = ["auto", "daemon", "remote-tmux", "local-tmux"]))]
     keeper: Option<String>,
-    /// Terminal width (120)
+    /// Width (120)
     cols: Option<u32>,
-    /// Terminal height (40)
+    /// Height (40)
     rows: Option<u32>,
     #[serde(flatten)]
     login: Login,

@@ -22,10 +22,9 @@ const NO_WAIT_MS: u64 = 1;
 pub(super) const TOOL: Tool = Tool {
     name: "send_input",
     title: "Type into terminal",
-    description: "Types into a session's terminal: answers a command that is awaiting_input, or drives an interactive \
-                  program. Sends `text`, then `keys`, then Enter. Waits until the screen settles or `pattern` matches; \
-                  returns the screen and how the command goes on. To run a command use execute_command. Never type \
-                  passwords.",
+    description: "Types into a session: answers a command that is awaiting_input, or drives an interactive program. Sends `text`, then \
+                  `keys`, then Enter; waits until the screen settles or `pattern` matches; returns screen and command. \
+                  Never type passwords.",
     effect: Effect::Acts,
     input: schema::input::<Arguments>,
     output: || {
@@ -48,9 +47,8 @@ pub(super) const TOOL: Tool = Tool {
 #[derive(Deserialize, JsonSchema)]
 #[schemars(crate = "schemars")]
 struct Arguments {
-    /// Session name
     session: Option<String>,
-    /// Or the session of this running command
+    /// Instead of session
     command_id: Option<String>,
     #[schemars(extend("x-hidden" = true))]
     host: Option<String>,
@@ -58,16 +56,15 @@ struct Arguments {
     username: Option<String>,
     #[schemars(extend("x-hidden" = true))]
     port: Option<u32>,
-    /// Typed as it is
     text: Option<String>,
-    /// Press Enter at the end (true)
+    /// Default true
     enter: Option<bool>,
-    /// Such as ctrl-c, up, f5, escape, tab
+    /// ctrl-c, up, f5, escape, …
     keys: Option<Vec<String>>,
     /// Text and keys in the notation of `send_keys`: `:wq<enter>`.
     #[schemars(extend("x-hidden" = true))]
     typed: Option<String>,
-    /// Regular expression to wait for
+    /// Regular expression
     pattern: Option<String>,
     /// Seconds to wait (5)
     timeout: Option<f64>,

@@ -13,11 +13,10 @@ use crate::{arguments::invalid, call::Call};
 #[derive(Deserialize, JsonSchema)]
 #[schemars(crate = "schemars")]
 pub(super) struct Login {
-    /// Login name, if not the configured one
+    /// Login name
     username: Option<String>,
-    /// Port, if not the configured one
     port: Option<u32>,
-    /// Private key file, if not the configured one
+    /// Private key
     key_filename: Option<String>,
     /// Accepted for clients that have it; secrets come from the configuration or a person.
     #[schemars(extend("x-hidden" = true))]

@@ -25,9 +25,9 @@ const TIMEOUT: f64 = 30.0;
 pub(super) const TOOL: Tool = Tool {
     name: "wait_for",
     title: "Wait",
-    description: "Waits until running commands end or ask for input, or sessions have nothing running; with `pattern`, until \
-                  new output matches; with `idle`, until nothing is written for so long. Returns what happened where, \
-                  with the output you were not shown yet. At the time limit it returns too: call it again.",
+    description: "Waits until commands end or ask for input, or sessions are free; or until new output matches `pattern`, or none came \
+                  for `idle` seconds. Returns what happened where and the output not shown yet. If time ran out, call it \
+                  again.",
     effect: Effect::Looks,
     input: schema::input::<Arguments>,
     output: || {
@@ -58,20 +58,18 @@ pub(super) const TOOL: Tool = Tool {
 struct Arguments {
     /// Command ids
     commands: Option<Vec<String>>,
-    /// Session names
     sessions: Option<Vec<String>>,
-    /// Any or all of them (all)
+    /// Default all
     #[schemars(extend("enum" = ["any", "all"]))]
     until: Option<String>,
     /// Seconds to wait (30)
     timeout: Option<f64>,
-    /// Regular expression on new output
+    /// Regular expression
     pattern: Option<String>,
-    /// Seconds without output
     idle: Option<f64>,
-    /// Characters to return (8000, at most 40000)
+    /// Characters (8000, up to 40000)
     output_limit: Option<u32>,
-    /// Output from this byte on; one command only
+    /// Byte to read from, for one command
     offset: Option<u64>,
 }
 
