@@ -25,6 +25,10 @@ use sshmcp_proto::{
 };
 use tokio::task::JoinSet;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
 
 use crate::place::{Place, mode, wait_for};
 
@@ -86,6 +90,61 @@ async fn health_is_served() {
             .expect(service);
         assert_eq!(answer.into_inner().status, 1, "{service:?} is SERVING");
     }
+}
+
+/// Tools that know nothing of us can list what we serve.
+#[tokio::test]
+async fn reflection_is_served() {
+    let place = Place::new();
+    let daemon = place.connect(true).await.expect("connected");
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::FileContainingSymbol(
+            "sshmcp.v1.DaemonService".into(),
+        )),
+    };
+    let answer = ServerReflectionClient::new(daemon.wire())
+        .server_reflection_info(tokio_stream::once(request))
+        .await
+        .expect("reflection")
+        .into_inner()
+        .message()
+        .await
+        .expect("one answer")
+        .expect("one answer");
+    let Some(MessageResponse::FileDescriptorResponse(files)) = answer.message_response else {
+        panic!("{answer:?}");
+    };
+    assert!(!files.file_descriptor_proto.is_empty());
+}
+
+/// Headers without measure cost the caller its call, and nobody else anything.
+#[tokio::test]
+async fn huge_headers_do_no_harm() {
+    let place = Place::new();
+    let daemon = place.connect(true).await.expect("connected");
+    let mut request = tonic::Request::new(GetStatusRequest {});
+    let huge = "x".repeat(8 << 20).parse().expect("ascii");
+    request.metadata_mut().insert("x-huge", huge);
+    daemon
+        .daemon()
+        .get_status(request)
+        .await
+        .expect_err("8 MiB of headers");
+    let again = place.connect(false).await.expect("served");
+    assert_eq!(again.hello().pid, daemon.hello().pid);
+}
+
+/// A client that stays connected and reads nothing (this thread waits meanwhile) does not hold up the end.
+#[tokio::test]
+async fn a_connected_client_does_not_hold_it() {
+    let place = Place::new();
+    let daemon = place.connect(true).await.expect("connected");
+    let begun = Instant::now();
+    place.signal(Signal::INT);
+    place.wait_until_gone();
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert!(!daemon.alive().await);
 }
 
 /// SIGTERM ends it in good order: no socket, no process; the next client starts the next one.
