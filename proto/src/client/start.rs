@@ -92,7 +92,7 @@ pub(super) async fn probe(socket: &Socket) -> io::Result<UnixStream> {
     let stream = timeout(PROBE_TIME, connect)
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    check_peer(&stream)?;
+    check_peer(&stream, rustix::process::geteuid().as_raw())?;
     Ok(stream)
 }
 
