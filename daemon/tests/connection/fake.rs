@@ -14,10 +14,10 @@ use tokio::{
 };
 
 /// A listening task; ends when dropped.
-pub struct Fake {
-    pub port: u16,
+pub(crate) struct Fake {
+    pub(crate) port: u16,
     /// Its host key's known_hosts fields; empty if it speaks no SSH.
-    pub host_key: String,
+    pub(crate) host_key: String,
     task: JoinHandle<()>,
 }
 
@@ -29,7 +29,7 @@ impl Drop for Fake {
 
 /// How the server asks for the password.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Asks {
+pub(crate) enum Asks {
     Password,
     Dialogue,
     /// A code after the password.
@@ -37,7 +37,7 @@ pub enum Asks {
 }
 
 /// A server that lets in who knows `sesame`.
-pub async fn password_server(asks: Asks) -> Fake {
+pub(crate) async fn password_server(asks: Asks) -> Fake {
     let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).expect("a key");
     let host_key = key.public_key().to_openssh().expect("encoded");
     let method = match asks {
@@ -133,7 +133,7 @@ impl Handler for Server {
 }
 
 /// A port that says this and nothing more, and stays open.
-pub async fn says(text: &'static str) -> Fake {
+pub(crate) async fn says(text: &'static str) -> Fake {
     let (listener, port) = listen().await;
     let task = tokio::spawn(async move {
         let mut open = Vec::new();
@@ -150,7 +150,7 @@ pub async fn says(text: &'static str) -> Fake {
 }
 
 /// A port that hangs up on the first `times` callers, as sshd does when too many log in, and then leads on.
-pub async fn hangs_up(times: usize, to: u16) -> Fake {
+pub(crate) async fn hangs_up(times: usize, to: u16) -> Fake {
     let (listener, port) = listen().await;
     let task = tokio::spawn(async move {
         let mut calls = 0;

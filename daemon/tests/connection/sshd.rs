@@ -19,17 +19,17 @@ use std::{
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A running sshd.
-pub struct Sshd {
-    pub port: u16,
+pub(crate) struct Sshd {
+    pub(crate) port: u16,
     /// Holds `host_ed25519`, `host_rsa` and `authorized_keys`.
-    pub dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
     child: Child,
     _log: Receiver<String>,
 }
 
 impl Sshd {
     /// Starts an sshd that lets `authorized` (public key files) in, with further lines for its configuration.
-    pub fn start(authorized: &[&Path], options: &str) -> Self {
+    pub(crate) fn start(authorized: &[&Path], options: &str) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("chmod");
         keygen(&dir.path().join("host_ed25519"), "ed25519", "");
@@ -88,14 +88,14 @@ impl Sshd {
     }
 
     /// The public host key of this type: its known_hosts fields.
-    pub fn host_key(&self, kind: &str) -> String {
+    pub(crate) fn host_key(&self, kind: &str) -> String {
         let file = self.dir.path().join(format!("host_{kind}.pub"));
         let text = fs::read_to_string(file).expect("host key");
         text.split(' ').take(2).collect::<Vec<_>>().join(" ")
     }
 
     /// Kills the processes that serve connections, and leaves the one that listens.
-    pub fn kill_connections(&self) {
+    pub(crate) fn kill_connections(&self) {
         kill(&descendants(self.child.id()));
     }
 }
@@ -150,14 +150,14 @@ fn descendants(root: u32) -> Vec<u32> {
 }
 
 /// An agent of the test's own.
-pub struct Agent {
-    pub socket: PathBuf,
+pub(crate) struct Agent {
+    pub(crate) socket: PathBuf,
     child: Child,
     _dir: tempfile::TempDir,
 }
 
 impl Agent {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let socket = dir.path().join("agent");
         let child = Command::new(tool("ssh-agent"))
@@ -180,7 +180,7 @@ impl Agent {
     }
 
     /// Adds a key without a passphrase.
-    pub fn add(&self, key: &Path) {
+    pub(crate) fn add(&self, key: &Path) {
         let status = Command::new(tool("ssh-add"))
             .arg("-q")
             .arg(key)
@@ -200,7 +200,7 @@ impl Drop for Agent {
 }
 
 /// Makes a key pair, with a passphrase unless that is empty.
-pub fn keygen(path: &Path, kind: &str, passphrase: &str) {
+pub(crate) fn keygen(path: &Path, kind: &str, passphrase: &str) {
     let status = Command::new(tool("ssh-keygen"))
         .args(["-q", "-t", kind, "-N", passphrase, "-C", "test", "-f"])
         .arg(path)
@@ -210,7 +210,7 @@ pub fn keygen(path: &Path, kind: &str, passphrase: &str) {
 }
 
 /// The ordinary user that tests log in as: ourselves, or one made for it where root runs the tests.
-pub fn user() -> &'static str {
+pub(crate) fn user() -> &'static str {
     static USER: OnceLock<String> = OnceLock::new();
     USER.get_or_init(|| {
         if !rustix::process::geteuid().is_root() {
@@ -245,7 +245,7 @@ fn tool(name: &str) -> PathBuf {
 }
 
 /// A port that nobody listens on just now.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("bind");
     listener.local_addr().expect("address").port()
 }

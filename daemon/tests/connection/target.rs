@@ -19,38 +19,38 @@ use sshmcpd::{
 use crate::sshd::{Sshd, keygen, user};
 
 /// A home of the test's own: keys and known hosts.
-pub struct Home {
+pub(crate) struct Home {
     dir: tempfile::TempDir,
 }
 
 impl Home {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             dir: tempfile::tempdir().expect("a temporary directory"),
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Makes a key pair and gives the private file.
-    pub fn key(&self, name: &str, kind: &str, passphrase: &str) -> PathBuf {
+    pub(crate) fn key(&self, name: &str, kind: &str, passphrase: &str) -> PathBuf {
         let path = self.path(name);
         keygen(&path, kind, passphrase);
         path
     }
 
-    pub fn known_hosts(&self) -> PathBuf {
+    pub(crate) fn known_hosts(&self) -> PathBuf {
         self.path("known_hosts")
     }
 
     /// Writes the server's key down as known.
-    pub fn know(&self, sshd: &Sshd) {
+    pub(crate) fn know(&self, sshd: &Sshd) {
         self.know_as(&format!("[127.0.0.1]:{} {}", sshd.port, sshd.host_key("ed25519")));
     }
 
-    pub fn know_as(&self, line: &str) {
+    pub(crate) fn know_as(&self, line: &str) {
         let mut text = fs::read_to_string(self.known_hosts()).unwrap_or_default();
         text.push_str(line);
         text.push('\n');
@@ -58,7 +58,7 @@ impl Home {
     }
 
     /// A target that is nothing but user, address and this home's known hosts.
-    pub fn target(&self, port: u16) -> Target {
+    pub(crate) fn target(&self, port: u16) -> Target {
         Target {
             alias: "box".to_owned(),
             user: user().to_owned(),
@@ -90,15 +90,15 @@ impl Home {
 }
 
 /// A server, a key that it lets in, and a target that uses it: what most tests need.
-pub struct Scene {
-    pub home: Home,
-    pub sshd: Sshd,
-    pub target: Target,
-    pub pool: Arc<Pool>,
+pub(crate) struct Scene {
+    pub(crate) home: Home,
+    pub(crate) sshd: Sshd,
+    pub(crate) target: Target,
+    pub(crate) pool: Arc<Pool>,
 }
 
 impl Scene {
-    pub fn new(options: &str) -> Self {
+    pub(crate) fn new(options: &str) -> Self {
         let home = Home::new();
         let key = home.key("id", "ed25519", "");
         let sshd = Sshd::start(&[&public(&key)], options);
@@ -113,24 +113,24 @@ impl Scene {
         }
     }
 
-    pub async fn shell(&self) -> (Arc<Connection>, Channel) {
+    pub(crate) async fn shell(&self) -> (Arc<Connection>, Channel) {
         self.pool.open_shell(&self.target, pty()).await.expect("a shell")
     }
 
-    pub async fn refused(&self) -> Fault {
+    pub(crate) async fn refused(&self) -> Fault {
         refused(&self.pool, &self.target).await
     }
 }
 
 /// The fault with which a shell is refused.
-pub async fn refused(pool: &Arc<Pool>, target: &Target) -> Fault {
+pub(crate) async fn refused(pool: &Arc<Pool>, target: &Target) -> Fault {
     match pool.open_shell(target, pty()).await {
         Ok(_) => panic!("a shell was opened"),
         Err(fault) => fault,
     }
 }
 
-pub fn pty() -> Pty {
+pub(crate) fn pty() -> Pty {
     Pty {
         term: "xterm-256color".to_owned(),
         cols: 80,
@@ -138,26 +138,26 @@ pub fn pty() -> Pty {
     }
 }
 
-pub fn public(key: &Path) -> PathBuf {
+pub(crate) fn public(key: &Path) -> PathBuf {
     key.with_extension("pub")
 }
 
-pub fn secret(text: &str) -> Option<SecretSource> {
+pub(crate) fn secret(text: &str) -> Option<SecretSource> {
     Some(SecretSource::Literal(Secret::new(text.to_owned())))
 }
 
 /// Everything that a channel said.
 #[derive(Debug, Default)]
-pub struct Said {
-    pub stdout: BytesMut,
-    pub stderr: BytesMut,
-    pub status: Option<u32>,
-    pub signal: Option<String>,
-    pub end: Option<CloseReason>,
+pub(crate) struct Said {
+    pub(crate) stdout: BytesMut,
+    pub(crate) stderr: BytesMut,
+    pub(crate) status: Option<u32>,
+    pub(crate) signal: Option<String>,
+    pub(crate) end: Option<CloseReason>,
 }
 
 /// Reads a channel to its end.
-pub async fn drain(channel: &mut Channel) -> Said {
+pub(crate) async fn drain(channel: &mut Channel) -> Said {
     let mut said = Said::default();
     while let Some(event) = channel.next().await {
         match event {
@@ -173,7 +173,7 @@ pub async fn drain(channel: &mut Channel) -> Said {
 }
 
 /// Reads until the text was seen.
-pub async fn until(channel: &mut Channel, text: &str) -> String {
+pub(crate) async fn until(channel: &mut Channel, text: &str) -> String {
     let mut seen = String::new();
     while let Some(event) = channel.next().await {
         if let ChannelEvent::Stdout(bytes) = event {
@@ -187,7 +187,7 @@ pub async fn until(channel: &mut Channel, text: &str) -> String {
 }
 
 /// Types a line.
-pub async fn type_line(channel: &Channel, line: &str) {
+pub(crate) async fn type_line(channel: &Channel, line: &str) {
     let bytes = Bytes::from(format!("{line}\n"));
     channel.writer().write(bytes).await.expect("a write");
 }
