@@ -1,8 +1,21 @@
 //! The daemon as a library, so that tests own the same object as `main`: connections, sessions, commands, and the
 //! gRPC services over them.
 
+pub mod background;
+pub mod command;
 pub mod config;
 pub mod connection;
+pub mod core;
 pub mod host;
 pub mod id;
+pub mod lifecycle;
+pub mod listener;
+pub mod log;
+pub mod output;
+pub mod registry;
+pub mod rpc;
 pub mod secret;
+pub mod server;
+pub mod session;
+pub mod shell;
+pub mod terminal;

@@ -1,1 +1,197 @@
-fn main() {}
+//! `sshmcpd`: flags, and the order in which the daemon comes to life. Everything else is in the library.
+
+mod arguments;
+
+use std::{
+    io::Write as _,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use clap::Parser as _;
+use rustix::{
+    fs::Mode,
+    process::{Resource, Rlimit, getrlimit, setrlimit, umask},
+};
+use sshmcp_proto::{
+    endpoint::{Paths, Socket},
+    error::Fault,
+};
+use sshmcpd::{
+    background::{Readiness, detach},
+    core::{Core, Facts, Reloaded, Stopped},
+    listener::{Instance, Listener, Refusal},
+    log,
+    rpc::About,
+    server,
+};
+
+use crate::arguments::{Action, Arguments};
+
+/// A daemon serves on the socket already (EX_TEMPFAIL); the service unit does not start it again then.
+const ALREADY_RUNNING: u8 = 75;
+
+/// What is still running when the daemon has ended in good order (a blocked look-up, say) is not waited for longer.
+const RUNTIME_END: Duration = Duration::from_millis(200);
+
+fn main() -> ExitCode {
+    // Before the first thread and the first file: nothing of ours is for others.
+    umask(Mode::RWXG | Mode::RWXO);
+    let arguments = Arguments::parse();
+    let outcome = match arguments.action() {
+        Action::Detach => detach().map_err(|error| {
+            say(&format!(
+                "sshmcpd could not be started in the background: {error}"
+            ));
+            ExitCode::FAILURE
+        }),
+        Action::CheckConfig => return check_config(&arguments),
+        Action::ConfigSchema => return config_schema(),
+        Action::Serve { background } => {
+            let readiness = match Readiness::enter(background) {
+                Ok(readiness) => readiness,
+                Err(error) => {
+                    say(&format!("sshmcpd could not enter the background: {error}"));
+                    return ExitCode::FAILURE;
+                }
+            };
+            live(&arguments, &readiness, background)
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(code) => code,
+    }
+}
+
+/// Comes to life, serves, and ends.
+fn live(arguments: &Arguments, readiness: &Readiness, background: bool) -> Result<(), ExitCode> {
+    let fail = |fault: &Fault| {
+        readiness.failed(&sentence(fault));
+        if !background {
+            complain(&sentence(fault));
+        }
+        ExitCode::FAILURE
+    };
+    let socket = Socket::find(arguments.socket.as_deref()).map_err(|fault| fail(&fault))?;
+    let paths = Paths::find(arguments.config.as_deref(), arguments.state_dir.as_deref())
+        .map_err(|fault| fail(&fault))?;
+    let _log = log::start(&paths.state, !background).map_err(|fault| fail(&fault))?;
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            readiness.failed(&format!("the runtime could not be started: {error}"));
+            ExitCode::FAILURE
+        })?;
+    let ended = runtime.block_on(async {
+        let instance = match Instance::claim(socket, || readiness.waiting()).await {
+            Ok(instance) => instance,
+            // Another was faster, which is as good for the client that started us.
+            Err(Refusal::Serving(_)) if background => {
+                readiness.ready();
+                return Ok(());
+            }
+            Err(Refusal::Serving(fault)) => {
+                fail(&fault);
+                return Err(ExitCode::from(ALREADY_RUNNING));
+            }
+            Err(Refusal::Failed(fault)) => return Err(fail(&fault)),
+        };
+        let core: Arc<dyn Core> = Arc::new(Hollow);
+        let listener = Listener::open(&instance).map_err(|fault| fail(&fault))?;
+        let about = About {
+            socket: instance.socket().path().to_owned(),
+            config: paths.config.clone(),
+            state: paths.state.clone(),
+            started_by: arguments.started_by(),
+            started: Instant::now(),
+        };
+        server::serve(core, &instance, listener, about, readiness)
+            .await
+            .map_err(|error| {
+                tracing::error!(error = format!("{error:#}"), "the daemon failed");
+                readiness.failed(&format!("{error:#}"));
+                ExitCode::FAILURE
+            })
+        // The instance's lock ends here, after everything that the socket and the state are needed for.
+    });
+    runtime.shutdown_timeout(RUNTIME_END);
+    ended
+}
+
+/// What happened and what to do, as one line.
+fn sentence(fault: &Fault) -> String {
+    if fault.hint.is_empty() {
+        fault.message.clone()
+    } else {
+        format!("{}; {}", fault.message, fault.hint)
+    }
+}
+
+/// Sessions, spools and clients each take a few descriptors; the default of 1024 is for programs that use select().
+fn raise_descriptor_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current == maximum {
+        return;
+    }
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
+fn check_config(_arguments: &Arguments) -> ExitCode {
+    complain("there is no configuration to check yet");
+    ExitCode::FAILURE
+}
+
+fn config_schema() -> ExitCode {
+    complain("there is no configuration to describe yet");
+    ExitCode::FAILURE
+}
+
+/// A line on stdout; nobody to read it is no reason to fail.
+fn say(line: &str) {
+    let _unread = writeln!(std::io::stdout(), "{line}");
+}
+
+/// A line on stderr.
+fn complain(line: &str) {
+    let _unread = writeln!(std::io::stderr(), "sshmcpd: {line}");
+}
+
+/// A core that holds nothing, until there is one.
+struct Hollow;
+
+#[tonic::async_trait]
+impl Core for Hollow {
+    fn facts(&self) -> Facts {
+        Facts::default()
+    }
+
+    fn is_idle(&self) -> bool {
+        true
+    }
+
+    fn idle_exit(&self) -> Option<Duration> {
+        Some(Duration::from_secs(600))
+    }
+
+    async fn reload(&self) -> Reloaded {
+        Reloaded::default()
+    }
+
+    async fn stop(&self, _force: bool) -> Result<Stopped, Fault> {
+        Ok(Stopped::default())
+    }
+
+    fn add_services(self: Arc<Self>, _routes: &mut tonic::service::RoutesBuilder) -> Vec<&'static str> {
+        Vec::new()
+    }
+}

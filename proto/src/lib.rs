@@ -1,5 +1,7 @@
 //! What any process must know to talk to `sshmcpd`: the messages, where the socket is, how to start it, and errors.
 
+pub mod client;
+pub mod endpoint;
 pub mod error;
 mod redacted;
 

@@ -1,0 +1,423 @@
+//! Every word that `sshctl` understands, as clap types; the doc comments are the help. Nothing is decided here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::error::EXIT_CODES_HELP;
+
+/// Work with the SSH sessions that sshmcpd keeps: the same ones that an agent works in.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sshctl",
+    version,
+    after_help = "Examples:
+  sshctl hosts                          what can be named
+  sshctl exec web1 -- uptime            run a command in web1's session
+  sshctl ls                             sessions, and what runs in them
+  sshctl output c12 --tail 20           look at a command's output again
+
+`sshctl --help` lists the exit codes.",
+    after_long_help = EXIT_CODES_HELP,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Cli {
+    /// The settings that every verb knows.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Settings that every verb knows.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// The daemon's socket instead of the usual one (or SSHMCP_SOCKET)
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
+    pub(crate) socket: Option<PathBuf>,
+    /// The configuration file that a daemon started by this call reads (or SSHMCP_CONFIG)
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON for programs instead of text for people
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// What the daemon is and holds; starts none
+    Status,
+    /// List the hosts that can be named: configured connections and ssh_config aliases
+    #[command(
+        after_help = "Examples:\n  sshctl hosts\n  sshctl hosts web1          that one, with its notes"
+    )]
+    Hosts(HostsArgs),
+    /// List the open sessions and what runs in them
+    #[command(visible_alias = "ls")]
+    Sessions,
+    /// Open a session on a host
+    #[command(after_help = "Examples:
+  sshctl open web1
+  sshctl open deploy@10.0.0.7:2222 --session release")]
+    Open(OpenArgs),
+    /// Run a command in a session, show its output as it comes, and exit with its code
+    #[command(
+        after_help = "Examples:
+  sshctl exec web1 -- df -h
+  sshctl exec web1 -- 'cd /srv && git pull'     the session keeps the directory
+  sshctl exec -s release -- make test
+  sshctl exec web1 --terminal -- top -bn1
+  sshctl exec web1 -i -- 'wc -l' < list.txt",
+        after_long_help = "\
+The words behind `--` are joined by blanks and given to the session's shell, as ssh does.
+
+Ctrl-C goes to the command. A second one sends SIGTERM; a third leaves the command running and tells its id.
+
+Output is passed on byte for byte where stdout (or stderr) is a pipe or a file. On a terminal colours, tabs and
+carriage returns are kept and every other control sequence is taken out: a host must not drive your terminal.
+
+Exits with the command's code (128 + n after signal n), 89 if the connection died and the code is not known, 90 if
+--timeout passed or you left the command running."
+    )]
+    Exec(ExecArgs),
+    /// List the commands that run, and the latest that ended
+    #[command(after_help = "Examples:\n  sshctl commands\n  sshctl commands --finished 20 --session web1")]
+    Commands(CommandsArgs),
+    /// Show a command's output, without running anything again
+    #[command(after_help = "Examples:
+  sshctl output c12
+  sshctl output c12 --tail 20
+  sshctl output c12 --grep 'error|warning' --context 2
+  sshctl output c12 -f               follow it until it ends")]
+    Output(OutputArgs),
+    /// Wait until commands end or sessions have nothing running
+    #[command(after_help = "Examples:
+  sshctl wait c12
+  sshctl wait c12 c13 --any --timeout 60
+  sshctl wait web1 --pattern 'listening on'
+
+Exits 0 if what was asked for came to pass, 90 if the time passed first.")]
+    Wait(WaitArgs),
+    /// Signal the command that runs in a session
+    #[command(after_help = "Examples:\n  sshctl interrupt web1\n  sshctl interrupt c12 --signal kill")]
+    Interrupt(InterruptArgs),
+    /// Type into a session, and show its terminal once it has settled
+    #[command(after_help = "Examples:
+  sshctl send web1 --text yes                types yes and Enter
+  sshctl send c12 --secret                   asks you for a password, without showing it
+  sshctl send web1 --keys ctrl-c
+  sshctl send web1 --text /etc --no-enter --keys tab,tab")]
+    Send(SendArgs),
+    /// Show a session's terminal
+    Screen(ScreenArgs),
+    /// Close sessions; says what was still running
+    #[command(
+        after_help = "Examples:\n  sshctl close web1 release\n  sshctl close --host web1\n  sshctl close --all"
+    )]
+    Close(CloseArgs),
+    /// Look at a host's key, compare it, and trust it
+    #[command(after_help = "Examples:
+  sshctl trust web1
+  sshctl trust web1 --fingerprint SHA256:2nonw17hnRcrJVswZPwFH7m34WaK3qURopegHSPILrU
+
+The question is asked on the terminal only, never answered by a pipe. A script must know the fingerprint.")]
+    Trust(TrustArgs),
+    /// Check the configuration, or tell where it is
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Start, stop or look at the daemon
+    #[command(subcommand)]
+    Daemon(DaemonVerb),
+    /// Print the completions of a shell
+    #[command(after_help = "Examples:
+  sshctl completions bash > ~/.local/share/bash-completion/completions/sshctl
+  sshctl completions zsh > \"${fpath[1]}/_sshctl\"
+  sshctl completions fish > ~/.config/fish/completions/sshctl.fish")]
+    Completions(CompletionsArgs),
+}
+
+/// A host and how to log in there.
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    /// Login name instead of the configured one
+    #[arg(short = 'l', long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// Port instead of the configured one
+    #[arg(short = 'p', long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+    /// Private key file instead of the configured ones
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<String>,
+}
+
+/// Which hosts.
+#[derive(Debug, Args)]
+pub(crate) struct HostsArgs {
+    /// Only this one, with its notes
+    pub(crate) host: Option<String>,
+}
+
+/// What to open.
+#[derive(Debug, Args)]
+pub(crate) struct OpenArgs {
+    /// Configured connection, ssh_config alias, hostname, or user@host:port
+    pub(crate) host: String,
+    /// How to log in.
+    #[command(flatten)]
+    pub(crate) login: Login,
+    /// The session's name; the host's default session if not given
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) session: Option<String>,
+    /// What keeps the shell alive: auto, daemon, remote-tmux, local-tmux
+    #[arg(long)]
+    pub(crate) keeper: Option<String>,
+    /// Terminal width
+    #[arg(long, value_parser = clap::value_parser!(u32).range(20..=500))]
+    pub(crate) cols: Option<u32>,
+    /// Terminal height
+    #[arg(long, value_parser = clap::value_parser!(u32).range(5..=200))]
+    pub(crate) rows: Option<u32>,
+    /// Fail if a session of that name is open already
+    #[arg(long)]
+    pub(crate) new: bool,
+}
+
+/// What to run.
+#[derive(Debug, Args)]
+pub(crate) struct ExecArgs {
+    /// Runs in the default session of this host; opens it if there is none
+    #[arg(required_unless_present = "session")]
+    pub(crate) host: Option<String>,
+    /// How to log in.
+    #[command(flatten)]
+    pub(crate) login: Login,
+    /// Runs in this session; with HOST it is opened if missing
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) session: Option<String>,
+    /// Give up waiting after so many seconds; the command goes on
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<f64>,
+    /// Give the command a terminal: stdout and stderr become one stream
+    #[arg(short, long)]
+    pub(crate) terminal: bool,
+    /// Give what is piped into sshctl (at most 1 MiB) to the command as its standard input
+    #[arg(short = 'i', long)]
+    pub(crate) stdin: bool,
+    /// The command
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+/// Which commands.
+#[derive(Debug, Args)]
+pub(crate) struct CommandsArgs {
+    /// Also the latest ended ones, this many
+    #[arg(short, long, value_name = "N", default_value_t = 10)]
+    pub(crate) finished: u32,
+    /// Only of this session
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) session: Option<String>,
+}
+
+/// Which output.
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(crate) struct OutputArgs {
+    /// The command's id
+    #[arg(value_name = "cN")]
+    pub(crate) command: String,
+    /// Read forward from this byte
+    #[arg(long, conflicts_with_all = ["tail", "grep"])]
+    pub(crate) offset: Option<u64>,
+    /// The last N lines
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "grep")]
+    pub(crate) tail: Option<u32>,
+    /// The lines that match this regular expression
+    #[arg(short, long, value_name = "REGEX", conflicts_with = "follow")]
+    pub(crate) grep: Option<String>,
+    /// Lines around each match
+    #[arg(short = 'C', long, value_name = "N", default_value_t = 0, requires = "grep")]
+    pub(crate) context: u32,
+    /// Characters at most, up to 40000
+    #[arg(long, value_name = "N", default_value_t = 40_000)]
+    pub(crate) limit: u32,
+    /// The bytes as they came instead of cleaned text
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Go on with what is written, until the command ends
+    #[arg(short, long, conflicts_with_all = ["tail", "limit"])]
+    pub(crate) follow: bool,
+}
+
+/// What to wait for.
+#[derive(Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// Commands (c12) and sessions
+    #[arg(value_name = "SESSION|cN", required_unless_present = "session")]
+    pub(crate) targets: Vec<String>,
+    /// A session whose name looks like a command's id
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) session: Vec<String>,
+    /// One of them is enough
+    #[arg(long)]
+    pub(crate) any: bool,
+    /// Give up after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<f64>,
+    /// Also come to pass when new output matches this regular expression
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) pattern: Option<String>,
+    /// Also come to pass when nothing was written for so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) idle: Option<f64>,
+}
+
+/// Whom to signal, how.
+#[derive(Debug, Args)]
+pub(crate) struct InterruptArgs {
+    /// The session, or the command's id
+    #[arg(value_name = "SESSION|cN", required_unless_present_any = ["session", "host"], conflicts_with_all = ["session", "host"])]
+    pub(crate) target: Option<String>,
+    /// A session whose name looks like a command's id
+    #[arg(short, long, value_name = "NAME", conflicts_with = "host")]
+    pub(crate) session: Option<String>,
+    /// Whatever runs in the default session of this host
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// The signal
+    #[arg(long, value_enum, default_value_t = SignalName::Int, ignore_case = true)]
+    pub(crate) signal: SignalName,
+    /// Seconds to wait for the end
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0)]
+    pub(crate) timeout: f64,
+}
+
+/// The signals that can be sent.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SignalName {
+    /// Ctrl-C on the terminal
+    Int,
+    /// Ctrl-\ on the terminal
+    Quit,
+    /// SIGTERM to the foreground process group
+    Term,
+    /// SIGKILL to the foreground process group
+    Kill,
+}
+
+/// What to type.
+#[derive(Debug, Args)]
+pub(crate) struct SendArgs {
+    /// The session, or the id of the command that runs in it
+    #[arg(
+        value_name = "SESSION|cN",
+        required_unless_present = "session",
+        conflicts_with = "session"
+    )]
+    pub(crate) target: Option<String>,
+    /// A session whose name looks like a command's id
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) session: Option<String>,
+    /// Text, typed as it is; Enter is pressed behind it
+    #[arg(short, long)]
+    pub(crate) text: Option<String>,
+    /// Keys by name, typed behind the text: ctrl-c, up, f5, escape, …
+    #[arg(short, long, value_delimiter = ',', value_name = "KEY,…")]
+    pub(crate) keys: Vec<String>,
+    /// Do not press Enter (with --keys alone none is pressed anyway)
+    #[arg(long)]
+    pub(crate) no_enter: bool,
+    /// Ask for the text on the terminal without showing it, and keep it out of every record
+    #[arg(long, conflicts_with = "text")]
+    pub(crate) secret: bool,
+    /// Wait until new output matches this regular expression
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) pattern: Option<String>,
+    /// Seconds to wait
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    pub(crate) timeout: f64,
+}
+
+/// Which terminal.
+#[derive(Debug, Args)]
+pub(crate) struct ScreenArgs {
+    /// The session
+    pub(crate) session: String,
+    /// Lines of scrollback above the screen
+    #[arg(short = 'n', long, default_value_t = 0)]
+    pub(crate) lines: u32,
+    /// Only what is new since this cursor
+    #[arg(long)]
+    pub(crate) cursor: Option<u64>,
+}
+
+/// What to close.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false, args = ["sessions", "host", "all"])]
+pub(crate) struct CloseArgs {
+    /// Names of sessions
+    #[arg(value_name = "SESSION")]
+    pub(crate) sessions: Vec<String>,
+    /// Every session of this host
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// Every session
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Whose key.
+#[derive(Debug, Args)]
+pub(crate) struct TrustArgs {
+    /// The host
+    pub(crate) host: String,
+    /// How to log in.
+    #[command(flatten)]
+    pub(crate) login: Login,
+    /// Trust the key without a question if it has exactly this fingerprint
+    #[arg(long, value_name = "SHA256:…")]
+    pub(crate) fingerprint: Option<String>,
+}
+
+/// What about the configuration.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Read the configuration and tell what is wrong with it
+    Check,
+    /// Print where the configuration is, or would be
+    Path,
+    /// Print the JSON schema of the configuration
+    Schema,
+}
+
+/// What about the daemon.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum DaemonVerb {
+    /// Start it, unless it runs
+    Start,
+    /// Stop it; refused while commands run
+    Stop(Force),
+    /// Stop it and start it again
+    Restart(Force),
+    /// What it is and holds; starts none
+    Status,
+}
+
+/// Whether running commands are in the way.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Force {
+    /// Stop though commands are running; they end
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
+
+/// Whose completions.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}

@@ -1,0 +1,44 @@
+//! The verbs, one file each; this one only finds the right one.
+
+mod close;
+mod completions;
+mod config;
+mod daemon;
+mod exec;
+mod hosts;
+mod interrupt;
+mod list;
+mod open;
+mod output;
+mod screen;
+mod send;
+mod sessions;
+mod status;
+mod trust;
+mod wait;
+
+use crate::args::Verb;
+use crate::context::Context;
+use crate::error::Failure;
+
+/// Runs a verb and tells the exit code.
+pub(crate) async fn run(verb: Verb, context: &Context) -> Result<u8, Failure> {
+    match verb {
+        Verb::Status => status::run(context).await,
+        Verb::Hosts(args) => hosts::run(args, context).await,
+        Verb::Sessions => sessions::run(context).await,
+        Verb::Open(args) => open::run(args, context).await,
+        Verb::Exec(args) => exec::run(args, context).await,
+        Verb::Commands(args) => list::run(args, context).await,
+        Verb::Output(args) => output::run(args, context).await,
+        Verb::Wait(args) => wait::run(args, context).await,
+        Verb::Interrupt(args) => interrupt::run(args, context).await,
+        Verb::Send(args) => send::run(args, context).await,
+        Verb::Screen(args) => screen::run(args, context).await,
+        Verb::Close(args) => close::run(args, context).await,
+        Verb::Trust(args) => trust::run(args, context).await,
+        Verb::Config(verb) => config::run(verb, context).await,
+        Verb::Daemon(verb) => daemon::run(verb, context).await,
+        Verb::Completions(args) => completions::run(args, context),
+    }
+}

@@ -1,0 +1,69 @@
+//! `sshctl open`: opens a session, or finds the open one of that name.
+
+use serde_json::json;
+use sshmcp_proto::error::Fault;
+use sshmcp_proto::v1::{OpenSessionRequest, OpenSessionResponse, Reason};
+
+use crate::args::OpenArgs;
+use crate::context::{Context, host_ref};
+use crate::error::Failure;
+use crate::output::{Entry, Tone};
+use crate::{terminal, view};
+
+/// Opens a session.
+pub(crate) async fn run(args: OpenArgs, context: &Context) -> Result<u8, Failure> {
+    let own = terminal::size_if_terminal();
+    let request = OpenSessionRequest {
+        host: Some(host_ref(&args.host, &args.login)),
+        session: args.session,
+        keeper: args.keeper,
+        cols: args.cols.or(own.map(|(cols, _)| cols.clamp(20, 500))),
+        rows: args.rows.or(own.map(|(_, rows)| rows.clamp(5, 200))),
+        must_be_new: args.new,
+    };
+    let answer = context.daemon().await?.sessions().open_session(request).await?;
+    let OpenSessionResponse {
+        session,
+        opened,
+        greeting,
+        has_notes,
+    } = answer.into_inner();
+    let session = session.ok_or_else(|| {
+        Fault::new(
+            Reason::Internal,
+            "the daemon opened a session and did not say which",
+        )
+    })?;
+    let out = &context.out;
+    if out.is_json() {
+        out.json(&json!({
+            "session": view::session_json(&session), "opened": opened, "greeting": greeting, "has_notes": has_notes,
+        }))?;
+        return Ok(0);
+    }
+    if !greeting.trim().is_empty() {
+        out.text(&greeting)?;
+        out.line("")?;
+    }
+    out.pairs(vec![
+        ("session", Entry(session.name.clone(), Tone::Strong)),
+        ("target", session.target.clone().into()),
+        ("state", view::state_entry(&session)),
+        ("shell", session.shell.clone().into()),
+        ("cwd", session.cwd.clone().into()),
+        ("kept by", session.keeper.clone().into()),
+    ])?;
+    if !opened {
+        out.note("it was open before")?;
+    }
+    if has_notes {
+        out.note(&format!(
+            "there are notes about this host: `sshctl hosts {}`",
+            args.host
+        ))?;
+    }
+    if !session.notice.is_empty() {
+        out.note(&session.notice)?;
+    }
+    Ok(0)
+}

@@ -1,0 +1,77 @@
+//! `sshctl wait`: one blocking wait over commands and sessions.
+
+use serde_json::{Value, json};
+use sshmcp_proto::v1::{WaitItem, WaitRequest, WaitResponse, WaitUntil};
+
+use crate::args::WaitArgs;
+use crate::commands::output::{print_output, tell};
+use crate::context::{Context, is_command_id, milliseconds};
+use crate::error::{EXIT_STILL_RUNNING, Failure};
+use crate::output::Output;
+use crate::view;
+
+/// The wait without `--timeout`: longer than anybody sits there, short enough for any clock's arithmetic.
+pub(crate) const FOREVER_MS: u64 = 365 * 24 * 60 * 60 * 1000; // a year
+
+/// Waits.
+pub(crate) async fn run(args: WaitArgs, context: &Context) -> Result<u8, Failure> {
+    let (commands, mut sessions): (Vec<_>, Vec<_>) =
+        args.targets.into_iter().partition(|name| is_command_id(name));
+    sessions.extend(args.session);
+    let request = WaitRequest {
+        commands,
+        sessions,
+        until: if args.any { WaitUntil::Any } else { WaitUntil::All }.into(),
+        timeout_ms: args.timeout.map_or(FOREVER_MS, milliseconds),
+        pattern: args.pattern,
+        idle_ms: args.idle.map(milliseconds),
+        output_limit: 0,
+        offset: None,
+        unbounded_wait: true,
+        raw: false,
+    };
+    let answer = context.daemon().await?.commands().wait(request).await?;
+    let WaitResponse { items, satisfied } = answer.into_inner();
+    let out = &context.out;
+    if out.is_json() {
+        let items: Vec<Value> = items.iter().map(item_json).collect();
+        out.json(&json!({"items": items, "satisfied": satisfied}))?;
+    } else {
+        for item in &items {
+            print(item, out)?;
+        }
+    }
+    Ok(if satisfied { 0 } else { EXIT_STILL_RUNNING })
+}
+
+fn item_json(item: &WaitItem) -> Value {
+    let WaitItem {
+        command,
+        event,
+        matched,
+    } = item;
+    json!({"command": command.as_ref().map(view::command_json), "event": event, "matched": matched})
+}
+
+fn print(item: &WaitItem, out: &Output) -> Result<(), Failure> {
+    let Some(command) = &item.command else {
+        out.note(&item.event)?;
+        return Ok(());
+    };
+    if command.id.is_empty() {
+        out.note(&format!(
+            "{}: {}, nothing runs there",
+            command.session, item.event
+        ))?;
+        return Ok(());
+    }
+    print_output(command, out)?;
+    tell(command, out)?;
+    if !item.matched.is_empty() {
+        out.note(&format!("{} matched: {}", command.id, item.matched))?;
+    }
+    if let Some(prompt) = &command.prompt {
+        out.note(&super::exec::how_to_answer(&command.id, prompt))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The person's own terminal: its size, questions asked on it, secrets typed without being shown. Never a pipe.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
+use sshmcp_proto::error::Fault;
+use sshmcp_proto::v1::Reason;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::error::Failure;
+
+/// What is assumed where nobody tells: the classic terminal.
+const DEFAULT_SIZE: (u16, u16) = (80, 24);
+
+/// Longest answer to a question; more is nobody's password.
+const MAX_ANSWER: usize = 64 * 1024;
+
+/// Columns and rows of the terminal on stdout.
+pub(crate) fn size() -> (u16, u16) {
+    match tcgetwinsize(io::stdout()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
+        _ => DEFAULT_SIZE,
+    }
+}
+
+/// Columns and rows if stdout is a terminal, for sessions that a call opens.
+pub(crate) fn size_if_terminal() -> Option<(u32, u32)> {
+    isatty(io::stdout())
+        .then(size)
+        .map(|(cols, rows)| (u32::from(cols), u32::from(rows)))
+}
+
+/// Asks a question on the terminal, whatever stdin and stdout are.
+pub(crate) async fn ask(question: &str) -> Result<String, Failure> {
+    let mut tty = open()?;
+    tty.write_all(question.as_bytes())?;
+    read_line(tty).await
+}
+
+/// Asks for a secret on the terminal; what is typed is not shown, and the terminal is as before however this ends.
+pub(crate) async fn ask_secret(question: &str) -> Result<String, Failure> {
+    let mut tty = open()?;
+    let echo = EchoOff::new(tty.try_clone()?)?;
+    tty.write_all(question.as_bytes())?;
+    let answer = read_line(tty).await;
+    drop(echo);
+    answer
+}
+
+fn open() -> Result<File, Failure> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/tty")
+        .map_err(|_| {
+            Failure::Fault(
+                Fault::new(Reason::InvalidArgument, "there is no terminal to ask a person on")
+                    .hint("run this in a terminal"),
+            )
+        })
+}
+
+/// Reads a line in a thread, so that a signal can end the wait in good order.
+async fn read_line(tty: File) -> Result<String, Failure> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut quit = signal(SignalKind::quit())?;
+    let reading = tokio::task::spawn_blocking(move || line_of(tty));
+    tokio::select! {
+        line = reading => Ok(line.map_err(io::Error::other)??),
+        _ = interrupt.recv() => Err(Failure::Cancelled),
+        _ = terminate.recv() => Err(Failure::Cancelled),
+        _ = hangup.recv() => Err(Failure::Cancelled),
+        _ = quit.recv() => Err(Failure::Cancelled),
+    }
+}
+
+fn line_of(mut tty: File) -> io::Result<String> {
+    let mut line = Vec::new();
+    let mut byte = [0_u8; 1];
+    while line.len() < MAX_ANSWER && tty.read(&mut byte)? == 1 && byte != *b"\n" {
+        line.extend_from_slice(&byte);
+    }
+    String::from_utf8(line).map_err(|_| io::Error::other("what was typed is no UTF-8"))
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+struct EchoOff {
+    tty: File,
+    before: Termios,
+}
+
+impl EchoOff {
+    fn new(tty: File) -> io::Result<Self> {
+        let before = tcgetattr(&tty)?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        silent.local_modes.insert(LocalModes::ECHONL);
+        // What was typed before the question is no answer to it.
+        tcsetattr(&tty, OptionalActions::Flush, &silent)?;
+        Ok(Self { tty, before })
+    }
+}
+
+impl Drop for EchoOff {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no restoring.
+        let _ = tcsetattr(&self.tty, OptionalActions::Flush, &self.before);
+    }
+}

@@ -1,0 +1,252 @@
+//! Commands as everybody but their session sees them: what became of each, and its output. A command outlives its
+//! session; it is dropped only when there are too many ended ones.
+
+mod history;
+
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+pub use history::{Commands, CommandLimits};
+use tokio::sync::watch;
+
+use crate::{
+    id::{CommandId, SessionName},
+    output::{Output, OutputLimits, StreamKind},
+    shell::order::Capture,
+};
+
+/// Clients whose reading position is remembered for one command; the one that read longest ago is forgotten first.
+const READERS_MAX: usize = 16;
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Waits for its turn; nothing was run.
+    Queued,
+    /// Runs.
+    Running,
+    /// Runs, and reads from the terminal.
+    Awaiting(Option<Question>),
+    /// Ended by itself.
+    Completed,
+    /// Ended after our interrupt.
+    Interrupted,
+    /// The connection died; how it ended is not known.
+    Lost,
+}
+
+impl Status {
+    /// It will not change any more.
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Completed | Self::Interrupted | Self::Lost => true,
+            Self::Queued | Self::Running | Self::Awaiting(_) => false,
+        }
+    }
+}
+
+/// A question that a command asks on its terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The last line that was shown.
+    pub text: String,
+    /// What is typed is shown.
+    pub echo: bool,
+    /// Seen in the terminal and the process; false: taken from the text.
+    pub exact: bool,
+}
+
+/// One command.
+pub struct Command {
+    /// Its id.
+    pub id: CommandId,
+    /// Its session.
+    pub session: SessionName,
+    /// Its text.
+    pub text: String,
+    /// How its output is got.
+    pub capture: Capture,
+    /// Nobody but us knows of it (a directory restored): it is in no list.
+    pub internal: bool,
+    state: Mutex<State>,
+    changed: watch::Sender<u64>,
+    waiters: AtomicUsize,
+}
+
+/// The changing part of a command.
+pub struct State {
+    /// What became of it.
+    pub status: Status,
+    /// Exit code, only if the far side gave it.
+    pub exit_code: Option<i32>,
+    /// All that it wrote.
+    pub output: Output,
+    /// Working directory before it, then after it.
+    pub cwd: String,
+    /// stdout and stderr are apart.
+    pub apart: bool,
+    /// What a caller must know.
+    pub notices: Vec<String>,
+    /// A caller was told that it is running.
+    pub told_running: bool,
+    /// Milliseconds since the Unix epoch when it was accepted.
+    pub accepted_ms: i64,
+    /// When it was given to the shell.
+    pub started: Option<Instant>,
+    /// When it ended, by both clocks.
+    pub ended: Option<(Instant, i64)>,
+    /// Bytes written before its end.
+    pub bytes_at_end: Option<u64>,
+    /// When it last wrote.
+    pub last_write: Option<Instant>,
+    readers: VecDeque<(String, u64)>,
+}
+
+impl Command {
+    fn new(id: CommandId, session: SessionName, text: String, plan: &Plan, spool: PathBuf) -> Self {
+        Self {
+            id,
+            session,
+            text,
+            capture: plan.capture,
+            internal: plan.internal,
+            state: Mutex::new(State {
+                status: Status::Queued,
+                exit_code: None,
+                output: Output::new(spool, plan.limits.clone()),
+                cwd: String::new(),
+                apart: plan.capture == Capture::Apart,
+                notices: Vec::new(),
+                told_running: false,
+                accepted_ms: now_ms(),
+                started: None,
+                ended: None,
+                bytes_at_end: None,
+                last_write: None,
+                readers: VecDeque::new(),
+            }),
+            changed: watch::channel(0).0,
+            waiters: AtomicUsize::new(0),
+        }
+    }
+
+    /// Looks at its state.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes its state and wakes who waits for that.
+    pub fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let result = change(&mut self.state());
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+        result
+    }
+
+    /// Takes output in.
+    pub fn append(&self, stream: StreamKind, bytes: &[u8]) {
+        self.change(|state| {
+            state.output.append(stream, bytes);
+            state.last_write = Some(Instant::now());
+        });
+    }
+
+    /// Ends it; once.
+    pub fn end(&self, status: Status, exit_code: Option<i32>, cwd: Option<String>) {
+        self.change(|state| {
+            if state.status.is_final() {
+                return;
+            }
+            state.status = status;
+            state.exit_code = exit_code;
+            if let Some(cwd) = cwd.filter(|cwd| !cwd.is_empty()) {
+                state.cwd = cwd;
+            }
+            state.ended = Some((Instant::now(), now_ms()));
+            state.bytes_at_end = Some(state.output.total());
+        });
+    }
+
+    /// Adds what a caller must know; the same words only once.
+    pub fn notice(&self, words: impl Into<String>) {
+        let words = words.into();
+        self.change(|state| {
+            if !state.notices.contains(&words) {
+                state.notices.push(words);
+            }
+        });
+    }
+
+    /// Sees every change from now on.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Counts somebody as waiting for it until the guard is dropped.
+    pub fn wait_guard(&self) -> WaitGuard<'_> {
+        self.waiters.fetch_add(1, Ordering::Relaxed);
+        WaitGuard(self)
+    }
+
+    /// Somebody waits for it.
+    pub fn is_awaited(&self) -> bool {
+        self.waiters.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl State {
+    /// Milliseconds that it ran, or has been running.
+    pub fn duration_ms(&self) -> u64 {
+        let end = self.ended.map_or_else(Instant::now, |(at, _)| at);
+        self.started
+            .map_or(0, |start| u64::try_from(end.saturating_duration_since(start).as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// How far a client has been shown its output.
+    pub fn shown_to(&self, client: &str) -> u64 {
+        self.readers.iter().find(|(id, _)| id == client).map_or(0, |(_, offset)| *offset)
+    }
+
+    /// Remembers how far a client has been shown its output.
+    pub fn show_to(&mut self, client: &str, offset: u64) {
+        let before = self.shown_to(client);
+        self.readers.retain(|(id, _)| id != client);
+        if self.readers.len() >= READERS_MAX {
+            self.readers.pop_front();
+        }
+        self.readers.push_back((client.to_owned(), offset.max(before)));
+    }
+}
+
+/// How a new command is to be kept.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How its output is got.
+    pub capture: Capture,
+    /// In no list.
+    pub internal: bool,
+    /// How much of its output is kept.
+    pub limits: OutputLimits,
+}
+
+/// Counts as somebody who waits.
+pub struct WaitGuard<'c>(&'c Command);
+
+impl Drop for WaitGuard<'_> {
+    fn drop(&mut self) {
+        self.0.waiters.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Milliseconds since the Unix epoch, for people; nothing is measured by it.
+pub fn now_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

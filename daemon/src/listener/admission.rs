@@ -1,0 +1,215 @@
+//! Who is let in: processes of our own user that speak HTTP/2, and not too many. Everything else is closed here, before
+//! it costs more than a descriptor.
+
+use std::{
+    collections::VecDeque,
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
+    net::{UnixListener, UnixStream},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    task::{AbortHandle, JoinHandle},
+    time::{sleep, timeout},
+};
+use tonic::transport::server::{Connected, UdsConnectInfo};
+
+/// Connections that have spoken: far above the clients that one person runs, far below the descriptors that we have.
+const CONNECTIONS_MAX: usize = 256;
+/// Connections that have not spoken yet; one more closes the eldest, so that a flood of them keeps nobody out.
+const SILENT_MAX: usize = 128;
+/// A client speaks at once; this much is for a machine under load.
+const PREFACE_TIME: Duration = Duration::from_secs(5);
+/// Connections let in that the server has not picked up.
+const QUEUE: usize = 16;
+/// After an error of accept (no descriptors left): the pause in which others may end.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What every HTTP/2 client sends first (RFC 9113, 3.4).
+const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Lets connections in.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    uid: u32,
+    places: Arc<Semaphore>,
+    clients: Arc<AtomicU32>,
+}
+
+impl Admission {
+    /// Admission for processes of our own user.
+    pub fn new() -> Self {
+        Self {
+            uid: rustix::process::geteuid().as_raw(),
+            places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            clients: Arc::new(AtomicU32::new(0)),
+        }
+    }
+
+    /// Connections that are open now.
+    pub fn clients(&self) -> u32 {
+        self.clients.load(Ordering::Relaxed)
+    }
+
+    /// Accepts until the task is aborted; when it has ended, the listener is closed.
+    pub fn run(&self, listener: UnixListener) -> (mpsc::Receiver<io::Result<Connection>>, JoinHandle<()>) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let task = tokio::spawn(self.clone().accept(listener, sender));
+        (receiver, task)
+    }
+
+    async fn accept(self, listener: UnixListener, sender: mpsc::Sender<io::Result<Connection>>) {
+        let mut silent: VecDeque<AbortHandle> = VecDeque::with_capacity(SILENT_MAX);
+        loop {
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "no connection can be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            if sender.is_closed() {
+                return;
+            }
+            if let Err(error) = self.check_peer(&stream) {
+                tracing::warn!(%error, "a connection was refused");
+                continue;
+            }
+            silent.retain(|task| !task.is_finished());
+            if silent.len() >= SILENT_MAX
+                && let Some(eldest) = silent.pop_front()
+            {
+                eldest.abort();
+            }
+            let task = tokio::spawn(self.clone().admit(stream, sender.clone()));
+            silent.push_back(task.abort_handle());
+        }
+    }
+
+    /// Another user is refused whoever it is; root has other ways to everything that is ours.
+    fn check_peer(&self, stream: &UnixStream) -> io::Result<()> {
+        let peer = stream.peer_cred()?.uid();
+        if peer == self.uid {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("it is of user {peer}"),
+        ))
+    }
+
+    async fn admit(self, mut stream: UnixStream, sender: mpsc::Sender<io::Result<Connection>>) {
+        let mut preface = [0; PREFACE.len()];
+        match timeout(PREFACE_TIME, stream.read_exact(&mut preface)).await {
+            Ok(Ok(_)) if preface == PREFACE => {}
+            // A probe that only connects and closes is how clients look for us.
+            _ => return,
+        }
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            tracing::warn!("a connection was refused: {CONNECTIONS_MAX} are open");
+            return;
+        };
+        self.clients.fetch_add(1, Ordering::Relaxed);
+        let connection = Connection {
+            stream,
+            replay: PREFACE.len(),
+            _place: Place {
+                clients: Arc::clone(&self.clients),
+                _permit: place,
+            },
+        };
+        // The server is gone: so is the connection.
+        let _gone = sender.send(Ok(connection)).await;
+    }
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A connection's place among those that are open.
+#[derive(Debug)]
+struct Place {
+    clients: Arc<AtomicU32>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A connection that was let in; reads as if its first bytes had not been read yet.
+#[derive(Debug)]
+pub struct Connection {
+    stream: UnixStream,
+    /// How many bytes of the preface are still to be read again.
+    replay: usize,
+    _place: Place,
+}
+
+impl Connected for Connection {
+    type ConnectInfo = UdsConnectInfo;
+
+    fn connect_info(&self) -> UdsConnectInfo {
+        self.stream.connect_info()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.replay > 0 {
+            let size = self.replay.min(buffer.remaining());
+            let begin = PREFACE.len() - self.replay;
+            buffer.put_slice(PREFACE.get(begin..begin + size).unwrap_or_default());
+            self.replay -= size;
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,312 @@
+//! One command's output: raw bytes of both streams in the order they came, each at an offset that never changes.
+//!
+//! The newest part is in memory, older parts in a spool file, and past its limit the middle is dropped and counted.
+//! Nothing here waits or knows a clock; the session that runs the command owns it and appends.
+
+mod chunk;
+mod grep;
+mod render;
+mod spool;
+mod view;
+
+use std::{collections::VecDeque, path::PathBuf};
+
+use chunk::{Chunk, Place, Records};
+pub use grep::{LINE_CAP, grep};
+use spool::Spool;
+pub use view::{View, forward, tail, whole};
+
+use crate::{id::shorten, terminal::clean::clean};
+
+/// Raw bytes in one chunk: what is written, read and dropped at once, and indexed by one entry.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// Raw bytes at the end in which the last line is looked for: 200 characters with plenty of colour.
+const LAST_LINE_WINDOW: u64 = 2 << 10;
+
+/// Characters of the last line that are shown.
+const LAST_LINE_CHARS: usize = 200;
+
+/// Which of a command's two streams. A command that has the terminal, or whose streams cannot be told apart, has
+/// `Stdout` alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StreamKind {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How much of one command's output is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputLimits {
+    /// Bytes in memory; a chunk that is being filled comes on top.
+    pub memory_bytes: usize,
+    /// Bytes in the spool file: half for the beginning, half for the end.
+    pub disk_bytes: u64,
+}
+
+impl Default for OutputLimits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 256 << 10,
+            disk_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Bytes of one stream that came one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Whose they are.
+    pub stream: StreamKind,
+    /// Offset of the first.
+    pub offset: u64,
+    /// The bytes.
+    pub data: Vec<u8>,
+}
+
+impl Piece {
+    /// Offset behind the last byte.
+    pub const fn end(&self) -> u64 {
+        self.offset + self.data.len() as u64
+    }
+}
+
+/// What a command wrote.
+#[derive(Debug)]
+pub struct Output {
+    limits: OutputLimits,
+    chunk_bytes: usize,
+    /// By offset; those before `unspooled` are on disk. Where one does not begin at the end of the one before, what
+    /// was between was dropped.
+    chunks: VecDeque<Chunk>,
+    unspooled: usize,
+    memory: usize,
+    open: Records,
+    total: u64,
+    stderr_total: u64,
+    dropped: u64,
+    last: StreamKind,
+    spool: Spool,
+    disk_problem: Option<String>,
+}
+
+impl Output {
+    /// Nothing written yet. The spool file, and its directory, are made only when memory is not enough, and the file
+    /// is deleted with this value.
+    pub fn new(spool_file: PathBuf, limits: OutputLimits) -> Self {
+        let by_memory = limits.memory_bytes / 4;
+        let by_disk = usize::try_from(limits.disk_bytes / 8).unwrap_or(CHUNK_BYTES);
+        Self {
+            limits,
+            chunk_bytes: by_memory.min(by_disk).clamp(16, CHUNK_BYTES),
+            chunks: VecDeque::new(),
+            unspooled: 0,
+            memory: 0,
+            open: Records::new(0),
+            total: 0,
+            stderr_total: 0,
+            dropped: 0,
+            last: StreamKind::Stdout,
+            spool: Spool::new(spool_file, limits.disk_bytes),
+            disk_problem: None,
+        }
+    }
+
+    /// Takes the next bytes that came. Never fails: what can be kept nowhere is counted as dropped.
+    pub fn append(&mut self, stream: StreamKind, mut bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.last = stream;
+        self.total = self.total.saturating_add(bytes.len() as u64);
+        if stream == StreamKind::Stderr {
+            self.stderr_total = self.stderr_total.saturating_add(bytes.len() as u64);
+        }
+        while !bytes.is_empty() {
+            let room = self.chunk_bytes.saturating_sub(self.open.cost()).max(1);
+            let (now, later) = bytes.split_at(room.min(bytes.len()));
+            self.open.push(stream, now);
+            bytes = later;
+            if self.open.cost() >= self.chunk_bytes {
+                self.close_chunk();
+            }
+        }
+    }
+
+    /// Raw bytes taken so far, both streams: the next offset.
+    pub const fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Raw bytes of `stream` taken so far.
+    pub const fn total_of(&self, stream: StreamKind) -> u64 {
+        match stream {
+            StreamKind::Stdout => self.total - self.stderr_total,
+            StreamKind::Stderr => self.stderr_total,
+        }
+    }
+
+    /// Raw bytes that can no longer be read.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Why output cannot be put on disk at present: path and cause.
+    pub fn disk_problem(&self) -> Option<String> {
+        self.disk_problem.clone()
+    }
+
+    /// Bytes that the spool file takes.
+    pub const fn disk_used(&self) -> u64 {
+        self.spool.used()
+    }
+
+    /// Leaves the spool file where it is when this value goes.
+    pub const fn keep(&mut self) {
+        self.spool.keep();
+    }
+
+    /// The last line that is not blank, of the stream that wrote last: cleaned, at most 200 characters.
+    pub fn last_line(&self) -> String {
+        let from = self.total.saturating_sub(LAST_LINE_WINDOW);
+        let mut bytes = Vec::new();
+        for piece in self.read(from, usize::try_from(LAST_LINE_WINDOW).unwrap_or(usize::MAX)) {
+            if piece.stream == self.last {
+                bytes.extend_from_slice(&piece.data);
+            }
+        }
+        let text = clean(&bytes);
+        let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
+        shorten(line.unwrap_or_default(), LAST_LINE_CHARS - 1)
+    }
+
+    /// Reads at most `max_bytes` from offset `from` on, in order. Dropped bytes, and bytes that the disk does not give
+    /// back, are passed over: the offsets of the pieces say so.
+    pub fn read(&self, from: u64, max_bytes: usize) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let mut room = max_bytes;
+        let first = self.chunks.partition_point(|chunk| chunk.end() <= from);
+        for chunk in self.chunks.range(first..) {
+            if room == 0 {
+                return pieces;
+            }
+            match &chunk.place {
+                Place::Memory(records) => records.read(from, &mut room, &mut pieces),
+                Place::Disk(place) => {
+                    if let Ok(records) = self.spool.read(chunk.start, place) {
+                        records.read(from, &mut room, &mut pieces);
+                    }
+                }
+            }
+        }
+        self.open.read(from, &mut room, &mut pieces);
+        pieces
+    }
+
+    /// The dropped range that begins at or behind `from`, or has `from` in it; none if everything from there on is
+    /// kept.
+    pub fn gap_from(&self, from: u64) -> Option<(u64, u64)> {
+        let mut at = from;
+        let first = self.chunks.partition_point(|chunk| chunk.end() <= from);
+        for chunk in self.chunks.range(first..) {
+            if chunk.start > at {
+                return Some((at, chunk.start));
+            }
+            at = chunk.end();
+        }
+        let open = self.open.start();
+        (open > at).then_some((at, open))
+    }
+
+    /// Where the last dropped range ends: everything from there on is kept. 0 if nothing was dropped.
+    pub fn contiguous_from(&self) -> u64 {
+        let mut at = self.open.start();
+        for chunk in self.chunks.iter().rev() {
+            if chunk.end() < at {
+                break;
+            }
+            at = chunk.start;
+        }
+        at
+    }
+
+    fn close_chunk(&mut self) {
+        let next = Records::new(self.open.end());
+        let records = std::mem::replace(&mut self.open, next);
+        self.memory += records.cost();
+        self.chunks.push_back(Chunk {
+            start: records.start(),
+            len: records.len(),
+            place: Place::Memory(records),
+        });
+        while self.memory > self.limits.memory_bytes {
+            self.spill();
+        }
+    }
+
+    /// Moves the oldest chunk in memory to disk, or drops one.
+    fn spill(&mut self) {
+        let Some(Chunk {
+            place: Place::Memory(records),
+            ..
+        }) = self.chunks.get(self.unspooled)
+        else {
+            self.memory = 0;
+            return;
+        };
+        let cost = records.cost();
+        let written = self.spool.write(records);
+        self.drop_overwritten();
+        match written {
+            Ok(place) => {
+                self.disk_problem = None;
+                if let Some(chunk) = self.chunks.get_mut(self.unspooled) {
+                    chunk.place = Place::Disk(place);
+                }
+                self.unspooled += 1;
+                self.memory = self.memory.saturating_sub(cost);
+            }
+            Err(problem) => {
+                self.disk_problem = Some(problem);
+                self.drop_from_memory();
+            }
+        }
+    }
+
+    /// The spool's ring has gone over its oldest chunks: they are gone.
+    fn drop_overwritten(&mut self) {
+        for _ in 0..self.spool.take_overwritten() {
+            // The ring's chunks are the spooled ones behind the head's, oldest first.
+            let at = self.spool.head_chunks();
+            if let Some(chunk) = self.chunks.remove(at) {
+                self.dropped += chunk.len;
+                self.unspooled = self.unspooled.saturating_sub(1);
+            }
+        }
+    }
+
+    /// The disk takes nothing: the beginning (if it is still in memory, half of what memory may hold) and the end stay.
+    fn drop_from_memory(&mut self) {
+        let mut at = self.unspooled;
+        if self.unspooled == 0 {
+            let mut held = 0;
+            for chunk in &self.chunks {
+                held += chunk.cost();
+                if held > self.limits.memory_bytes / 2 {
+                    break;
+                }
+                at += 1;
+            }
+            at = at.min(self.chunks.len().saturating_sub(1));
+        }
+        if let Some(chunk) = self.chunks.remove(at) {
+            self.memory = self.memory.saturating_sub(chunk.cost());
+            self.dropped += chunk.len;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

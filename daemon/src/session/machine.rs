@@ -1,0 +1,585 @@
+//! Decides what a session's events mean: when a command has ended, when it waits for input, when the next may start.
+//! Does no I/O and does not tell the time; `now` is given to it.
+
+mod slots;
+
+use std::time::{Duration, Instant};
+
+pub use slots::{SLOTS_MAX, SlotNames};
+use slots::Slots;
+
+use crate::{
+    id::CommandId,
+    output::StreamKind,
+    shell::{
+        frame::StreamFrame,
+        mark::Mark,
+        order::Capture,
+        probe::{Probe, Verdict},
+    },
+};
+
+/// After a command's status is known, its streams end at once; longer means that a reader on the host was killed.
+pub const STREAM_GRACE: Duration = Duration::from_secs(2);
+/// A prompt follows a command's end within the time that the user's own prompt takes; then the terminal is asked.
+const PROMPT_GRACE: Duration = Duration::from_millis(300);
+/// Streams that ended without a status: the shell's hook is lost, or a command closed its own output.
+const HOOK_GRACE: Duration = Duration::from_millis(150);
+/// First look at a running command that somebody waits for; doubled at each look.
+const PROBE_FIRST: Duration = Duration::from_millis(60);
+/// A wait for input is told within a second: two looks, so never further apart than this.
+const PROBE_LAST: Duration = Duration::from_millis(400);
+/// The second look that confirms a wait, so that a process on its way out of a read is not taken for a reader.
+const PROBE_CONFIRM: Duration = Duration::from_millis(40);
+/// A probe that was not answered by then is asked again.
+const PROBE_LOST: Duration = Duration::from_secs(3);
+/// Behind a relay the text decides, and only when it has stood for this long.
+const TEXT_QUIET: Duration = Duration::from_millis(700);
+
+/// What a session does now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// At the prompt.
+    Ready {
+        /// Something stands on the prompt's line that was typed and not entered.
+        half_typed: bool,
+    },
+    /// Something typed by `send_input` or by a person runs.
+    Typed,
+    /// A command runs.
+    Busy(Running),
+    /// A command ended; the prompt has not been seen yet.
+    Settling {
+        /// Since when.
+        since: Instant,
+    },
+}
+
+/// The running command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Which one.
+    pub id: CommandId,
+    capture: Capture,
+    slot: Option<u8>,
+    started: bool,
+    status: Option<(i32, String, Instant)>,
+    streams_done: Option<Instant>,
+    prompt_seen: bool,
+    interrupted: bool,
+    sync_typed: bool,
+}
+
+/// What happens to a session.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The shell printed a mark.
+    Mark(Mark),
+    /// A frame came in a stream of a pair of FIFOs.
+    Frame(u8, StreamKind, StreamFrame),
+    /// The helper looked at the terminal.
+    Probe(Probe),
+    /// Bytes came from the command or its terminal.
+    Activity,
+    /// Something was typed; true if it ended a line.
+    Input {
+        /// The last thing typed was Enter (or a control character that ends a line).
+        entered: bool,
+    },
+    /// The command was interrupted by a signal of ours.
+    Interrupted,
+    /// Time passed.
+    Tick,
+}
+
+/// What has to be done about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// The command ended.
+    Complete {
+        /// Which one.
+        id: CommandId,
+        /// Its status; none if the shell could not tell.
+        status: Option<i32>,
+        /// Working directory; none if not told.
+        cwd: Option<String>,
+        /// It ended after our interrupt.
+        interrupted: bool,
+        /// Its streams did not end in order: output may be missing.
+        torn: bool,
+    },
+    /// The text was never fetched: the command did not run.
+    NotStarted(CommandId),
+    /// It reads from the terminal.
+    Awaiting {
+        /// Which one.
+        id: CommandId,
+        /// What is known of the question.
+        asked: Asked,
+    },
+    /// It does not read from the terminal any more.
+    Working(CommandId),
+    /// The working directory at a prompt.
+    Cwd(String),
+    /// Ask the helper to look at the terminal.
+    Probe,
+    /// Type the line that makes the shell report the last status.
+    TypeSync,
+    /// The capture is of no more use: a reader on the host was killed.
+    Broken,
+}
+
+/// How a wait for input was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A line is read from the terminal.
+    Line {
+        /// What is typed is shown.
+        echo: bool,
+    },
+    /// A full-screen program waits for keys.
+    Keys,
+    /// Only the text says so.
+    Text {
+        /// What is typed is shown.
+        echo: bool,
+    },
+}
+
+/// Where a new command's output goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// It may start, with these FIFOs.
+    Go(SlotNames),
+    /// Background jobs hold every pair; this one has to be made first.
+    NeedSlot(u8),
+    /// Background jobs hold as many pairs as there may be.
+    Full,
+}
+
+/// The state of one session's shell.
+pub struct Machine {
+    phase: Phase,
+    slots: Slots,
+    shell_pid: u32,
+    probes: Probes,
+}
+
+/// When to look at the terminal.
+struct Probes {
+    /// Somebody waits for the running command.
+    wanted: bool,
+    next: Option<Instant>,
+    pause: Duration,
+    asked_at: Option<Instant>,
+    seen: Option<Asked>,
+    told: bool,
+    last_activity: Instant,
+}
+
+impl Machine {
+    /// A session whose shell was just set up and shows its prompt next.
+    pub fn new(shell_pid: u32, now: Instant) -> Self {
+        Self {
+            phase: Phase::Settling { since: now },
+            slots: Slots::new(),
+            shell_pid,
+            probes: Probes {
+                wanted: false,
+                next: None,
+                pause: PROBE_FIRST,
+                asked_at: None,
+                seen: None,
+                told: false,
+                last_activity: now,
+            },
+        }
+    }
+
+    /// What the session does now.
+    pub const fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// The running command.
+    pub const fn running(&self) -> Option<CommandId> {
+        match &self.phase {
+            Phase::Busy(running) => Some(running.id),
+            Phase::Ready { .. } | Phase::Typed | Phase::Settling { .. } => None,
+        }
+    }
+
+    /// A command may be typed now.
+    pub const fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Ready { half_typed: false })
+    }
+
+    /// Whose output comes from a stream, and whether it comes after the command's end.
+    pub fn owner(&self, slot: u8, stream: StreamKind) -> Option<CommandId> {
+        self.slots.owner(slot, stream)
+    }
+
+    /// The terminal shows the output of this command: it runs and has the terminal.
+    pub const fn terminal_owner(&self) -> Option<CommandId> {
+        match &self.phase {
+            Phase::Busy(running)
+                if running.started && matches!(running.capture, Capture::Terminal) && running.status.is_none() =>
+            {
+                Some(running.id)
+            }
+            Phase::Busy(_) | Phase::Ready { .. } | Phase::Typed | Phase::Settling { .. } => None,
+        }
+    }
+
+    /// The running command was fetched by the shell, so that the echo of what we typed is over.
+    pub const fn has_started(&self) -> bool {
+        match &self.phase {
+            Phase::Busy(running) => running.started,
+            Phase::Ready { .. } | Phase::Typed | Phase::Settling { .. } => true,
+        }
+    }
+
+    /// A further pair of FIFOs is there.
+    pub fn add_slot(&mut self, slot: u8) {
+        self.slots.add(slot);
+    }
+
+    /// Takes a command on; only when ready.
+    pub fn start(&mut self, id: CommandId, capture: Capture, now: Instant) -> Start {
+        let (slot, names) = match capture {
+            Capture::Terminal => (None, SlotNames::none()),
+            Capture::Apart => match self.slots.take(id) {
+                Ok((slot, names)) => (Some(slot), names),
+                Err(Some(missing)) => return Start::NeedSlot(missing),
+                Err(None) => return Start::Full,
+            },
+        };
+        self.phase = Phase::Busy(Running {
+            id,
+            capture,
+            slot,
+            started: false,
+            status: None,
+            streams_done: None,
+            prompt_seen: false,
+            interrupted: false,
+            sync_typed: false,
+        });
+        self.probes.restart(now);
+        Start::Go(names)
+    }
+
+    /// Somebody waits for the running command, or nobody does any more.
+    pub fn set_wanted(&mut self, wanted: bool, now: Instant) {
+        if wanted && !self.probes.wanted {
+            self.probes.next = Some(now + self.probes.pause.min(PROBE_FIRST));
+        }
+        self.probes.wanted = wanted;
+    }
+
+    /// When `Event::Tick` is due next.
+    pub fn deadline(&self) -> Option<Instant> {
+        let asked = self.probes.asked_at.map(|at| at + PROBE_LOST);
+        let own = match &self.phase {
+            Phase::Settling { since } => Some((*since + PROMPT_GRACE).max(self.probes.next.unwrap_or(*since))),
+            Phase::Busy(running) => match (&running.status, running.streams_done) {
+                (Some((_, _, at)), _) => Some(*at + STREAM_GRACE),
+                (None, Some(at)) if !running.sync_typed => {
+                    Some((at + HOOK_GRACE).max(self.probes.next.unwrap_or(at)))
+                }
+                (None, _) if self.probes.wanted => self.probes.next,
+                (None, _) => None,
+            },
+            Phase::Ready { .. } | Phase::Typed => None,
+        };
+        match (asked, own) {
+            (Some(asked), _) if matches!(self.phase, Phase::Settling { .. }) => Some(asked),
+            (Some(asked), Some(own)) => Some(asked.max(own)),
+            (Some(_), None) | (None, None) => None,
+            (None, own) => own,
+        }
+    }
+
+    /// Takes an event in.
+    pub fn on(&mut self, event: Event, now: Instant) -> Vec<Effect> {
+        match event {
+            Event::Mark(mark) => self.on_mark(mark, now),
+            Event::Frame(slot, stream, frame) => self.on_frame(slot, stream, &frame, now),
+            Event::Probe(probe) => self.on_probe(&probe, now),
+            Event::Activity => {
+                self.probes.last_activity = now;
+                Vec::new()
+            }
+            Event::Input { entered } => self.on_input(entered, now),
+            Event::Interrupted => {
+                if let Phase::Busy(running) = &mut self.phase {
+                    running.interrupted = true;
+                    self.probes.restart(now);
+                }
+                Vec::new()
+            }
+            Event::Tick => self.on_tick(now),
+        }
+    }
+
+    fn on_mark(&mut self, mark: Mark, now: Instant) -> Vec<Effect> {
+        match mark {
+            Mark::Hello(_) => Vec::new(),
+            Mark::Start(started) => match &mut self.phase {
+                Phase::Busy(running) if started == Some(running.id) => {
+                    running.started = true;
+                    Vec::new()
+                }
+                Phase::Busy(running) if started.is_none() => {
+                    let id = running.id;
+                    self.phase = Phase::Settling { since: now };
+                    vec![Effect::NotStarted(id), Effect::Broken]
+                }
+                Phase::Busy(_) | Phase::Ready { .. } | Phase::Typed | Phase::Settling { .. } => Vec::new(),
+            },
+            Mark::End { id, status, cwd } => {
+                if let Phase::Busy(running) = &mut self.phase
+                    && running.id == id
+                    && running.status.is_none()
+                {
+                    running.started = true;
+                    running.status = Some((status, cwd, now));
+                }
+                self.check(now)
+            }
+            Mark::Prompt { cwd } => self.on_prompt(cwd, now),
+        }
+    }
+
+    fn on_prompt(&mut self, cwd: String, now: Instant) -> Vec<Effect> {
+        let mut effects = vec![Effect::Cwd(cwd)];
+        match &mut self.phase {
+            Phase::Ready { .. } | Phase::Typed | Phase::Settling { .. } => {
+                self.phase = Phase::Ready { half_typed: false };
+            }
+            Phase::Busy(running) => {
+                running.prompt_seen = true;
+                if running.status.is_some() {
+                    effects.extend(self.check(now));
+                } else if running.started {
+                    // The prompt came back and the hook says that nothing of ours ran: our variables were unset.
+                    let (id, interrupted) = (running.id, running.interrupted);
+                    self.phase = Phase::Ready { half_typed: false };
+                    effects.push(Effect::Complete { id, status: None, cwd: None, interrupted, torn: true });
+                } else {
+                    let id = running.id;
+                    self.phase = Phase::Ready { half_typed: false };
+                    effects.push(Effect::NotStarted(id));
+                    effects.push(Effect::Broken);
+                }
+            }
+        }
+        effects
+    }
+
+    fn on_frame(&mut self, slot: u8, stream: StreamKind, frame: &StreamFrame, now: Instant) -> Vec<Effect> {
+        match frame {
+            StreamFrame::End(id) => self.slots.end(slot, stream, *id),
+            StreamFrame::Eof => self.slots.eof(slot, stream),
+            StreamFrame::Broken => return vec![Effect::Broken],
+        }
+        self.check(now)
+    }
+
+    /// Completes the running command if its status is known and its streams have ended.
+    fn check(&mut self, now: Instant) -> Vec<Effect> {
+        let Phase::Busy(running) = &mut self.phase else {
+            return Vec::new();
+        };
+        let done = running.slot.is_none_or(|slot| self.slots.ended(slot, running.id));
+        if done && running.slot.is_some() && running.streams_done.is_none() {
+            running.streams_done = Some(now);
+            self.probes.next = Some(now + HOOK_GRACE);
+        }
+        if !done || running.status.is_none() {
+            return Vec::new();
+        }
+        self.complete(now, false)
+    }
+
+    fn complete(&mut self, now: Instant, torn: bool) -> Vec<Effect> {
+        let next = Phase::Settling { since: now };
+        let Phase::Busy(running) = std::mem::replace(&mut self.phase, next) else {
+            return Vec::new();
+        };
+        if running.prompt_seen {
+            self.phase = Phase::Ready { half_typed: false };
+        }
+        if torn && let Some(slot) = running.slot {
+            self.slots.give_up(slot);
+        }
+        self.probes.forget();
+        let (status, cwd) = running
+            .status
+            .map_or((None, None), |(status, cwd, _)| (Some(status), Some(cwd)));
+        vec![Effect::Complete { id: running.id, status, cwd, interrupted: running.interrupted, torn }]
+    }
+
+    /// The shell is gone and told its exit status otherwise: the command ends as soon as its streams have.
+    pub fn shell_ended(&mut self, status: Option<i32>, now: Instant) -> Vec<Effect> {
+        if let Phase::Busy(running) = &mut self.phase {
+            if !running.started && running.status.is_none() {
+                let id = running.id;
+                self.phase = Phase::Settling { since: now };
+                return vec![Effect::NotStarted(id)];
+            }
+            if running.status.is_none()
+                && let Some(status) = status
+            {
+                running.status = Some((status, String::new(), now));
+            }
+        }
+        self.check(now)
+    }
+
+    fn on_input(&mut self, entered: bool, now: Instant) -> Vec<Effect> {
+        match &mut self.phase {
+            Phase::Ready { half_typed } => {
+                if entered {
+                    self.phase = Phase::Typed;
+                } else {
+                    *half_typed = true;
+                }
+                Vec::new()
+            }
+            Phase::Busy(running) => {
+                let id = running.id;
+                let told = std::mem::take(&mut self.probes.told);
+                self.probes.restart(now);
+                if told { vec![Effect::Working(id)] } else { Vec::new() }
+            }
+            Phase::Typed | Phase::Settling { .. } => Vec::new(),
+        }
+    }
+
+    fn on_tick(&mut self, now: Instant) -> Vec<Effect> {
+        if let Some(at) = self.probes.asked_at {
+            if now < at + PROBE_LOST {
+                return self.expire(now);
+            }
+            self.probes.asked_at = None;
+        }
+        let due = match &self.phase {
+            Phase::Settling { since } => now >= *since + PROMPT_GRACE && self.probes.is_due(now),
+            Phase::Busy(running) => {
+                let hook = running.status.is_none()
+                    && !running.sync_typed
+                    && running.streams_done.is_some_and(|at| now >= at + HOOK_GRACE);
+                (hook || (running.status.is_none() && self.probes.wanted)) && self.probes.is_due(now)
+            }
+            Phase::Ready { .. } | Phase::Typed => false,
+        };
+        if due {
+            self.probes.asked_at = Some(now);
+            return vec![Effect::Probe];
+        }
+        self.expire(now)
+    }
+
+    fn expire(&mut self, now: Instant) -> Vec<Effect> {
+        if let Phase::Busy(running) = &self.phase
+            && let Some((_, _, at)) = &running.status
+            && now >= *at + STREAM_GRACE
+        {
+            return self.complete(now, true);
+        }
+        Vec::new()
+    }
+
+    fn on_probe(&mut self, probe: &Probe, now: Instant) -> Vec<Effect> {
+        self.probes.asked_at = None;
+        self.probes.later(now);
+        let verdict = probe.verdict(self.shell_pid);
+        let shell_reads = probe.foreground == Some(self.shell_pid)
+            && matches!(verdict, Verdict::ShellPrompt | Verdict::Reading { .. });
+        match &mut self.phase {
+            Phase::Settling { .. } => {
+                if shell_reads {
+                    self.phase = Phase::Ready { half_typed: false };
+                }
+                Vec::new()
+            }
+            Phase::Ready { .. } | Phase::Typed => Vec::new(),
+            Phase::Busy(running) => {
+                let lost_hook = running.streams_done.is_some() || (running.interrupted && running.slot.is_none());
+                if running.status.is_none() && lost_hook && shell_reads && !running.sync_typed {
+                    running.sync_typed = true;
+                    return vec![Effect::TypeSync];
+                }
+                let id = running.id;
+                self.judge(id, verdict, now)
+            }
+        }
+    }
+
+    /// Tells a wait when it was seen twice, and its end at once.
+    fn judge(&mut self, id: CommandId, verdict: Verdict, now: Instant) -> Vec<Effect> {
+        let asked = match verdict {
+            Verdict::Working => None,
+            Verdict::Reading { echo } => Some(Asked::Line { echo }),
+            Verdict::ShellPrompt => Some(Asked::Line { echo: true }),
+            Verdict::FullScreen => Some(Asked::Keys),
+            Verdict::Unclear { echo } if now >= self.probes.last_activity + TEXT_QUIET => Some(Asked::Text { echo }),
+            Verdict::Unclear { .. } => None,
+        };
+        match asked {
+            None => {
+                self.probes.seen = None;
+                if std::mem::take(&mut self.probes.told) {
+                    return vec![Effect::Working(id)];
+                }
+            }
+            Some(asked) if self.probes.seen == Some(asked) => {
+                if !self.probes.told {
+                    self.probes.told = true;
+                    return vec![Effect::Awaiting { id, asked }];
+                }
+            }
+            Some(asked) => {
+                self.probes.seen = Some(asked);
+                self.probes.next = Some(now + PROBE_CONFIRM);
+            }
+        }
+        Vec::new()
+    }
+
+    /// The text does not look like a question after all; the wait that `Asked::Text` told is taken back.
+    pub fn not_a_question(&mut self) {
+        self.probes.told = false;
+        self.probes.seen = None;
+    }
+}
+
+impl Probes {
+    fn restart(&mut self, now: Instant) {
+        self.pause = PROBE_FIRST;
+        self.next = Some(now + PROBE_FIRST);
+        self.seen = None;
+        self.told = false;
+        self.last_activity = now;
+    }
+
+    fn forget(&mut self) {
+        self.next = None;
+        self.asked_at = None;
+        self.seen = None;
+        self.told = false;
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.next.is_none_or(|next| now >= next)
+    }
+
+    fn later(&mut self, now: Instant) {
+        self.next = Some(now + self.pause);
+        self.pause = (self.pause * 2).min(PROBE_LAST);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! Pairs of FIFOs on the host and whose output comes through them. A pair is free again only when its readers saw the
+//! end of file: until then a background job of an earlier command may still write to it.
+
+use crate::{id::CommandId, output::StreamKind};
+
+/// Pairs of FIFOs a session may have: one in use, the rest held by background jobs of earlier commands. Each takes an
+/// exec channel, of which a connection has ten by default.
+pub const SLOTS_MAX: u8 = 8;
+
+/// The FIFOs of one command, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotNames {
+    /// For its stdout.
+    pub out: String,
+    /// For its stderr.
+    pub err: String,
+}
+
+impl SlotNames {
+    /// Of a command that has the terminal.
+    pub fn none() -> Self {
+        Self { out: "-".into(), err: "-".into() }
+    }
+}
+
+#[derive(Default)]
+struct Side {
+    owner: Option<CommandId>,
+    ended: bool,
+    /// Which of the two FIFOs the reader opens next.
+    turn: u8,
+}
+
+#[derive(Default)]
+struct Slot {
+    number: u8,
+    out: Side,
+    err: Side,
+    given_up: bool,
+}
+
+pub(super) struct Slots(Vec<Slot>);
+
+impl Slots {
+    pub(super) fn new() -> Self {
+        Self(vec![Slot::default()])
+    }
+
+    pub(super) fn add(&mut self, number: u8) {
+        if self.find(number).is_none() {
+            self.0.push(Slot { number, ..Slot::default() });
+        }
+    }
+
+    /// A free pair for a command, or the number of one that has to be made, or nothing.
+    pub(super) fn take(&mut self, id: CommandId) -> Result<(u8, SlotNames), Option<u8>> {
+        let free = self
+            .0
+            .iter_mut()
+            .find(|slot| !slot.given_up && slot.out.owner.is_none() && slot.err.owner.is_none());
+        let Some(slot) = free else {
+            let next = u8::try_from(self.0.len()).unwrap_or(SLOTS_MAX);
+            return Err((next < SLOTS_MAX).then_some(next));
+        };
+        for side in [&mut slot.out, &mut slot.err] {
+            side.owner = Some(id);
+            side.ended = false;
+        }
+        let names = SlotNames {
+            out: format!("o{}{}", slot.number, slot.out.turn),
+            err: format!("e{}{}", slot.number, slot.err.turn),
+        };
+        Ok((slot.number, names))
+    }
+
+    pub(super) fn owner(&self, number: u8, stream: StreamKind) -> Option<CommandId> {
+        self.0.iter().find(|slot| slot.number == number)?.side(stream).owner
+    }
+
+    pub(super) fn end(&mut self, number: u8, stream: StreamKind, id: CommandId) {
+        if let Some(side) = self.find(number).map(|slot| slot.side_mut(stream))
+            && side.owner == Some(id)
+        {
+            side.ended = true;
+        }
+    }
+
+    pub(super) fn eof(&mut self, number: u8, stream: StreamKind) {
+        if let Some(side) = self.find(number).map(|slot| slot.side_mut(stream)) {
+            side.owner = None;
+            side.ended = true;
+            side.turn ^= 1;
+        }
+    }
+
+    /// Both streams of a command ended.
+    pub(super) fn ended(&self, number: u8, id: CommandId) -> bool {
+        self.0.iter().find(|slot| slot.number == number).is_none_or(|slot| {
+            [&slot.out, &slot.err].iter().all(|side| side.ended || side.owner != Some(id))
+        })
+    }
+
+    pub(super) fn give_up(&mut self, number: u8) {
+        if let Some(slot) = self.find(number) {
+            slot.given_up = true;
+        }
+    }
+
+    fn find(&mut self, number: u8) -> Option<&mut Slot> {
+        self.0.iter_mut().find(|slot| slot.number == number)
+    }
+}
+
+impl Slot {
+    const fn side(&self, stream: StreamKind) -> &Side {
+        match stream {
+            StreamKind::Stdout => &self.out,
+            StreamKind::Stderr => &self.err,
+        }
+    }
+
+    const fn side_mut(&mut self, stream: StreamKind) -> &mut Side {
+        match stream {
+            StreamKind::Stdout => &mut self.out,
+            StreamKind::Stderr => &mut self.err,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What the helper on the host prints, parsed. Fields come from the host: anything malformed is no frame at all.
+
+use super::probe::{Candidate, Probe};
+use crate::id::CommandId;
+
+/// A frame that the helper script prints itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HelperFrame {
+    /// The helper runs.
+    Hello(HelperHello),
+    /// The integration script is in place.
+    Installed,
+    /// Another pair of FIFOs is there, with this number.
+    Opened(u8),
+    /// The state of the terminal.
+    Probe(Probe),
+    /// Login shells on this connection.
+    Who(Vec<Candidate>),
+    /// What a signal reached: `sent`, `shell` (nothing but the shell in front), `refused`, `unknown`.
+    Killed(String),
+}
+
+/// What the helper says first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HelperHello {
+    /// The private directory; empty where none could be made.
+    pub dir: String,
+    /// The host's boot id; empty where it has none.
+    pub boot_id: String,
+    /// `uname -sm`.
+    pub system: String,
+    /// `$SHELL` there.
+    pub shell: String,
+}
+
+/// A frame that came through the FIFO of a command's stream, in order with its data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamFrame {
+    /// The command with this id ended; what follows was written by its background jobs.
+    End(CommandId),
+    /// The last writer has gone.
+    Eof,
+    /// The reader was killed; the stream is of no more use.
+    Broken,
+}
+
+/// The introducer of the helper's own frames.
+pub fn helper_introducer(nonce: &str) -> Vec<u8> {
+    format!("\x1e{nonce}!").into_bytes()
+}
+
+/// The introducer of frames within a stream.
+pub fn stream_introducer(nonce: &str) -> Vec<u8> {
+    format!("\x1e{nonce};").into_bytes()
+}
+
+/// Ends either kind of frame.
+pub const TERMINATOR: u8 = 0x1f;
+
+/// Parses the inside of a helper's frame.
+pub fn parse_helper(body: &[u8]) -> Option<HelperFrame> {
+    let body = String::from_utf8_lossy(body);
+    let (letter, rest) = body.split_once(';').unwrap_or((&body, ""));
+    match letter {
+        "H" => {
+            let mut fields = rest.split(';');
+            Some(HelperFrame::Hello(HelperHello {
+                dir: fields.next()?.to_owned(),
+                boot_id: fields.next()?.to_owned(),
+                system: fields.next()?.to_owned(),
+                shell: fields.next()?.to_owned(),
+            }))
+        }
+        "B" => Some(HelperFrame::Installed),
+        "O" => rest.parse().ok().map(HelperFrame::Opened),
+        "Q" => Probe::parse(rest).map(HelperFrame::Probe),
+        "W" => Some(HelperFrame::Who(
+            rest.split('|').filter_map(Candidate::parse).collect(),
+        )),
+        "K" => Some(HelperFrame::Killed(rest.to_owned())),
+        _ => None,
+    }
+}
+
+/// Parses the inside of a stream's frame.
+pub fn parse_stream(body: &[u8]) -> Option<StreamFrame> {
+    match body.first()? {
+        b'M' => Some(StreamFrame::Eof),
+        b'X' => Some(StreamFrame::Broken),
+        b'E' => {
+            let text = String::from_utf8_lossy(body);
+            CommandId::parse(text.split(';').nth(1)?).map(StreamFrame::End)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames as the script prints them, and some that it never prints.
+    #[test]
+    fn table() {
+        assert_eq!(
+            parse_helper(b"H;/dev/shm/.sshmcp-1;boot;Linux x86_64;/bin/bash;77"),
+            Some(HelperFrame::Hello(HelperHello {
+                dir: "/dev/shm/.sshmcp-1".into(),
+                boot_id: "boot".into(),
+                system: "Linux x86_64".into(),
+                shell: "/bin/bash".into(),
+            }))
+        );
+        assert_eq!(parse_helper(b"B"), Some(HelperFrame::Installed));
+        assert_eq!(parse_helper(b"O;3"), Some(HelperFrame::Opened(3)));
+        assert_eq!(parse_helper(b"O;999"), None);
+        assert_eq!(parse_helper(b"H;only"), None);
+        assert_eq!(parse_helper(b""), None);
+        assert_eq!(parse_stream(b"M"), Some(StreamFrame::Eof));
+        assert_eq!(
+            parse_stream(b"E;c7;0;/tmp"),
+            Some(StreamFrame::End(CommandId::new(7)))
+        );
+        assert_eq!(parse_stream(b"E;7"), None);
+        assert_eq!(parse_stream(b""), None);
+    }
+}

@@ -1,0 +1,184 @@
+# Runs on the host beside one session's login shell, on an exec channel of the same connection. Plain POSIX sh.
+# stdin: orders, a line each. stdout and stderr: the command's stdout and stderr, drained from FIFOs, and frames:
+# RS nonce ! letter ; fields US from this script itself, one write of less than PIPE_BUF bytes, never torn;
+# RS nonce ; letter ; fields US from the FIFOs, in order with the data there, perhaps with one of the former inside.
+# Leaves nothing: whatever ends it, the directory goes with it.
+umask 077
+LC_ALL=C
+export LC_ALL
+n=@NONCE@
+d=
+for b in /dev/shm "${XDG_RUNTIME_DIR:-}" "${TMPDIR:-}" /tmp /var/tmp "${HOME:-}"; do
+  [ -n "$b" ] && [ -d "$b" ] && [ -w "$b" ] || continue
+  d=$b/.sshmcp-$n
+  mkdir "$d" 2>/dev/null || { d=; continue; }
+  mkfifo "$d/x" "$d/o00" "$d/o01" "$d/e00" "$d/e01" 2>/dev/null && break
+  rm -rf "$d"
+  d=
+done
+r=
+[ -r /proc/sys/kernel/random/boot_id ] && read -r r </proc/sys/kernel/random/boot_id
+printf '\036%s!H;%s;%s;%s;%s;%s\037' "$n" "$d" "$r" "$(uname -sm)" "${SHELL:-}" "$$"
+[ -n "$d" ] || { cat >/dev/null; exit 0; }
+
+# The end-of-file mark that the drains below print whenever the last writer of a FIFO has gone.
+printf '\036%s;M\037' "$n" >"$d/m"
+: >"$d/s"
+
+# cat reads its arguments one after the other: when the last writer of a FIFO has gone it prints the mark and opens
+# the other FIFO, without a fork. Two in turn, so that what is written after the end of one command never meets the
+# reader of the next. The list is long and even, and the loop begins it anew.
+drain() {
+  set -- "$d/${1}0" "$d/m" "$d/${1}1" "$d/m"
+  set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
+  set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
+  while cat "$@" 2>/dev/null; do :; done
+  [ -p "$1" ] && printf '\036%s;X\037' "$n"
+}
+trap '' INT QUIT HUP PIPE
+( drain o0 ) </dev/null &
+po=$!
+( drain e0 ) </dev/null >&2 &
+pe=$!
+
+# Readers that outlive us for a background job that still holds a FIFO, so that it neither blocks nor dies.
+leave() {
+  trap '' TERM EXIT
+  for k in "$d"/[oe][0-9][01]; do
+    exec 7<>"$k" 8<"$k" 7>&-
+    cat <&8 >/dev/null 2>&1 6>&- &
+  done
+  exec 8<&-
+  for k in "$po" "$pe"; do
+    c=
+    { read -r c <"/proc/$k/task/$k/children"; } 2>/dev/null
+    # shellcheck disable=SC2086
+    kill "$k" $c 2>/dev/null
+  done
+  rm -rf "$d"
+  exit 0
+}
+trap leave TERM EXIT
+t=
+sp=
+
+# One process: "pid state wchan syscall fd comm|", where fd tells whether what it reads from is the terminal.
+one() {
+  { read -r st <"/proc/$1/stat"; } 2>/dev/null || return
+  cm=${st#*\(}
+  cm=${cm%\)*}
+  st=${st##*\) }
+  # shellcheck disable=SC2086
+  set -- "$1" $st
+  [ "$4" = "$fg" ] || return
+  w=- y=- f=-
+  { read -r w <"/proc/$1/wchan"; } 2>/dev/null
+  { read -r y z u <"/proc/$1/syscall"; } 2>/dev/null || { y=-; z=-; }
+  case $z in 0x[0-9a-f]|0x[0-9a-f][0-9a-f]) f=$((z)) ;; *) f=0 ;; esac
+  if [ "/proc/$1/fd/$f" -ef "$t" ]; then f=tty; elif [ -e "/proc/$1/fd/$f" ]; then f=other; else f=-; fi
+  out="$out$1 $2 ${w:-0} $y $f ${cm%%[!A-Za-z0-9._+-]*}|"
+}
+walk() {
+  one "$1"
+  c=
+  { read -r c <"/proc/$1/task/$1/children"; } 2>/dev/null
+  for k in $c; do walk "$k"; done
+}
+probe() {
+  out= fg=-
+  a=$(stty -F "$t" -a 2>/dev/null || stty -a <"$t" 2>/dev/null)
+  modes
+  if { read -r st <"/proc/$sp/stat"; } 2>/dev/null; then
+    st=${st##*\) }
+    # shellcheck disable=SC2086
+    set -- $st
+    fg=${6}
+    walk "$sp"
+  fi
+  [ "${#out}" -lt 3500 ] || out=
+  printf '\036%s!Q;%s;%s;%s\037' "$n" "$l" "$fg" "$out"
+}
+# The login shells on our connection: children of the same sshd that have a terminal.
+who() {
+  out=
+  c=
+  { read -r c <"/proc/$PPID/task/$PPID/children"; } 2>/dev/null
+  for k in $c; do
+    { read -r st <"/proc/$k/stat"; } 2>/dev/null || continue
+    cm=${st#*\(}
+    cm=${cm%\)*}
+    st=${st##*\) }
+    # shellcheck disable=SC2086
+    set -- $st
+    [ "$5" -gt 34815 ] && [ "$5" -lt 36864 ] || continue
+    v=/dev/pts/$(($5 - 34816))
+    a=$(stty -F "$v" -a 2>/dev/null)
+    modes
+    w=-
+    { read -r w <"/proc/$k/wchan"; } 2>/dev/null
+    out="$out$k $v $l $1 $3 $6 ${w:-0} ${cm%%[!A-Za-z0-9._+-]*}|"
+  done
+  [ "${#out}" -lt 3500 ] || out=
+  printf '\036%s!W;%s\037' "$n" "$out"
+}
+modes() {
+  l=
+  case " $a" in *[\ \;]-icanon*) l=${l}r ;; *[\ \;]icanon*) l=${l}c ;; *) l=${l}u ;; esac
+  case " $a" in *[\ \;]-echo\ *) l=${l}n ;; *) l=${l}e ;; esac
+}
+group() {
+  fg=
+  { read -r st <"/proc/$sp/stat"; } 2>/dev/null || { printf '\036%s!K;unknown\037' "$n"; return; }
+  st=${st##*\) }
+  sig=$1
+  # shellcheck disable=SC2086
+  set -- $st
+  if [ "$6" = "$3" ] && [ "$6" = "$sp" ]; then
+    printf '\036%s!K;shell\037' "$n"
+  elif kill -s "$sig" -- "-$6" 2>/dev/null; then
+    printf '\036%s!K;sent\037' "$n"
+  else
+    printf '\036%s!K;refused\037' "$n"
+  fi
+}
+
+exec 6<>"$d/x"
+while IFS= read -r l; do
+  # shellcheck disable=SC2086
+  case $l in
+  "r "*)
+    k=${l##* }
+    printf '%s\n' "$l" >&6
+    while [ "$k" -gt 0 ]; do
+      IFS= read -r v || exit 0
+      printf '%s\n' "$v" >&6
+      k=$((k - 1))
+    done
+    ;;
+  "R "*)
+    head -c "${l##* }" >"$d/t" || exit 0
+    printf '%s\n' "$l" >&6
+    ;;
+  "i "*) head -c "${l##* }" >"$d/s" || exit 0 ;;
+  "b "*) head -c "${l##* }" >"$d/b" && printf '\036%s!B\037' "$n" || exit 0 ;;
+  "t "*)
+    set -- $l
+    sp=$2
+    t=$3
+    ;;
+  q) probe ;;
+  w) who ;;
+  "k "*) group "${l##* }" ;;
+  "f "*)
+    for k in "$d"/[oe][0-9][01]; do
+      printf '\036%s;E;%s;;\037' "$n" "${l#f }" 1<>"$k"
+    done
+    ;;
+  "o "*)
+    k=${l#o }
+    mkfifo "$d/o${k}0" "$d/o${k}1" "$d/e${k}0" "$d/e${k}1" 2>/dev/null
+    printf '\036%s!O;%s\037' "$n" "$k"
+    ;;
+  esac
+done
+exit 0

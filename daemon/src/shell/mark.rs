@@ -1,0 +1,121 @@
+//! The marks that the integration script prints on the terminal, parsed: `ESC ] 6973 ; nonce ; letter ; fields BEL`.
+//! The nonce makes them unmistakable for anything that a host's output may contain by chance or by malice.
+
+use crate::id::CommandId;
+
+/// One mark on the terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// The integration script was read.
+    Hello(ShellHello),
+    /// The text of the command was fetched; it runs from here. None: the text did not arrive, nothing runs.
+    Start(Option<CommandId>),
+    /// The command ended.
+    End {
+        /// Which one.
+        id: CommandId,
+        /// Its status.
+        status: i32,
+        /// Working directory then.
+        cwd: String,
+    },
+    /// The shell is about to show its prompt.
+    Prompt {
+        /// Working directory.
+        cwd: String,
+    },
+}
+
+/// What the shell says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShellHello {
+    /// `bash`, `zsh`, `dash`, …
+    pub kind: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Its terminal, e.g. `/dev/pts/3`; empty if unknown.
+    pub tty: String,
+    /// Its version; empty if it has none.
+    pub version: String,
+    /// Working directory.
+    pub cwd: String,
+}
+
+/// What begins a mark.
+pub fn introducer(nonce: &str) -> Vec<u8> {
+    format!("\x1b]6973;{nonce};").into_bytes()
+}
+
+/// What ends a mark.
+pub const TERMINATOR: u8 = 0x07;
+
+/// Parses the inside of a mark.
+pub fn parse(body: &[u8]) -> Option<Mark> {
+    let text = String::from_utf8_lossy(body);
+    let (letter, rest) = text.split_once(';')?;
+    match letter {
+        "H" => {
+            let mut fields = rest.splitn(5, ';');
+            Some(Mark::Hello(ShellHello {
+                kind: fields.next()?.to_owned(),
+                pid: fields.next()?.parse().ok()?,
+                tty: fields.next()?.to_owned(),
+                version: fields.next()?.to_owned(),
+                cwd: fields.next()?.to_owned(),
+            }))
+        }
+        "C" => Some(Mark::Start(CommandId::parse(rest))),
+        "D" => {
+            let mut fields = rest.splitn(3, ';');
+            Some(Mark::End {
+                id: CommandId::parse(fields.next()?)?,
+                status: fields.next()?.parse().ok()?,
+                cwd: fields.next().unwrap_or_default().to_owned(),
+            })
+        }
+        "P" => Some(Mark::Prompt { cwd: rest.to_owned() }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Marks as the scripts print them, and broken ones.
+    #[test]
+    fn table() {
+        assert_eq!(
+            parse(b"H;bash;12;/dev/pts/0;5.2;/root"),
+            Some(Mark::Hello(ShellHello {
+                kind: "bash".into(),
+                pid: 12,
+                tty: "/dev/pts/0".into(),
+                version: "5.2".into(),
+                cwd: "/root".into()
+            }))
+        );
+        assert_eq!(parse(b"C;c9"), Some(Mark::Start(Some(CommandId::new(9)))));
+        assert_eq!(parse(b"C;"), Some(Mark::Start(None)));
+        assert_eq!(
+            parse(b"D;c9;130;/a;b"),
+            Some(Mark::End {
+                id: CommandId::new(9),
+                status: 130,
+                cwd: "/a;b".into()
+            })
+        );
+        assert_eq!(parse(b"P;/x"), Some(Mark::Prompt { cwd: "/x".into() }));
+        for bad in [
+            &b""[..],
+            b"D",
+            b"D;x;1;/",
+            b"D;c1;x;/",
+            b"Q;1",
+            b"H;bash;x;;;",
+            b"\xff;\xff",
+        ] {
+            assert_eq!(parse(bad), None);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What is sent to the helper and typed into the shell. Every command goes as data of the helper's channel; what is
+//! typed is fixed but for a command's id.
+
+use crate::id::CommandId;
+
+/// The helper as it is in the source.
+const HELPER: &str = include_str!("helper.sh");
+/// The integration script for POSIX-like shells as it is in the source.
+const POSIX: &str = include_str!("posix.sh");
+
+/// Texts up to this go line by line through the FIFO, without a process; the shell reads them a byte at a time.
+const SMALL_TEXT: usize = 2 << 10; // 2 KiB
+
+/// How a command's output is got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capture {
+    /// Through FIFOs, stdout and stderr apart.
+    Apart,
+    /// The command has the terminal.
+    Terminal,
+}
+
+/// The command line of the exec channel that runs the helper: short, and the same in every login shell's syntax.
+pub fn helper_command(nonce: &str) -> (String, Vec<u8>) {
+    let script = HELPER.replace("@NONCE@", nonce);
+    let command = format!(r#"exec /bin/sh -c 'eval "$(head -c {})"'"#, script.len());
+    (command, script.into_bytes())
+}
+
+/// The command line of an exec channel that drains one further pair of FIFOs.
+pub fn drain_command(dir: &str, nonce: &str, set: u8) -> (String, Vec<u8>) {
+    let script = format!(
+        r#"n={nonce} d={dir}
+drain() {{
+  set -- "$d/${{1}}0" "$d/m" "$d/${{1}}1" "$d/m"
+  set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
+  set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
+  while cat "$@" 2>/dev/null; do :; done
+}}
+trap '' INT QUIT HUP PIPE
+( drain o{set} ) </dev/null &
+po=$!
+( drain e{set} ) </dev/null >&2 &
+pe=$!
+cat >/dev/null
+for k in "$po" "$pe"; do
+  c=
+  {{ read -r c <"/proc/$k/task/$k/children"; }} 2>/dev/null
+  kill "$k" $c 2>/dev/null
+done
+"#
+    );
+    let command = format!(r#"exec /bin/sh -c 'eval "$(head -c {})"'"#, script.len());
+    (command, script.into_bytes())
+}
+
+/// The order that puts the integration script into the helper's directory.
+pub fn install(dir: &str, nonce: &str) -> Vec<u8> {
+    let script = POSIX.replace("@NONCE@", nonce).replace("@DIR@", dir);
+    let mut order = format!("b {}\n", script.len()).into_bytes();
+    order.extend_from_slice(script.as_bytes());
+    order
+}
+
+/// The line that makes a shell read the integration script.
+pub fn type_install(dir: &str) -> Vec<u8> {
+    format!(" . {dir}/b\r").into_bytes()
+}
+
+/// The order that tells the helper which shell and terminal are ours.
+pub fn introduce(pid: u32, tty: &str) -> Vec<u8> {
+    let tty: String = tty
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-'))
+        .collect();
+    format!("t {pid} {tty}\n").into_bytes()
+}
+
+/// The order with a command's text, for the FIFOs `out` and `err`.
+pub fn text(
+    id: CommandId,
+    out: &str,
+    err: &str,
+    capture: Capture,
+    stdin: Option<&[u8]>,
+    text: &str,
+) -> Vec<u8> {
+    let mut order = Vec::with_capacity(text.len() + 64);
+    let mode = match (capture, stdin) {
+        (Capture::Apart, None) => "c",
+        (Capture::Apart, Some(_)) => "ci",
+        (Capture::Terminal, None) => "t",
+        (Capture::Terminal, Some(_)) => "ti",
+    };
+    if let Some(stdin) = stdin {
+        order.extend_from_slice(format!("i {}\n", stdin.len()).as_bytes());
+        order.extend_from_slice(stdin);
+    }
+    let is_plain = text
+        .bytes()
+        .all(|byte| matches!(byte, b'\t' | b'\n' | b' '..=b'~'));
+    if text.len() <= SMALL_TEXT && is_plain {
+        let lines = text.split('\n').count();
+        order.extend_from_slice(format!("r {id} {out} {err} {mode} {lines}\n{text}\n").as_bytes());
+    } else {
+        let quoted = quote(text);
+        order.extend_from_slice(
+            format!("R {id} {out} {err} {mode} {}\n", quoted.len() + ASSIGN.len() + 1).as_bytes(),
+        );
+        order.extend_from_slice(ASSIGN.as_bytes());
+        order.extend_from_slice(quoted.as_bytes());
+        order.push(b'\n');
+    }
+    order
+}
+
+/// What a file with a command's text begins with.
+const ASSIGN: &str = "__sshmcp_x=";
+
+/// The order that ends the streams of a command whose shell is gone.
+pub fn finish(id: CommandId) -> Vec<u8> {
+    format!("f {id}\n").into_bytes()
+}
+
+/// The line that makes the shell fetch and run a command.
+pub fn type_run(kind: &str, id: CommandId, capture: Capture, stdin: bool) -> Vec<u8> {
+    let eval = match kind {
+        "bash" | "zsh" => "\\builtin eval",
+        _ => "\\command eval",
+    };
+    let input = if stdin { " <\"$__sshmcp_d/s\"" } else { "" };
+    let output = match capture {
+        Capture::Apart => " >|\"$__sshmcp_o\" 2>|\"$__sshmcp_e\"",
+        Capture::Terminal => "",
+    };
+    // zsh keeps a trace on the stderr from before a simple command's redirection; a group has no such copy.
+    let run = if kind == "zsh" {
+        format!("{{ set +x; __sshmcp_c; }} 2>/dev/null;{{ {eval} \"$__sshmcp_x\"; }}{input}{output}")
+    } else {
+        format!("{eval} \"$__sshmcp_x\"{input}{output}")
+    };
+    format!(" __sshmcp_f {id} \"$-\";{run};__sshmcp_z \"$?\" \"$-\"\r").into_bytes()
+}
+
+/// The line that makes a shell which lost its hook report the end of what ran last.
+pub fn type_sync() -> Vec<u8> {
+    b" __sshmcp_z \"$?\" \"$-\";__sshmcp_h\r".to_vec()
+}
+
+/// One word of POSIX shell, whatever it holds.
+pub fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A text's form depends on its size and characters only.
+    #[test]
+    fn forms() {
+        let small = text(CommandId::new(1), "o00", "e00", Capture::Apart, None, "a\nb");
+        assert_eq!(small, b"r c1 o00 e00 c 2\na\nb\n");
+        let unicode = text(CommandId::new(2), "o00", "e01", Capture::Terminal, None, "ü'");
+        let quoted = "__sshmcp_x='ü'\\'''\n";
+        assert_eq!(
+            unicode,
+            format!("R c2 o00 e01 t {}\n{quoted}", quoted.len()).into_bytes()
+        );
+        let fed = text(
+            CommandId::new(3),
+            "o00",
+            "e00",
+            Capture::Apart,
+            Some(b"in"),
+            "cat",
+        );
+        assert_eq!(fed, b"i 2\ninr c3 o00 e00 ci 1\ncat\n");
+    }
+
+    /// What is typed never depends on what a user wrote.
+    #[test]
+    fn typed_lines_are_fixed() {
+        for kind in ["bash", "zsh", "dash", "$(x)"] {
+            let line = type_run(kind, CommandId::new(7), Capture::Apart, true);
+            assert!(line.ends_with(b"\r") && line.starts_with(b" "));
+            assert!(!line.windows(3).any(|part| part == b"(x)"));
+            assert!(line.len() < 250, "a canonical terminal takes 4,096 bytes a line");
+        }
+        assert_eq!(introduce(5, "/dev/pts/0;rm\n"), b"t 5 /dev/pts/0rm\n");
+    }
+}

@@ -1,0 +1,155 @@
+# Sourced once by the session's login shell (bash, zsh, dash, ash, ksh, mksh). Everything of ours begins with
+# __sshmcp_. A command's text is fetched by a function, but run by `eval` at top level, so that declare, set -- and
+# return mean what they mean at a prompt.
+__sshmcp_d=@DIR@
+__sshmcp_n=@NONCE@
+__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g=''
+__sshmcp_w='
+'
+if [ -n "${BASH_VERSION-}" ]; then __sshmcp_k=bash
+elif [ -n "${ZSH_VERSION-}" ]; then __sshmcp_k=zsh
+else
+  case "${KSH_VERSION-}" in
+  *MIRBSD*|*LEGACY*) __sshmcp_k=mksh ;;
+  *) if (eval '[[ -n ${.sh.version} ]]') 2>/dev/null; then __sshmcp_k=ksh
+     elif (eval 'test "$(set -o | { while read -r a b; do case $a in pipefail) echo y;; esac; done; })" = y') 2>/dev/null; then __sshmcp_k=ash
+     else __sshmcp_k=dash; fi ;;
+  esac
+fi
+case $__sshmcp_k in
+bash|zsh) __sshmcp_b=builtin ;;
+*) __sshmcp_b=command ;;
+esac
+
+# __sshmcp_f ID FLAGS: fetches the text of command ID into __sshmcp_x and says where its output goes.
+# A header line "r ID OUT ERR MODE LINES" is followed by so many lines; "R ID OUT ERR MODE BYTES" by the file t.
+eval '__sshmcp_f() {
+  { set +aeuxvC; } 2>/dev/null
+  __sshmcp_x=: __sshmcp_o=/dev/null __sshmcp_e=/dev/null __sshmcp_i=
+  __sshmcp_g=$2
+  __sshmcp_r "$1" <"$__sshmcp_d/x"
+  __sshmcp_a
+  \'$__sshmcp_b' printf "\033]6973;%s;C;%s\007" "$__sshmcp_n" "$__sshmcp_i" >/dev/tty
+  __sshmcp_u "$2"
+} 2>/dev/null
+__sshmcp_r() {
+  while IFS= \'$__sshmcp_b' read -r __sshmcp_l; do
+    case $__sshmcp_l in
+    [rR]" $1 "*) ;;
+    *) continue ;;
+    esac
+    __sshmcp_m=${__sshmcp_l% *}
+    __sshmcp_q=${__sshmcp_l##* }
+    __sshmcp_x=
+    case $__sshmcp_l in
+    r*)
+      while :; do
+        IFS= \'$__sshmcp_b' read -r __sshmcp_l
+        __sshmcp_x=$__sshmcp_x$__sshmcp_l
+        case $__sshmcp_q in 1) break ;; esac
+        __sshmcp_x=$__sshmcp_x$__sshmcp_w
+        __sshmcp_q=$((__sshmcp_q - 1))
+      done
+      ;;
+    *)
+      . "$__sshmcp_d/t"
+      : >"$__sshmcp_d/t"
+      ;;
+    esac
+    __sshmcp_i=$1
+    __sshmcp_l=${__sshmcp_m#* * }
+    __sshmcp_o=$__sshmcp_d/${__sshmcp_l%% *}
+    __sshmcp_l=${__sshmcp_l#* }
+    __sshmcp_e=$__sshmcp_d/${__sshmcp_l%% *}
+    __sshmcp_m=${__sshmcp_l#* }
+    return 0
+  done
+}
+# __sshmcp_u FLAGS: gives the shell its options and the last status back.
+__sshmcp_u() {
+  case $1 in *a*) set -a ;; esac
+  case $1 in *u*) set -u ;; esac
+  case $1 in *C*) set -C ;; esac
+  case $1 in *v*) set -v ;; esac
+  case $1 in *x*) set -x ;; esac
+  case $1 in *e*) set -e; return 0 ;; esac
+  return "$__sshmcp_s"
+} 2>/dev/null
+# __sshmcp_z STATUS FLAGS: reports the end of the running command, once.
+__sshmcp_z() {
+  { set +aeuxvC; } 2>/dev/null
+  __sshmcp_s=$1
+  case $__sshmcp_i in
+  "") ;;
+  *)
+    \'$__sshmcp_b' printf "\033]6973;%s;D;%s;%s;%s\007" "$__sshmcp_n" "$__sshmcp_i" "$1" "$PWD" >/dev/tty
+    case $__sshmcp_m in
+    c*)
+      \'$__sshmcp_b' printf "\036%s;E;%s;%s;%s\037" "$__sshmcp_n" "$__sshmcp_i" "$1" "$PWD" 1<>"$__sshmcp_o"
+      \'$__sshmcp_b' printf "\036%s;E;%s;%s;%s\037" "$__sshmcp_n" "$__sshmcp_i" "$1" "" 1<>"$__sshmcp_e"
+      ;;
+    esac
+    case $__sshmcp_m in *i) : >"$__sshmcp_d/s" ;; esac
+    __sshmcp_i=
+    ;;
+  esac
+  __sshmcp_u "$2"
+} 2>/dev/null
+# __sshmcp_c: the last status again, unless the shell would leave for it.
+__sshmcp_c() {
+  case $__sshmcp_g in *e*) return 0 ;; esac
+  return "$__sshmcp_s"
+}
+# The prompt hook.
+__sshmcp_h() {
+  __sshmcp_z "$?" "$-"
+  { \'$__sshmcp_b' printf "\033]6973;%s;P;%s\007" "$__sshmcp_n" "$PWD" >/dev/tty; } 2>/dev/null
+  return "$__sshmcp_s"
+}'
+
+# __sshmcp_a: puts the hook where this shell looks for it, again before each command, and remembers the text.
+case $__sshmcp_k in
+bash) eval '
+__sshmcp_a() {
+  case "${PROMPT_COMMAND[*]-}" in
+  *__sshmcp_h*) ;;
+  *)
+    if ! (PROMPT_COMMAND=) 2>/dev/null; then :; elif [ "${BASH_VERSINFO[0]}" -gt 5 ] || { [ "${BASH_VERSINFO[0]}" = 5 ] && [ "${BASH_VERSINFO[1]}" -ge 1 ]; }; then
+      PROMPT_COMMAND=(__sshmcp_h "${PROMPT_COMMAND[@]}")
+    else
+      PROMPT_COMMAND="__sshmcp_h${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
+    fi ;;
+  esac
+  case ":${HISTCONTROL-}:" in
+  *:ignorespace:*|*:ignoreboth:*) ;;
+  *) (HISTCONTROL=) 2>/dev/null && HISTCONTROL=${HISTCONTROL:+$HISTCONTROL:}ignorespace ;;
+  esac
+  case "$__sshmcp_i,${#__sshmcp_x},$__sshmcp_x" in
+  ,*|*,?????*,*|*", "*) ;;
+  *) builtin history -s -- "$__sshmcp_x" ;;
+  esac
+}
+__sshmcp_v=$(HISTTIMEFORMAT= builtin history 1)
+case $__sshmcp_v in
+*" . $__sshmcp_d/b") __sshmcp_v=${__sshmcp_v#"${__sshmcp_v%%[! ]*}"}; builtin history -d "${__sshmcp_v%%[!0-9]*}" ;;
+esac' ;;
+zsh) eval '
+__sshmcp_a() {
+  emulate -L zsh
+  (( ${precmd_functions[(I)__sshmcp_h]} )) || precmd_functions=(__sshmcp_h $precmd_functions)
+  [[ -z $__sshmcp_i || $__sshmcp_x == " "* || ${#__sshmcp_x} -gt 9999 ]] || builtin print -sr -- "$__sshmcp_x"
+  [[ -z $__sshmcp_i || $__sshmcp_g != *x* ]] || __sshmcp_x="{ set -x; __sshmcp_c; } 2>/dev/null;$__sshmcp_x"
+}
+setopt hist_ignore_space interactive_comments' ;;
+*) eval '
+__sshmcp_a() {
+  case ${PS1-} in
+  *__sshmcp_h*) ;;
+  *) (PS1=) 2>/dev/null && PS1="\${__sshmcp_i:+\$(__sshmcp_h)}'"$(printf '\033]6973;')"'\$__sshmcp_n;P;\$PWD'"$(printf '\007')"'${PS1-}" ;;
+  esac
+}' ;;
+esac
+{ __sshmcp_a; } 2>/dev/null
+__sshmcp_t=$(tty 2>/dev/null)
+$__sshmcp_b printf '\033]6973;%s;H;%s;%s;%s;%s;%s\007' "$__sshmcp_n" "$__sshmcp_k" "$$" "${__sshmcp_t:-${SSH_TTY-}}" "${BASH_VERSION-}${ZSH_VERSION-}${KSH_VERSION-}" "$PWD" >/dev/tty
+unset __sshmcp_t __sshmcp_v

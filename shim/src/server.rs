@@ -1,0 +1,114 @@
+//! The MCP side: who we are, the list of tools, and the way of a call to its tool; what a tool does is in `tools`.
+
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
+        ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+    },
+    service::RequestContext,
+};
+use sshmcp_proto::error::Fault;
+
+use crate::{
+    arguments,
+    call::Call,
+    daemon::Daemon,
+    profile,
+    render::{self, Reply},
+    tools::{self, Catalog},
+};
+
+/// What an agent must know before its first call.
+const INSTRUCTIONS: &str = include_str!("instructions.md");
+
+/// One MCP server; all it holds is its way to the daemon.
+pub(crate) struct Server {
+    daemon: Daemon,
+    catalog: Catalog,
+}
+
+impl Server {
+    /// A server that has not asked for the daemon yet.
+    pub(crate) fn new(daemon: Daemon) -> Self {
+        Self {
+            daemon,
+            catalog: tools::catalog(),
+        }
+    }
+
+    /// Runs one call. The outer error is for names that are no tool; everything else is a tool's own error.
+    async fn call(
+        &self,
+        request: CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<Result<Reply, Fault>, ErrorData> {
+        let given = request.arguments.unwrap_or_default();
+        let plan = profile::plan(&request.name, given);
+        let Some(entry) = self.catalog.find(plan.tool) else {
+            let known = self.catalog.names();
+            let advice = arguments::nearest(&request.name, known.iter().copied())
+                .map_or_else(String::new, |name| format!("; the nearest is {name}"));
+            return Err(ErrorData::invalid_params(
+                format!("unknown tool: {}{advice}", render::line(&request.name)),
+                None,
+            ));
+        };
+        let call = Call::new(&self.daemon, context);
+        let checked = plan
+            .arguments
+            .and_then(|given| arguments::check(&entry.properties, &entry.required, given));
+        Ok(match checked {
+            Ok(arguments) => (entry.tool.run)(&call, arguments).await,
+            Err(fault) => Err(fault),
+        })
+    }
+}
+
+impl ServerHandler for Server {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_server_info(
+                Implementation::new("ssh", env!("CARGO_PKG_VERSION")).with_title("Persistent SSH sessions"),
+            )
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(self.catalog.listed()))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.catalog.find(name).map(|entry| entry.listed.clone())
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let stop = context.ct.clone();
+        let outcome = tokio::select! {
+            outcome = self.call(request, &context) => outcome?,
+            // Dropping the call ends the wait; the command goes on. Nobody reads this answer.
+            () = stop.cancelled() => return Err(ErrorData::internal_error("cancelled", None)),
+        };
+        let mut result;
+        match outcome {
+            Ok(reply) => {
+                result = CallToolResult::success(vec![ContentBlock::text(reply.text)]);
+                result.structured_content = Some(reply.structured.into());
+            }
+            Err(fault) => {
+                let reply = render::fault(&fault);
+                result = CallToolResult::error(vec![ContentBlock::text(reply.text)]);
+                result.structured_content = Some(reply.structured.into());
+            }
+        }
+        Ok(result.into())
+    }
+}

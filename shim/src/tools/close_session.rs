@@ -1,0 +1,82 @@
+//! `close_session`: ends one session, those of a host, or all.
+
+use rmcp::schemars::{self, JsonSchema};
+use serde::Deserialize;
+use sshmcp_proto::{
+    error::Fault,
+    v1::{CloseSessionRequest, close_session_request::Which},
+};
+
+use super::{Effect, Tool, target};
+use crate::{
+    arguments::{self, invalid},
+    call::Call,
+    render::{self, Reply},
+    schema,
+};
+
+pub(super) const TOOL: Tool = Tool {
+    name: "close_session",
+    title: "Close session",
+    description: "Ends a session with what runs in it; by `session`, every one of a `host`, or `all` of every client. Says what \
+                  was still running.",
+    effect: Effect::Ends,
+    input: schema::input::<Arguments>,
+    output: || {
+        let one = schema::output(&[
+            ("session", schema::field("string", "its name")),
+            (
+                "running_command_id",
+                schema::maybe("string or null: what was still running"),
+            ),
+            (
+                "running_command",
+                schema::maybe("string or null: its text, shortened"),
+            ),
+        ]);
+        schema::output(&[("closed", schema::list(&one, "what was closed"))])
+    },
+    run: |call, given| Box::pin(async move { run(call, arguments::decode(given)?).await }),
+};
+
+#[derive(Deserialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+struct Arguments {
+    /// Its name
+    session: Option<String>,
+    host: Option<String>,
+    #[schemars(extend("x-hidden" = true))]
+    username: Option<String>,
+    #[schemars(extend("x-hidden" = true))]
+    port: Option<u32>,
+    all: Option<bool>,
+}
+
+async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
+    let Arguments {
+        session,
+        host,
+        username,
+        port,
+        all,
+    } = arguments;
+    let which = match (session, host, all.unwrap_or(false)) {
+        (Some(session), None, false) => Which::Session(session),
+        (None, Some(host), false) => Which::Host(target::named(host, username, port)),
+        (None, None, true) => Which::All(true),
+        _ => {
+            return Err(
+                invalid("exactly one of `session`, `host` and `all` says what to close")
+                    .hint("call again with one of them; list_sessions shows what is open"),
+            );
+        }
+    };
+    let request = CloseSessionRequest { which: Some(which) };
+    let response = call
+        .rpc(|daemon| {
+            let request = request.clone();
+            async move { daemon.sessions().close_session(request).await }
+        })
+        .await?;
+    Ok(render::session::closed(&response))
+}

@@ -1,0 +1,74 @@
+//! `get_active_commands`: what runs now, and what ended last.
+
+use rmcp::schemars::{self, JsonSchema};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sshmcp_proto::{error::Fault, v1::ListCommandsRequest};
+
+use super::{Effect, Tool};
+use crate::{
+    arguments,
+    call::Call,
+    render::{self, Reply},
+    schema,
+};
+
+pub(super) const TOOL: Tool = Tool {
+    name: "get_active_commands",
+    title: "Running commands",
+    description: "Lists running commands of all sessions and clients: id, session, text, time, bytes so far, last line; with \
+                  `finished`, the latest ended ones too. Finds lost command ids.",
+    effect: Effect::Looks,
+    input: schema::input::<Arguments>,
+    output: || {
+        let mut fields = schema::command_fields();
+        fields.extend([
+            ("command", schema::field("string", "what was run")),
+            (
+                "last_line",
+                schema::maybe("string or null: last line of output so far"),
+            ),
+        ]);
+        schema::output(&[(
+            "commands",
+            schema::list(&schema::output(&fields), "running ones first, no output"),
+        )])
+    },
+    run: |call, given| Box::pin(async move { run(call, arguments::decode(given)?).await }),
+};
+
+#[derive(Deserialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+struct Arguments {
+    /// How many ended ones
+    finished: Option<u32>,
+    session: Option<String>,
+}
+
+async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
+    let request = ListCommandsRequest {
+        finished: arguments.finished.unwrap_or(0),
+        session: arguments.session,
+    };
+    let response = call
+        .rpc(|daemon| {
+            let request = request.clone();
+            async move { daemon.commands().list_commands(request).await }
+        })
+        .await?;
+    let commands = &response.commands;
+    let mut text: String = commands
+        .iter()
+        .map(|command| render::command::row(command) + "\n")
+        .collect();
+    text.push_str(&match commands.len() {
+        0 => "[no command is running]".to_owned(),
+        1 => "[1 command]".to_owned(),
+        many => format!("[{many} commands]"),
+    });
+    let objects: Vec<Value> = commands
+        .iter()
+        .map(|command| render::command::listed(command).into())
+        .collect();
+    Ok(Reply::new(json!({"commands": objects}), text))
+}

@@ -1,0 +1,100 @@
+//! `get_command_output`: a command's status and any part of its output, without running anything.
+
+use rmcp::schemars::{self, JsonSchema};
+use serde::Deserialize;
+use sshmcp_proto::{error::Fault, v1::GetOutputRequest};
+
+use super::{Effect, Tool};
+use crate::{
+    arguments::{self, invalid},
+    call::Call,
+    render::{self, Reply},
+    schema,
+};
+
+pub(super) const TOOL: Tool = Tool {
+    name: "get_command_output",
+    title: "Read output",
+    description: "Status and output of a command, running or ended; runs nothing. Reads on from `offset` (the answer's offset is \
+                  the next), or the `tail` lines, or lines matching `grep`. For output that was cut.",
+    effect: Effect::Looks,
+    input: schema::input::<Arguments>,
+    output: || {
+        let mut fields = schema::command_fields();
+        fields.push((
+            "matches",
+            schema::maybe("integer: with grep, how many lines match in all"),
+        ));
+        schema::output(&fields)
+    },
+    run: |call, given| Box::pin(async move { run(call, arguments::decode(given)?).await }),
+};
+
+#[derive(Deserialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+struct Arguments {
+    command_id: String,
+    /// Byte to read from
+    offset: Option<u64>,
+    /// Last lines
+    tail: Option<u32>,
+    /// Regular expression
+    grep: Option<String>,
+    /// Lines around a match
+    context: Option<u32>,
+    /// Characters (8000, up to 40000)
+    output_limit: Option<u32>,
+    /// Keep escape sequences
+    raw: Option<bool>,
+}
+
+async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
+    let Arguments {
+        command_id,
+        offset,
+        tail,
+        grep,
+        context,
+        output_limit,
+        raw,
+    } = arguments;
+    let ways = usize::from(offset.is_some()) + usize::from(tail.is_some()) + usize::from(grep.is_some());
+    if ways > 1 {
+        return Err(
+            invalid("`offset`, `tail` and `grep` are three ways to read").hint("call again with one of them")
+        );
+    }
+    let searched = grep.is_some();
+    let request = GetOutputRequest {
+        command_id,
+        offset,
+        tail,
+        grep,
+        context: context.unwrap_or(0),
+        output_limit: output_limit.unwrap_or(0),
+        raw: raw.unwrap_or(false),
+    };
+    let response = call
+        .rpc(|daemon| {
+            let request = request.clone();
+            async move { daemon.commands().get_output(request).await }
+        })
+        .await?;
+    let command = response.command.unwrap_or_default();
+    let mut object = render::command::object(&command, true);
+    let mut text = render::command::text(&command);
+    if searched {
+        object.insert("matches".to_owned(), response.matches.into());
+        text.push_str(&format!(
+            "\n[{} lines match]",
+            render::thousands(response.matches)
+        ));
+    } else if command.offset < command.total_bytes && tail.is_none() {
+        text.push_str(&format!(
+            "\n[{} bytes follow: read on with offset={}]",
+            render::thousands(command.total_bytes.saturating_sub(command.offset)),
+            command.offset
+        ));
+    }
+    Ok(Reply::new(object.into(), text))
+}

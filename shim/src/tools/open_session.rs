@@ -1,0 +1,81 @@
+//! `open_session`: a session of a chosen name, size or keeper; commands open plain ones by themselves.
+
+use rmcp::schemars::{self, JsonSchema};
+use serde::Deserialize;
+use sshmcp_proto::{error::Fault, v1::OpenSessionRequest};
+
+use super::{Effect, Tool, target::Login};
+use crate::{
+    arguments,
+    call::Call,
+    render::{self, Reply},
+    schema,
+};
+
+pub(super) const TOOL: Tool = Tool {
+    name: "open_session",
+    title: "Open session",
+    description: "Opens a persistent shell, or answers with the open one of that name. Needed only for a second shell on a \
+                  host, a chosen name or size: execute_command opens sessions itself. Returns shell, cwd, greeting.",
+    effect: Effect::Opens,
+    input: schema::input::<Arguments>,
+    output: || {
+        let mut fields = super::list_sessions::fields();
+        fields.extend([
+            ("opened", schema::field("boolean", "false: it was open already")),
+            (
+                "greeting",
+                schema::maybe("string or null: what the host printed at login"),
+            ),
+            (
+                "has_notes",
+                schema::field("boolean", "list_hosts with host shows notes"),
+            ),
+        ]);
+        schema::output(&fields)
+    },
+    run: |call, given| Box::pin(async move { run(call, arguments::decode(given)?).await }),
+};
+
+#[derive(Deserialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+struct Arguments {
+    /// Configured name, ssh_config alias or user@host:port
+    host: String,
+    /// Its name
+    session: Option<String>,
+    /// What keeps it alive
+    #[schemars(extend("enum" = ["auto", "daemon", "remote-tmux", "local-tmux"]))]
+    keeper: Option<String>,
+    /// Width (120)
+    cols: Option<u32>,
+    /// Height (40)
+    rows: Option<u32>,
+    #[serde(flatten)]
+    login: Login,
+}
+
+async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
+    let Arguments {
+        host,
+        session,
+        keeper,
+        cols,
+        rows,
+        login,
+    } = arguments;
+    let request = OpenSessionRequest {
+        host: Some(login.host(host)),
+        session,
+        keeper,
+        cols,
+        rows,
+        must_be_new: false,
+    };
+    let opening = call.rpc(|daemon| {
+        let request = request.clone();
+        async move { daemon.sessions().open_session(request).await }
+    });
+    let response = call.patiently("opening the session", opening).await?;
+    Ok(render::session::opened(&response))
+}

@@ -1,0 +1,163 @@
+//! `send_input`: types into a session and shows what came of it.
+
+use rmcp::schemars::{self, JsonSchema};
+use serde::Deserialize;
+use sshmcp_proto::{
+    error::Fault,
+    v1::{Reason, SendInputRequest, SendInputResponse, send_input_request::Which},
+};
+
+use super::{Effect, Tool, get_terminal_output, target};
+use crate::{
+    arguments::{self, invalid},
+    call::Call,
+    keys,
+    render::{self, Reply},
+    schema,
+};
+
+/// Between the runs of one `send_keys` nothing is waited for; 0 would mean the daemon's own time.
+const NO_WAIT_MS: u64 = 1;
+
+pub(super) const TOOL: Tool = Tool {
+    name: "send_input",
+    title: "Type into terminal",
+    description: "Types into a session: answers a command that is awaiting_input, or drives an interactive program. Sends `text`, then \
+                  `keys`, then Enter; waits until the screen settles or `pattern` matches; returns screen and command. \
+                  Never type passwords.",
+    effect: Effect::Acts,
+    input: schema::input::<Arguments>,
+    output: || {
+        let mut fields = get_terminal_output::fields();
+        fields.extend([
+            (
+                "settled",
+                schema::field("boolean", "it reads again, ended, or the pattern matched"),
+            ),
+            (
+                "why",
+                schema::maybe("prompt, awaiting_input, ended, pattern, quiet or timeout"),
+            ),
+        ]);
+        schema::output(&fields)
+    },
+    run: |call, given| Box::pin(async move { run(call, arguments::decode(given)?).await }),
+};
+
+#[derive(Deserialize, JsonSchema)]
+#[schemars(crate = "schemars")]
+struct Arguments {
+    session: Option<String>,
+    /// Instead of session
+    command_id: Option<String>,
+    #[schemars(extend("x-hidden" = true))]
+    host: Option<String>,
+    #[schemars(extend("x-hidden" = true))]
+    username: Option<String>,
+    #[schemars(extend("x-hidden" = true))]
+    port: Option<u32>,
+    text: Option<String>,
+    /// Default true
+    enter: Option<bool>,
+    /// ctrl-c, up, f5, escape, …
+    keys: Option<Vec<String>>,
+    /// Text and keys in the notation of `send_keys`: `:wq<enter>`.
+    #[schemars(extend("x-hidden" = true))]
+    typed: Option<String>,
+    /// Regular expression
+    pattern: Option<String>,
+    /// Seconds to wait (5)
+    timeout: Option<f64>,
+    /// A stored secret's name, to be typed instead of text.
+    #[schemars(extend("x-hidden" = true))]
+    secret: Option<String>,
+}
+
+async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
+    let Arguments {
+        session,
+        command_id,
+        host,
+        username,
+        port,
+        text,
+        enter,
+        keys,
+        typed,
+        pattern,
+        timeout,
+        secret,
+    } = arguments;
+    if secret.is_some() {
+        return Err(
+            Fault::new(Reason::NotSupported, "stored secrets cannot be typed yet")
+                .hint("ask the user to run `sshctl send --secret SESSION`"),
+        );
+    }
+    let which = match (session, command_id, host) {
+        (Some(session), None, None) => Which::Session(session),
+        (None, Some(command_id), None) => Which::CommandId(command_id),
+        (None, None, Some(host)) => {
+            Which::Session(target::default_session(call, &target::named(host, username, port)).await?)
+        }
+        _ => {
+            return Err(
+                invalid("exactly one of `session` and `command_id` says where to type")
+                    .hint("call again with one of them; list_sessions shows the sessions"),
+            );
+        }
+    };
+    let last = SendInputRequest {
+        which: Some(which),
+        text,
+        enter: enter.unwrap_or(true),
+        keys: keys.unwrap_or_default(),
+        data: Vec::new(),
+        pattern,
+        timeout_ms: timeout.map_or(Ok(0), |seconds| {
+            arguments::millis("timeout", seconds).map(|ms| ms.max(NO_WAIT_MS))
+        })?,
+        secret: false,
+    };
+    let mut requests = spelled(last, typed.as_deref()).into_iter();
+    let Some(mut request) = requests.next() else {
+        return Err(invalid("there is nothing to type").hint("call again with `text` or `keys`"));
+    };
+    for next in requests {
+        type_in(call, &request).await?;
+        request = next;
+    }
+    let response = call
+        .patiently("waiting for the screen to settle", type_in(call, &request))
+        .await?;
+    Ok(render::terminal::typed(&response))
+}
+
+/// One request, or one for each run of text and keys, of which only the last waits.
+fn spelled(last: SendInputRequest, typed: Option<&str>) -> Vec<SendInputRequest> {
+    let Some(typed) = typed else { return vec![last] };
+    let mut requests: Vec<_> = keys::runs(typed)
+        .into_iter()
+        .map(|run| SendInputRequest {
+            which: last.which.clone(),
+            text: Some(run.text),
+            keys: run.keys,
+            timeout_ms: NO_WAIT_MS,
+            ..SendInputRequest::default()
+        })
+        .collect();
+    if let Some(end) = requests.last_mut() {
+        end.enter = last.enter;
+        end.pattern = last.pattern;
+        end.timeout_ms = last.timeout_ms;
+    }
+    requests
+}
+
+async fn type_in(call: &Call<'_>, request: &SendInputRequest) -> Result<SendInputResponse, Fault> {
+    call.rpc(|daemon| {
+        let request = request.clone();
+        async move { daemon.terminals().send_input(request).await }
+    })
+    .await
+}

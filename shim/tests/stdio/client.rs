@@ -1,0 +1,112 @@
+//! A plain JSON-RPC client over the pipes of a spawned `mcp-ssh`, in a home of its own.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    os::unix::fs::PermissionsExt as _,
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// What stands in for the daemon.
+pub(crate) enum Daemon {
+    /// Nothing that could be started.
+    Missing,
+    /// A program that runs and never serves.
+    Mute,
+}
+
+/// A running server and our ends of its pipes.
+pub(crate) struct Client {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    // The mute daemon lives as long as this directory.
+    _home: TempDir,
+}
+
+impl Client {
+    /// Starts the server with nothing but HOME and PATH.
+    pub(crate) fn start(daemon: &Daemon) -> Self {
+        let home = tempfile::tempdir().expect("a home");
+        let program = match daemon {
+            Daemon::Missing => "/nonexistent".into(),
+            Daemon::Mute => {
+                let script = home.path().join("mute");
+                let text = format!(
+                    "#!/bin/sh\nwhile [ -e '{}' ]; do sleep 0.1; done\n",
+                    script.display()
+                );
+                fs::write(&script, text).expect("written");
+                fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("executable");
+                script
+            }
+        };
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mcp-ssh"))
+            .env_clear()
+            .env("HOME", home.path())
+            .env("PATH", "/usr/bin:/bin")
+            .env("SSHMCP_DAEMON", program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        Self {
+            child,
+            input,
+            output,
+            _home: home,
+        }
+    }
+
+    /// One line to the server.
+    pub(crate) fn send(&mut self, message: &Value) {
+        let input = self.input.as_mut().expect("open");
+        writeln!(input, "{message}").expect("the server reads");
+    }
+
+    /// The next line from the server.
+    pub(crate) fn next(&mut self) -> Value {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("the server writes");
+        serde_json::from_str(&line).expect("one JSON text a line")
+    }
+
+    /// One request and its answer.
+    pub(crate) fn ask(&mut self, id: u32, method: &str, params: Value) -> Value {
+        self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        let answer = self.next();
+        assert_eq!(answer.get("id"), Some(&json!(id)), "{answer}");
+        answer
+    }
+
+    /// The handshake up to 2025-11-25.
+    pub(crate) fn initialize(&mut self, version: &str) -> Value {
+        let answer = self.ask(
+            1,
+            "initialize",
+            json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}),
+        );
+        self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        answer
+    }
+
+    /// Closes the server's input and tells how it ended, and how long that took.
+    pub(crate) fn close(mut self) -> (ExitStatus, Duration) {
+        let began = Instant::now();
+        drop(self.input.take());
+        let status = self.child.wait().expect("it ends");
+        (status, began.elapsed())
+    }
+
+    /// Closes our end of the server's output, and gives back the server with its input still open.
+    pub(crate) fn deafen(self) -> (Child, Option<ChildStdin>) {
+        drop(self.output);
+        (self.child, self.input)
+    }
+}
