@@ -106,13 +106,14 @@ impl fmt::Display for Problem {
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Jaro-Winkler similarity from which one word is taken for a misspelling of another.
     const NEAR: f64 = 0.8;
+    let word = word.to_ascii_lowercase();
     known
         .into_iter()
         .map(|candidate| {
-            (
-                strsim::jaro_winkler(&word.to_ascii_lowercase(), candidate),
-                candidate,
-            )
+            // Of short words the measure makes too little: two letters exchanged are one slip.
+            let slip = strsim::osa_distance(&word, candidate) == 1;
+            let similarity = strsim::jaro_winkler(&word, candidate);
+            (if slip { similarity.max(NEAR) } else { similarity }, candidate)
         })
         .filter(|(similarity, _)| *similarity >= NEAR)
         .max_by(|a, b| a.0.total_cmp(&b.0))

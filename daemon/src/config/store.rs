@@ -19,9 +19,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The configuration in force and its way to the next one.
 pub struct ConfigStore {
     sources: Sources,
-    /// What each file last said; held only while files are read.
-    documents: Mutex<Vec<Document>>,
+    /// Held only while files are read.
+    read: Mutex<Read>,
     current: RwLock<Arc<Config>>,
+}
+
+/// What was read, and when.
+struct Read {
+    /// What each file last said.
+    documents: Vec<Document>,
+    /// What the files looked like then.
+    signature: Signature,
 }
 
 /// What became of a reload.
@@ -42,7 +50,10 @@ impl ConfigStore {
         let documents = vec![Document::default(); sources.files().len()];
         let store = Self {
             current: RwLock::new(Arc::new(assemble(&sources, &documents, Vec::new()))),
-            documents: Mutex::new(documents),
+            read: Mutex::new(Read {
+                documents,
+                signature: Signature::new(),
+            }),
             sources,
         };
         store.reload();
@@ -56,9 +67,11 @@ impl ConfigStore {
 
     /// Reads the files again and puts what they say in force.
     pub fn reload(&self) -> ReloadOutcome {
-        let mut documents = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        // Looked at before reading: a change in between is then seen at the next look.
+        let mut signature = self.sign_files();
         let mut failures = Vec::new();
-        for ((file, format), last_good) in self.sources.files().iter().zip(documents.iter_mut()) {
+        for ((file, format), last_good) in self.sources.files().iter().zip(read.documents.iter_mut()) {
             match Document::load(file, &self.sources.home, *format) {
                 Ok(Some(document)) => *last_good = document,
                 Ok(None) => {
@@ -74,7 +87,9 @@ impl ConfigStore {
             }
         }
         let applied = failures.is_empty();
-        let config = Arc::new(assemble(&self.sources, &documents, failures));
+        let config = Arc::new(assemble(&self.sources, &read.documents, failures));
+        signature.extend(sign_keys(&config));
+        read.signature = signature;
         let problems = config.all_problems().cloned().collect();
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = config;
         ReloadOutcome { applied, problems }
@@ -82,49 +97,49 @@ impl ConfigStore {
 
     /// Reloads whenever a file changes; ends only with the task that runs it.
     pub async fn watch(self: Arc<Self>) {
-        let mut seen = self.look().await;
-        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        self.watch_every(LOOK_EVERY).await;
+    }
+
+    pub(super) async fn watch_every(self: Arc<Self>, period: Duration) {
+        let mut ticks = tokio::time::interval(period);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let now = self.look().await;
-            // `None`: the runtime is going down.
-            if now.is_none() || now == seen {
-                continue;
-            }
             let store = Arc::clone(&self);
-            if let Ok(outcome) = tokio::task::spawn_blocking(move || store.reload()).await {
-                tracing::info!(
-                    applied = outcome.applied,
-                    problems = outcome.problems.len(),
-                    "configuration read again"
-                );
-                for problem in &outcome.problems {
-                    tracing::warn!(%problem, "configuration");
-                }
+            // Off the runtime's threads: a home directory can be on a slow network.
+            let looked = tokio::task::spawn_blocking(move || store.changed().then(|| store.reload())).await;
+            let Ok(Some(outcome)) = looked else {
+                continue;
+            };
+            tracing::info!(
+                applied = outcome.applied,
+                problems = outcome.problems.len(),
+                "configuration read again"
+            );
+            for problem in &outcome.problems {
+                tracing::warn!(%problem, "configuration");
             }
-            // Key files that the new configuration names are watched from now on.
-            seen = self.look().await;
         }
     }
 
-    /// What the files look like, without blocking the runtime where the home directory is slow.
-    async fn look(self: &Arc<Self>) -> Option<Signature> {
-        let store = Arc::clone(self);
-        tokio::task::spawn_blocking(move || store.signature()).await.ok()
+    /// Whether the files look other than when they were read.
+    fn changed(&self) -> bool {
+        let mut signature = self.sign_files();
+        signature.extend(sign_keys(&self.current()));
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.signature != signature
     }
 
-    fn signature(&self) -> Signature {
-        let config = self.current();
-        let files = self.sources.files();
-        let files = files.iter().map(|(file, _)| sign(file));
-        // Of key files only whether they are there: that makes a connection right or wrong.
-        let keys = config
-            .key_files
-            .iter()
-            .map(|key| key.is_file().then_some((0, 0, 0, 0, 0, 0)));
-        files.chain(keys).collect()
+    fn sign_files(&self) -> Signature {
+        self.sources.files().iter().map(|(file, _)| sign(file)).collect()
     }
+}
+
+/// Of key files only whether they are there: that makes a connection right or wrong.
+fn sign_keys(config: &Config) -> Signature {
+    let keys = config.key_files.iter();
+    keys.map(|key| key.is_file().then_some((0, 0, 0, 0, 0, 0)))
+        .collect()
 }
 
 fn sign(file: &Path) -> Option<(u64, u64, u64, u32, i64, i64)> {

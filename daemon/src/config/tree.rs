@@ -17,7 +17,7 @@ pub(super) enum Value {
     Null,
     /// A string that can be nothing else.
     Text(String),
-    /// A YAML scalar without quotes: a string, a number or a boolean, as the field wants it.
+    /// A YAML scalar: a string, a number or a boolean, as the field wants it.
     Plain(String),
     Integer(i64),
     Boolean(bool),

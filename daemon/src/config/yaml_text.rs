@@ -85,12 +85,11 @@ impl<'text> Reader<'text> {
         let at = pos(&span.start);
         let (anchor, value) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                // `!!str 22` is a string, whatever it looks like.
                 let plain = style == ScalarStyle::Plain && tag.is_none();
                 let value = match &*text {
                     "" | "~" | "null" | "Null" | "NULL" if plain => Value::Null,
-                    _ if plain => Value::Plain(text.into_owned()),
-                    _ => Value::Text(text.into_owned()),
+                    // The predecessor took `port: "22"` and `password: 0123`: the field says what a scalar is.
+                    _ => Value::Plain(text.into_owned()),
                 };
                 (anchor, value)
             }
