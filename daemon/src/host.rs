@@ -1,3 +1,19 @@
-//! Stub of the resolved host; replaced by the configuration's.
+//! A host as a user names it to the target that it stands for. Whether the target exists is found out by connecting.
+
+mod aliases;
+mod builtin;
+mod directives;
+mod lines;
+mod list;
+pub mod name;
+mod openssh;
+mod resolve;
 mod target;
+mod tokens;
+
+pub use list::{HostEntry, list};
+pub use resolve::{Overrides, resolve};
 pub use target::{AgentSource, Target, TargetKey};
+
+#[cfg(test)]
+mod tests;
