@@ -26,7 +26,7 @@ use std::{
 };
 
 use russh::client::Handle;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 pub use self::{
     channel::{Channel, ChannelEvent, ChannelWriter, CloseReason},
@@ -77,8 +77,30 @@ struct Usage {
     channels: usize,
     /// A channel was once open here.
     proved: bool,
-    /// The server refused a channel, and none was closed since.
-    full: bool,
+    room: Room,
+}
+
+/// Whether a connection takes a further channel.
+#[derive(Clone, Copy, Debug, Default)]
+enum Room {
+    /// As far as is known.
+    #[default]
+    Free,
+    /// The server refused one; until one of the open ones closes.
+    Full,
+    /// The server refused one while none was open: it is still clearing up what was closed.
+    FullUntil(Instant),
+}
+
+impl Usage {
+    /// True if a further channel may be tried.
+    fn has_room(&self) -> bool {
+        match self.room {
+            Room::Free => true,
+            Room::Full => false,
+            Room::FullUntil(when) => Instant::now() >= when,
+        }
+    }
 }
 
 impl Connection {

@@ -3,6 +3,7 @@
 
 pub mod background;
 pub mod command;
+pub mod config;
 pub mod connection;
 pub mod core;
 pub mod host;

@@ -1,15 +1,18 @@
 //! The login: keys, then a stored password, as OpenSSH would, without tripping the server's limit of attempts.
 //! Asks nobody anything: what a person would have to type becomes `auth_input_required`.
 
+use std::time::Duration;
+
 use russh::{
     MethodKind, MethodSet,
     client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Dialogue},
     keys::{HashAlg, PrivateKeyWithHashAlg},
 };
 use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::time::timeout;
 
 use super::{
-    handshake::{Handler, Shared},
+    handshake::{Handler, NO_METHOD_LEFT, Shared, unreachable_host},
     identity::{self, Identities, Identity, SignBy},
     words::{place, plain},
 };
@@ -19,6 +22,9 @@ use crate::{host::Target, secret::Secret};
 const KEY_OFFERS_MAX: usize = 5;
 /// Rounds of a keyboard-interactive dialogue; a server can ask for ever.
 const DIALOGUE_ROUNDS_MAX: usize = 5;
+
+/// The connection's task notes its end a moment after its last answer.
+const CAUSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Logs in, or says what is missing.
 pub(super) async fn authenticate(
@@ -63,7 +69,7 @@ impl Login<'_> {
     async fn run(&mut self) -> Result<(), Fault> {
         let user = self.target.user.clone();
         let answer = self.handle.authenticate_none(user).await;
-        if self.answered(answer)?.is_some() {
+        if self.answered(answer).await?.is_some() {
             return Ok(());
         }
         let mut identities = Identities::default();
@@ -73,7 +79,8 @@ impl Login<'_> {
                 return Ok(());
             }
         }
-        if let Some(source) = &self.target.password {
+        let source = self.target.password.as_ref().filter(|_| self.asks());
+        if let Some(source) = source {
             let secret = source.resolve().await?;
             if self.password(&secret).await?.is_some() {
                 return Ok(());
@@ -86,17 +93,33 @@ impl Login<'_> {
         self.offered.contains(&method)
     }
 
+    /// True if the server would take something that is typed.
+    fn asks(&self) -> bool {
+        self.offers(MethodKind::Password) || self.offers(MethodKind::KeyboardInteractive)
+    }
+
     /// Takes an answer in; a server that hung up ends the login with its own words.
-    fn answered(&mut self, answer: Result<AuthResult, russh::Error>) -> Result<Progress, Fault> {
+    async fn answered(&mut self, answer: Result<AuthResult, russh::Error>) -> Result<Progress, Fault> {
         match answer {
             Ok(AuthResult::Success) => Ok(Some(())),
             Ok(AuthResult::Failure {
                 remaining_methods, ..
-            }) if !self.handle.is_closed() => {
+            }) if !remaining_methods.is_empty() => {
                 self.offered = remaining_methods;
                 Ok(None)
             }
-            Ok(AuthResult::Failure { .. }) | Err(_) => Err(self.hung_up()),
+            // No method left: either the server said so, or the connection is gone. The cause tells which.
+            Ok(AuthResult::Failure { .. }) | Err(_) => {
+                let mut ended = self.shared.ended();
+                let cause = timeout(CAUSE_TIMEOUT, ended.wait_for(Option::is_some)).await;
+                match cause {
+                    Ok(Ok(cause)) if cause.as_deref() == Some(NO_METHOD_LEFT) => {
+                        self.offered = MethodSet::empty();
+                        Ok(None)
+                    }
+                    _ => Err(self.hung_up()),
+                }
+            }
         }
     }
 
@@ -135,7 +158,7 @@ impl Login<'_> {
             SignBy::Key(key) => {
                 let key = PrivateKeyWithHashAlg::new(key.clone(), hash);
                 let answer = self.handle.authenticate_publickey(user, key).await;
-                self.answered(answer)
+                self.answered(answer).await
             }
             SignBy::Agent => {
                 let Some(agent) = &mut identities.agent else {
@@ -144,7 +167,7 @@ impl Login<'_> {
                 let public = identity.public.clone();
                 let signed = self.handle.authenticate_publickey_with(user, public, hash, agent);
                 match signed.await {
-                    Ok(answer) => self.answered(Ok(answer)),
+                    Ok(answer) => self.answered(Ok(answer)).await,
                     Err(error) if !self.handle.is_closed() => {
                         identities.unusable.push(format!(
                             "{}: the agent did not sign ({})",
@@ -172,7 +195,7 @@ impl Login<'_> {
                 }) => Password::Unasked,
                 _ => Password::Refused,
             };
-            return self.answered(answer);
+            return self.answered(answer).await;
         }
         if self.offers(MethodKind::KeyboardInteractive) {
             return self.dialogue(secret).await;
@@ -196,10 +219,11 @@ impl Login<'_> {
                     remaining_methods,
                     partial_success,
                 }) => {
-                    return self.answered(Ok(AuthResult::Failure {
+                    let answer = Ok(AuthResult::Failure {
                         remaining_methods,
                         partial_success,
-                    }));
+                    });
+                    return self.answered(answer).await;
                 }
                 Err(_) => return Err(self.hung_up()),
             };
@@ -238,6 +262,12 @@ impl Login<'_> {
             .shared
             .cause()
             .map_or_else(|| "connection closed".to_owned(), |cause| cause.to_string());
+        if self.tried.is_empty() {
+            return unreachable_host(self.target, &format!("{cause} before the login"));
+        }
+        if self.password == Password::Refused {
+            return self.wrong_password(&cause);
+        }
         Fault::new(
             Reason::AuthFailed,
             format!(
@@ -250,23 +280,32 @@ impl Login<'_> {
         .hint("check the user name; too many keys in the agent are avoided by IdentitiesOnly and one IdentityFile")
     }
 
+    fn wrong_password(&self, facts: &str) -> Fault {
+        let (at, user) = (place(self.target), plain(&self.target.user));
+        Fault::new(
+            Reason::AuthFailed,
+            format!("{at} refused the stored password of {user} ({facts})"),
+        )
+        .hint("correct the stored password")
+    }
+
     /// The most useful reason first.
     fn failed(&self, identities: &Identities) -> Fault {
         let (at, user) = (place(self.target), plain(&self.target.user));
         let alias = plain(&self.target.alias);
         let offered: Vec<&str> = self.offered.iter().map(Into::into).collect();
+        let offered = if offered.is_empty() {
+            "nothing more".to_owned()
+        } else {
+            offered.join(", ")
+        };
         let mut tried = self.tried();
         for unusable in &identities.unusable {
             tried = format!("{tried}; {unusable}");
         }
-        let facts = format!("tried: {tried}; the server offers: {}", offered.join(", "));
-        let asks = self.offers(MethodKind::Password) || self.offers(MethodKind::KeyboardInteractive);
+        let facts = format!("tried: {tried}; the server offers: {offered}");
         if self.password == Password::Refused {
-            return Fault::new(
-                Reason::AuthFailed,
-                format!("{at} refused the stored password of {user} ({facts})"),
-            )
-            .hint("correct the stored password");
+            return self.wrong_password(&facts);
         }
         if let Some(file) = identities.exposed.first() {
             let file = file.display();
@@ -286,7 +325,7 @@ impl Login<'_> {
                 "a person runs `sshctl login {alias}`, or adds the key with `ssh-add {file}`"
             ));
         }
-        if asks && self.target.password.is_none() || self.password == Password::Unasked {
+        if self.asks() && self.target.password.is_none() || self.password == Password::Unasked {
             return Fault::new(
                 Reason::AuthInputRequired,
                 format!("{at} wants something typed for {user} that is not stored ({facts})"),

@@ -35,6 +35,9 @@ const KEEPALIVE_MAX: u32 = 3;
 /// connection, so it outlasts a reader's hiccup at full speed, yet holds at most 4 MiB.
 const CHANNEL_BUFFER: usize = 128;
 
+/// The cause when russh gives up because the server takes no further method of login.
+pub(super) const NO_METHOD_LEFT: &str = "the server takes no other kind of login";
+
 /// What handler and connection share.
 pub(super) struct Shared {
     /// None while the connection lives, then why it ended.
@@ -419,6 +422,7 @@ pub(super) fn cause_words(error: &russh::Error) -> String {
     match error {
         russh::Error::IO(error) => io_words(error),
         russh::Error::KeepaliveTimeout => "the host no longer answers".to_owned(),
+        russh::Error::NoAuthMethod => NO_METHOD_LEFT.to_owned(),
         russh::Error::Disconnect | russh::Error::HUP => "connection closed".to_owned(),
         russh::Error::NoCommonAlgo { kind, theirs, .. } => {
             plain(&format!("{kind:?}, it offers {}", theirs.join(",")))

@@ -16,10 +16,10 @@ use std::{
 
 use futures::future::{FutureExt as _, Shared as SharedFuture};
 use sshmcp_proto::{error::Fault, v1::Reason};
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    Connection, ConnectionId, Usage,
+    Connection, ConnectionId, Room, Usage,
     channel::Channel,
     establish,
     open::{NoChannel, Program, Pty, open},
@@ -33,6 +33,9 @@ const HANDSHAKES_MAX: usize = 5;
 const OPENINGS_MAX: usize = 8;
 /// Connections to one target; with sshd's default of ten channels each, that is several hundred sessions.
 const CONNECTIONS_MAX: usize = 64;
+
+/// sshd frees a closed channel's place a moment after it said so.
+const CLEARING_TIME: Duration = Duration::from_millis(500);
 
 /// What can be set on a pool.
 #[derive(Clone, Debug)]
@@ -169,7 +172,7 @@ impl Pool {
         program: &Program,
     ) -> Result<(Arc<Connection>, Channel), Fault> {
         let mut prefer = prefer.and_then(|connection| {
-            let usable = connection.is_alive() && !connection.usage.borrow().full;
+            let usable = connection.is_alive() && connection.usage.borrow().has_room();
             usable.then(|| Lease::new(connection))
         });
         for _ in 0..OPENINGS_MAX {
@@ -221,7 +224,7 @@ impl Pool {
         let free = entry
             .connections
             .iter()
-            .find(|connection| connection.is_alive() && !connection.usage.borrow().full);
+            .find(|connection| connection.is_alive() && connection.usage.borrow().has_room());
         if let Some(connection) = free {
             return Found::Ready(Lease::new(connection.clone()));
         }
@@ -283,10 +286,16 @@ impl Pool {
     }
 
     fn is_full(&self, target: &Target, connection: &Connection) {
-        let channels = connection.usage.borrow().channels.max(1);
-        connection.usage.send_modify(|usage| usage.full = true);
+        let channels = connection.usage.borrow().channels;
+        connection.usage.send_modify(|usage| {
+            usage.room = if usage.channels > 0 {
+                Room::Full
+            } else {
+                Room::FullUntil(Instant::now() + CLEARING_TIME)
+            };
+        });
         if let Some(entry) = self.targets().get_mut(&target.key()) {
-            entry.capacity = Some(channels);
+            entry.capacity = Some(channels.max(entry.capacity.unwrap_or(1)));
         }
     }
 
@@ -410,7 +419,7 @@ impl Drop for Lease {
             usage.leases = usage.leases.saturating_sub(1);
             if self.channel {
                 usage.channels = usage.channels.saturating_sub(1);
-                usage.full = false;
+                usage.room = Room::Free;
             }
         });
     }

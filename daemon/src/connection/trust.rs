@@ -14,7 +14,7 @@ use super::{
     host_key::{self, HostName, KnownHosts, Verdict},
     words::{place, plain},
 };
-use crate::host::{HostKeyPolicy, Target};
+use crate::{config::HostKeyPolicy, host::Target};
 
 /// A known_hosts file larger than this is not one.
 const KNOWN_HOSTS_MAX: u64 = 16 << 20; // 16 MiB, some 100,000 hosts

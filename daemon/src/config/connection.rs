@@ -1,0 +1,240 @@
+//! `[connections.NAME]`: one configured connection, each field as the first file that sets it says.
+
+use std::path::PathBuf;
+
+use super::fields;
+use super::problem::{Pos, Problem};
+use super::reading::{Checked, Reading};
+use super::secret_source::SecretSource;
+use super::tree::Entry;
+
+/// What to do with a host key that no known_hosts file has. A changed or revoked key always fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HostKeyPolicy {
+    /// Fail, and say how a person accepts the key.
+    Ask,
+    /// Write it down and go on.
+    AcceptNew,
+    /// Fail.
+    Strict,
+}
+
+impl HostKeyPolicy {
+    /// The policy of a word that the shape has let through.
+    pub(super) fn from_word(word: &str) -> Self {
+        match word {
+            "ask" => Self::Ask,
+            "accept-new" => Self::AcceptNew,
+            _ => Self::Strict,
+        }
+    }
+}
+
+/// What answers on the far side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// To be found out by asking.
+    #[default]
+    Auto,
+    /// A Unix shell.
+    Posix,
+    /// A router, switch or firewall with a command line of its own.
+    Network,
+    /// A Windows shell.
+    Windows,
+}
+
+impl Kind {
+    fn from_word(word: &str) -> Self {
+        match word {
+            "posix" => Self::Posix,
+            "network" => Self::Network,
+            "windows" => Self::Windows,
+            _ => Self::Auto,
+        }
+    }
+}
+
+/// One configured connection that is fit for use. What is `None` is left to ssh_config.
+#[derive(Clone, Debug, Default)]
+pub struct Connection {
+    /// The name in the file.
+    pub name: String,
+    /// The file that has it, `config` or `mcp-ssh-interactive`; of several the first.
+    pub source: &'static str,
+    /// What to connect to; the connection's own name if missing.
+    pub host: Option<String>,
+    /// Login name.
+    pub user: Option<String>,
+    /// TCP port.
+    pub port: Option<u16>,
+    /// The private key file; it was there when the file was read.
+    pub key_path: Option<PathBuf>,
+    /// Login password.
+    pub password: Option<SecretSource>,
+    /// What the host is.
+    pub description: Option<String>,
+    /// What answers there.
+    pub kind: Option<Kind>,
+    /// Hops, first hop first; empty for "none".
+    pub jump: Option<Vec<String>>,
+    /// Labels.
+    pub tags: Option<Vec<String>>,
+    /// For sudo's own prompt.
+    pub sudo_password: Option<SecretSource>,
+    /// For a network device's privileged mode.
+    pub enable_password: Option<SecretSource>,
+    /// What enters a network device's privileged mode.
+    pub enable_command: Option<String>,
+    /// What to do with an unknown host key.
+    pub host_key_policy: Option<HostKeyPolicy>,
+    /// Markdown written by a person for agents.
+    pub notes_path: Option<PathBuf>,
+}
+
+/// One connection as one file has it, right or wrong.
+#[derive(Clone)]
+pub(super) struct Draft {
+    /// Its name.
+    pub(super) name: String,
+    /// The right fields.
+    pub(super) connection: Connection,
+    /// Where it begins.
+    pub(super) at: (PathBuf, Pos),
+    /// Where its key file is named; whether that is there is asked when the field wins.
+    pub(super) key_at: Option<(PathBuf, Pos)>,
+    /// What is wrong.
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Draft {
+    /// Reads one connection.
+    pub(super) fn read(reading: Reading<'_>, entry: &Entry, source: &'static str) -> Self {
+        let mut draft = Self {
+            name: entry.key.clone(),
+            connection: Connection {
+                name: entry.key.clone(),
+                source,
+                ..Connection::default()
+            },
+            at: (reading.file.to_owned(), entry.at),
+            key_at: None,
+            problems: Vec::new(),
+        };
+        let Some(entries) = entry.node.table() else {
+            draft.problems.push(reading.at(
+                entry.node.at,
+                format!("a connection must be a table, found {}", entry.node.kind()),
+            ));
+            return draft;
+        };
+        for entry in entries {
+            let read = reading
+                .field(entry, fields::CONNECTION)
+                .and_then(|field| Ok((field, reading.value(entry, field)?)));
+            let checked = match read {
+                Ok((field, Some(value))) => draft.set(reading, entry, field.name, value),
+                Ok((_, None)) => Ok(()),
+                Err(problem) => Err(problem),
+            };
+            if let Err(problem) = checked {
+                draft.problems.push(problem);
+            }
+        }
+        draft
+    }
+
+    fn set(
+        &mut self,
+        reading: Reading<'_>,
+        entry: &Entry,
+        name: &str,
+        value: Checked,
+    ) -> Result<(), Problem> {
+        let at = entry.node.at;
+        let connection = &mut self.connection;
+        match (name, value) {
+            ("host", Checked::Text(text)) => {
+                crate::host::name::HostName::parse(&text).map_err(|_| {
+                    reading
+                        .at(at, "`host` is no host name, address or alias")
+                        .hint("write `name`, `user@name:port` or `[address]:port`")
+                })?;
+                connection.host = Some(text);
+            }
+            ("user", Checked::Text(text)) => {
+                crate::host::name::check_user(&text)
+                    .map_err(|_| reading.at(at, "`user` is no login name"))?;
+                connection.user = Some(text);
+            }
+            ("port", Checked::Number(number)) => connection.port = u16::try_from(number).ok(),
+            ("key_path", Checked::Path(path)) => {
+                self.key_at = Some((reading.file.to_owned(), at));
+                connection.key_path = Some(path);
+            }
+            ("password", Checked::Secret(secret)) => connection.password = Some(secret),
+            ("description", Checked::Text(text)) => connection.description = Some(text),
+            ("kind", Checked::Word(word)) => connection.kind = Some(Kind::from_word(word)),
+            ("keeper", Checked::Word(word)) => {
+                if !matches!(word, "auto" | "daemon") {
+                    return Err(reading
+                        .at(at, format!("the keeper `{word}` is not supported yet"))
+                        .hint("remove `keeper`, or write `auto`"));
+                }
+            }
+            ("jump", Checked::List(hops)) => {
+                for hop in &hops {
+                    crate::host::name::HostName::parse(hop)
+                        .map_err(|_| reading.at(at, "`jump` has a hop that is no host"))?;
+                }
+                connection.jump = Some(hops);
+            }
+            ("tags", Checked::List(tags)) => connection.tags = Some(tags),
+            ("sudo_password", Checked::Secret(secret)) => connection.sudo_password = Some(secret),
+            ("enable_password", Checked::Secret(secret)) => connection.enable_password = Some(secret),
+            ("enable_command", Checked::Text(text)) => connection.enable_command = Some(text),
+            ("host_key_policy", Checked::Word(word)) => {
+                connection.host_key_policy = Some(HostKeyPolicy::from_word(word));
+            }
+            ("notes_path", Checked::Path(path)) => connection.notes_path = Some(path),
+            // A field of the table that no arm takes would be accepted and ignored.
+            _ => return Err(reading.at(at, format!("`{name}` is not supported yet"))),
+        }
+        Ok(())
+    }
+
+    /// Lays this draft over one of a later file: per field, the first that sets it wins.
+    pub(super) fn over(self, later: Self) -> Self {
+        let (first, second) = (self.connection, later.connection);
+        let mut problems = self.problems;
+        problems.extend(later.problems);
+        Self {
+            name: self.name,
+            at: self.at,
+            key_at: if first.key_path.is_some() {
+                self.key_at
+            } else {
+                later.key_at
+            },
+            connection: Connection {
+                name: first.name,
+                source: first.source,
+                host: first.host.or(second.host),
+                user: first.user.or(second.user),
+                port: first.port.or(second.port),
+                key_path: first.key_path.or(second.key_path),
+                password: first.password.or(second.password),
+                description: first.description.or(second.description),
+                kind: first.kind.or(second.kind),
+                jump: first.jump.or(second.jump),
+                tags: first.tags.or(second.tags),
+                sudo_password: first.sudo_password.or(second.sudo_password),
+                enable_password: first.enable_password.or(second.enable_password),
+                enable_command: first.enable_command.or(second.enable_command),
+                host_key_policy: first.host_key_policy.or(second.host_key_policy),
+                notes_path: first.notes_path.or(second.notes_path),
+            },
+            problems,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Every key that a configuration file may have, once: the parser takes it only if it is here, and the schema and
+//! the suggestions are made from it.
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Text in one line.
+    Text,
+    /// A file; `~/` is the home directory, a relative path begins at the configuration file's directory.
+    Path,
+    /// A whole number from the first to the last.
+    Number(i64, i64),
+    /// true or false.
+    Boolean,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A string, or a table with one key that says where the secret is.
+    Secret,
+    /// A host, or a list of hosts.
+    Hosts,
+    /// A list of words.
+    Tags,
+    /// Known, but refused for now.
+    Refused,
+}
+
+/// One key.
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) shape: Shape,
+    pub(super) about: &'static str,
+}
+
+const fn field(name: &'static str, shape: Shape, about: &'static str) -> Field {
+    Field { name, shape, about }
+}
+
+/// Words of `kind`.
+pub(super) const KINDS: &[&str] = &["auto", "posix", "network", "windows"];
+
+/// Words of `keeper`.
+pub(super) const KEEPERS: &[&str] = &["auto", "daemon", "remote-tmux", "local-tmux"];
+
+/// Words of `host_key_policy`.
+pub(super) const HOST_KEY_POLICIES: &[&str] = &["ask", "accept-new", "strict"];
+
+/// Keys of a table that says where a secret is.
+pub(super) const SECRET_KEYS: &[&str] = &["env", "command", "keyring"];
+
+/// Keys of the file itself.
+pub(super) const TOP: &[&str] = &["connections", "settings"];
+
+/// Keys of `[connections.NAME]`.
+pub(super) const CONNECTION: &[Field] = &[
+    field(
+        "host",
+        Shape::Text,
+        "Host name, address or ssh_config alias to connect to; the connection's own name if missing.",
+    ),
+    field("user", Shape::Text, "Login name."),
+    field(
+        "port",
+        Shape::Number(1, 65535),
+        "TCP port; 22 unless ssh_config says otherwise.",
+    ),
+    field(
+        "key_path",
+        Shape::Path,
+        "Private key file; the only one that is then offered.",
+    ),
+    field("password", Shape::Secret, "Login password."),
+    field(
+        "description",
+        Shape::Text,
+        "What the host is, for people and agents.",
+    ),
+    field(
+        "kind",
+        Shape::Word(KINDS),
+        "What answers there; found out by asking if `auto`, the default.",
+    ),
+    field(
+        "keeper",
+        Shape::Word(KEEPERS),
+        "What keeps a session's shell alive; only `auto` and `daemon` are supported so far.",
+    ),
+    field(
+        "jump",
+        Shape::Hosts,
+        "Hosts to go through, first hop first, instead of ssh_config's ProxyJump; `none` for a direct way.",
+    ),
+    field("tags", Shape::Tags, "Labels to address many hosts by."),
+    field("sudo_password", Shape::Secret, "Given to sudo's own prompt only."),
+    field(
+        "enable_password",
+        Shape::Secret,
+        "Password of a network device's privileged mode.",
+    ),
+    field(
+        "enable_command",
+        Shape::Text,
+        "Command that enters a network device's privileged mode; `enable` if missing.",
+    ),
+    field(
+        "policy",
+        Shape::Refused,
+        "What agents may do there; not built yet, hence refused.",
+    ),
+    field(
+        "host_key_policy",
+        Shape::Word(HOST_KEY_POLICIES),
+        "What to do with an unknown host key: fail and ask a person, trust it on first use, or fail.",
+    ),
+    field(
+        "notes_path",
+        Shape::Path,
+        "Markdown file written by a person for agents.",
+    ),
+];
+
+/// The other name that mcp-ssh-interactive has for `notes_path`.
+pub(super) const INFO_FILE: &str = "info_file";
+
+/// Keys of `[settings]`.
+pub(super) const SETTINGS: &[Field] = &[
+    field(
+        "max_wait",
+        Shape::Number(1, 3600),
+        "Longest wait of one call, in seconds; below the 60 s at which clients give up. Default 50.",
+    ),
+    field(
+        "idle_exit",
+        Shape::Number(0, 31_536_000),
+        "Seconds without sessions after which a daemon that a client started leaves; 0 = never. Default 1800.",
+    ),
+    field(
+        "host_key_policy",
+        Shape::Word(HOST_KEY_POLICIES),
+        "For every connection without its own. Default `ask`, or what ssh_config says.",
+    ),
+    field(
+        "expose_secret_parameters",
+        Shape::Boolean,
+        "List the tool parameters that carry secrets in every profile. Default false.",
+    ),
+    field(
+        "connect_timeout",
+        Shape::Number(1, 600),
+        "Seconds for connecting, unless ssh_config's ConnectTimeout says otherwise. Default 15.",
+    ),
+    field(
+        "max_sessions",
+        Shape::Number(1, 10_000),
+        "Sessions at a time. Default 200.",
+    ),
+    field(
+        "max_sessions_per_host",
+        Shape::Number(1, 10_000),
+        "Sessions at a time on one target. Default 50.",
+    ),
+    field(
+        "spool_limit_mib",
+        Shape::Number(1, 65_536),
+        "MiB of output kept of one command; then its middle is dropped and counted. Default 64.",
+    ),
+    field(
+        "spool_total_mib",
+        Shape::Number(1, 1_048_576),
+        "MiB of output kept of all commands. Default 2048.",
+    ),
+    field(
+        "keep_commands",
+        Shape::Number(1, 100_000),
+        "Ended commands whose output is kept. Default 200.",
+    ),
+];

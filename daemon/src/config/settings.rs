@@ -1,0 +1,110 @@
+//! `[settings]`: what holds for the daemon as a whole. A wrong value is reported and its default stays.
+
+use std::time::Duration;
+
+use super::connection::HostKeyPolicy;
+use super::fields;
+use super::problem::Problem;
+use super::reading::{Checked, Reading};
+use super::tree::Node;
+
+/// Settings of the daemon as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Longest wait of one call: clients give up at 60 s.
+    pub max_wait: Duration,
+    /// How long a daemon that a client started stays without sessions; `None` = for ever.
+    pub idle_exit: Option<Duration>,
+    /// For every connection without its own; `None` = what ssh_config says, and else to ask.
+    pub host_key_policy: Option<HostKeyPolicy>,
+    /// Whether tool parameters that carry secrets are listed in every profile.
+    pub expose_secret_parameters: bool,
+    /// Time for connecting, unless ssh_config says otherwise.
+    pub connect_timeout: Duration,
+    /// Sessions at a time.
+    pub max_sessions: usize,
+    /// Sessions at a time on one target.
+    pub max_sessions_per_host: usize,
+    /// MiB of output kept of one command.
+    pub spool_limit_mib: u64,
+    /// MiB of output kept of all commands.
+    pub spool_total_mib: u64,
+    /// Ended commands whose output is kept.
+    pub keep_commands: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_wait: Duration::from_secs(50),
+            idle_exit: Some(Duration::from_secs(1800)),
+            host_key_policy: None,
+            expose_secret_parameters: false,
+            connect_timeout: Duration::from_secs(15),
+            max_sessions: 200,
+            max_sessions_per_host: 50,
+            spool_limit_mib: 64,
+            spool_total_mib: 2048,
+            keep_commands: 200,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the table over the defaults; what is wrong keeps its default, but a host key policy that cannot be
+    /// read is the strictest one: nobody writes that line to be trusted less.
+    pub(super) fn read(reading: Reading<'_>, node: &Node) -> (Self, Vec<Problem>) {
+        let mut settings = Self::default();
+        let Some(entries) = node.table() else {
+            let problem = reading.at(
+                node.at,
+                format!("`settings` must be a table, found {}", node.kind()),
+            );
+            return (settings, vec![problem]);
+        };
+        let mut problems = Vec::new();
+        for entry in entries {
+            let read = reading
+                .field(entry, fields::SETTINGS)
+                .and_then(|field| Ok((field, reading.value(entry, field)?)));
+            match read {
+                Ok((field, Some(value))) => settings.set(field.name, value),
+                Ok((_, None)) => {}
+                Err(problem) => {
+                    if entry.key == "host_key_policy" {
+                        settings.host_key_policy = Some(HostKeyPolicy::Strict);
+                    }
+                    problems.push(problem);
+                }
+            }
+        }
+        (settings, problems)
+    }
+
+    fn set(&mut self, name: &str, value: Checked) {
+        match (name, value) {
+            ("host_key_policy", Checked::Word(word)) => {
+                self.host_key_policy = Some(HostKeyPolicy::from_word(word));
+            }
+            ("expose_secret_parameters", Checked::Boolean(truth)) => self.expose_secret_parameters = truth,
+            (name, Checked::Number(number)) => {
+                // The shapes' ranges begin at 0 or 1 and end below 2^32.
+                let number = u32::try_from(number).unwrap_or(u32::MAX);
+                let seconds = Duration::from_secs(number.into());
+                let count = usize::try_from(number).unwrap_or(usize::MAX);
+                match name {
+                    "max_wait" => self.max_wait = seconds,
+                    "idle_exit" => self.idle_exit = (number > 0).then_some(seconds),
+                    "connect_timeout" => self.connect_timeout = seconds,
+                    "max_sessions" => self.max_sessions = count,
+                    "max_sessions_per_host" => self.max_sessions_per_host = count,
+                    "spool_limit_mib" => self.spool_limit_mib = number.into(),
+                    "spool_total_mib" => self.spool_total_mib = number.into(),
+                    "keep_commands" => self.keep_commands = count,
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+}

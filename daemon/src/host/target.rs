@@ -1,0 +1,108 @@
+//! `Target`: a host resolved, with all that connecting needs; and `TargetKey`, what makes two targets the same.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::config::{HostKeyPolicy, Kind, SecretSource};
+
+/// Where the ssh-agent is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgentSource {
+    /// Where the daemon finds it.
+    Default,
+    /// None is to be asked.
+    None,
+    /// At this socket.
+    Path(PathBuf),
+}
+
+/// A host resolved.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The host as the user named it.
+    pub alias: String,
+    /// Login name.
+    pub user: String,
+    /// What is dialled.
+    pub hostname: String,
+    /// TCP port.
+    pub port: u16,
+    /// Hops, first hop first; each hop's own `jump` is the hops before it.
+    pub jump: Vec<Self>,
+    /// Private key files to offer, in this order. A file may be missing where only its `.pub` is there: then it
+    /// selects a key of the agent.
+    pub identities: Vec<PathBuf>,
+    /// Certificates that ssh_config names.
+    pub certificates: Vec<PathBuf>,
+    /// Whether of the agent's keys only those of `identities` may be offered.
+    pub identities_only: bool,
+    /// Where the agent is.
+    pub identity_agent: AgentSource,
+    /// Login password.
+    pub password: Option<SecretSource>,
+    /// What to do with an unknown host key.
+    pub host_key_policy: HostKeyPolicy,
+    /// The name under which known_hosts has the key, instead of `hostname`.
+    pub host_key_alias: Option<String>,
+    /// The user's known_hosts files; new keys go into the first.
+    pub user_known_hosts: Vec<PathBuf>,
+    /// The system's known_hosts files.
+    pub global_known_hosts: Vec<PathBuf>,
+    /// Time for connecting.
+    pub connect_timeout: Duration,
+    /// Interval and number of unanswered keepalives, if ssh_config asks for any.
+    pub keepalive: Option<(Duration, u32)>,
+    /// What answers there.
+    pub kind: Kind,
+    /// What its owner says it is.
+    pub description: String,
+    /// Labels.
+    pub tags: Vec<String>,
+    /// Markdown written by a person for agents.
+    pub notes_path: Option<PathBuf>,
+    /// For sudo's own prompt.
+    pub sudo_password: Option<SecretSource>,
+    /// For a network device's privileged mode.
+    pub enable_password: Option<SecretSource>,
+    /// What enters a network device's privileged mode.
+    pub enable_command: Option<String>,
+    /// Where the name comes from: `config`, `mcp-ssh-interactive`, `ssh_config`, `argument`.
+    pub source: &'static str,
+    /// Who read ssh_config: `ssh -G`, `built-in`, or `none` where there was nothing to read.
+    pub resolved_by: &'static str,
+}
+
+impl Target {
+    /// What makes this target the same as another.
+    pub fn key(&self) -> TargetKey {
+        TargetKey {
+            hops: self
+                .jump
+                .iter()
+                .chain(std::iter::once(self))
+                .map(|hop| (hop.user.clone(), hop.hostname.clone(), hop.port))
+                .collect(),
+        }
+    }
+}
+
+/// Same user, hostname, port and jump chain: same target. Shows itself as `user@hostname:port`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TargetKey {
+    /// User, hostname and port of each hop and, last, of the target.
+    hops: Vec<(String, String, u16)>,
+}
+
+impl fmt::Display for TargetKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((user, hostname, port)) = self.hops.last() else {
+            return Ok(());
+        };
+        if hostname.contains(':') {
+            write!(f, "{user}@[{hostname}]:{port}")
+        } else {
+            write!(f, "{user}@{hostname}:{port}")
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Servers that sshd cannot be: one with passwords that it checks itself, and ports that answer wrongly.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use russh::{
+    Channel, ChannelId, MethodKind, MethodSet,
+    keys::{Algorithm, PrivateKey},
+    server::{Auth, Config, Handler, Msg, Response, Session},
+};
+use tokio::{
+    io::{AsyncWriteExt as _, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+/// A listening task; ends when dropped.
+pub(crate) struct Fake {
+    pub(crate) port: u16,
+    /// Its host key's known_hosts fields; empty if it speaks no SSH.
+    pub(crate) host_key: String,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// How the server asks for the password.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    Password,
+    Dialogue,
+    /// A code after the password.
+    DialogueTwice,
+}
+
+/// A server that lets in who knows `sesame`.
+pub(crate) async fn password_server(asks: Asks) -> Fake {
+    let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).expect("a key");
+    let host_key = key.public_key().to_openssh().expect("encoded");
+    let method = match asks {
+        Asks::Password => MethodKind::Password,
+        Asks::Dialogue | Asks::DialogueTwice => MethodKind::KeyboardInteractive,
+    };
+    let config = Arc::new(Config {
+        keys: vec![key],
+        methods: MethodSet::from([method].as_slice()),
+        auth_rejection_time: std::time::Duration::ZERO,
+        auth_rejection_time_initial: Some(std::time::Duration::ZERO),
+        ..Config::default()
+    });
+    let (listener, port) = listen().await;
+    let task = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let server = Server { asks, round: 0 };
+            if let Ok(session) = russh::server::run_stream(config.clone(), stream, server).await {
+                tokio::spawn(session);
+            }
+        }
+    });
+    Fake { port, host_key, task }
+}
+
+struct Server {
+    asks: Asks,
+    round: usize,
+}
+
+impl Handler for Server {
+    type Error = russh::Error;
+
+    async fn auth_password(&mut self, _user: &str, password: &str) -> Result<Auth, russh::Error> {
+        Ok(if password == "sesame" {
+            Auth::Accept
+        } else {
+            Auth::reject()
+        })
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        _user: &str,
+        _submethods: &str,
+        response: Option<Response<'a>>,
+    ) -> Result<Auth, russh::Error> {
+        let answer = response.and_then(|mut response| response.next());
+        let ask = |prompt: &'static str| Auth::Partial {
+            name: "".into(),
+            instructions: "".into(),
+            prompts: vec![(prompt.into(), false)].into(),
+        };
+        self.round += 1;
+        Ok(match (answer, self.asks, self.round) {
+            (None, ..) => ask("Password: "),
+            (Some(answer), Asks::DialogueTwice, 2) if answer.as_ref() == b"sesame" => {
+                ask("Verification code: ")
+            }
+            (Some(answer), Asks::Dialogue, _) if answer.as_ref() == b"sesame" => Auth::Accept,
+            (Some(_), ..) => Auth::reject(),
+        })
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        _channel: Channel<Msg>,
+        reply: russh::server::ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn pty_request(
+        &mut self,
+        channel: ChannelId,
+        _term: &str,
+        _cols: u32,
+        _rows: u32,
+        _width: u32,
+        _height: u32,
+        _modes: &[(russh::Pty, u32)],
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_success(channel)
+    }
+
+    async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+        session.channel_success(channel)?;
+        session.data(channel, "welcome\r\n")
+    }
+}
+
+/// A port that says this and nothing more, and stays open.
+pub(crate) async fn says(text: &'static str) -> Fake {
+    let (listener, port) = listen().await;
+    let task = tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.write_all(text.as_bytes()).await.ok();
+            open.push(stream);
+        }
+    });
+    Fake {
+        port,
+        host_key: String::new(),
+        task,
+    }
+}
+
+/// A port that hangs up on the first `times` callers, as sshd does when too many log in, and then leads on.
+pub(crate) async fn hangs_up(times: usize, to: u16) -> Fake {
+    let (listener, port) = listen().await;
+    let task = tokio::spawn(async move {
+        let mut calls = 0;
+        while let Ok((mut stream, _)) = listener.accept().await {
+            calls += 1;
+            if calls <= times {
+                continue;
+            }
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(("127.0.0.1", to)).await.expect("the server");
+                copy_bidirectional(&mut stream, &mut server).await.ok();
+            });
+        }
+    });
+    Fake {
+        port,
+        host_key: String::new(),
+        task,
+    }
+}
+
+async fn listen() -> (TcpListener, u16) {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let listener = TcpListener::bind(any).await.expect("bind");
+    let port = listener.local_addr().expect("address").port();
+    (listener, port)
+}
