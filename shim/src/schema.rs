@@ -1,9 +1,7 @@
 //! JSON schemas as the many MCP clients take them: flat, one type a parameter, nothing that only a validator likes.
 
-use rmcp::{
-    model::JsonObject,
-    schemars::{JsonSchema, generate::SchemaSettings},
-};
+use rmcp::model::JsonObject;
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 /// Marks a parameter that is accepted but not shown to a model.

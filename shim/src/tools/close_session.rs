@@ -1,6 +1,6 @@
 //! `close_session`: ends one session, those of a host, or all.
 
-use rmcp::schemars::{self, JsonSchema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sshmcp_proto::{
     error::Fault,
@@ -40,7 +40,6 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 #[derive(Deserialize, JsonSchema)]
-#[schemars(crate = "schemars")]
 struct Arguments {
     /// Its name
     session: Option<String>,

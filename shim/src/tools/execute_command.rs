@@ -1,6 +1,6 @@
 //! `execute_command`: one command in a session, waited for.
 
-use rmcp::schemars::{self, JsonSchema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sshmcp_proto::{
     error::Fault,
@@ -34,7 +34,6 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 #[derive(Deserialize, JsonSchema)]
-#[schemars(crate = "schemars")]
 struct Arguments {
     /// One line or many
     command: String,

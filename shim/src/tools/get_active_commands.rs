@@ -1,6 +1,6 @@
 //! `get_active_commands`: what runs now, and what ended last.
 
-use rmcp::schemars::{self, JsonSchema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sshmcp_proto::{error::Fault, v1::ListCommandsRequest};
@@ -38,7 +38,6 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 #[derive(Deserialize, JsonSchema)]
-#[schemars(crate = "schemars")]
 struct Arguments {
     /// How many ended ones
     finished: Option<u32>,

@@ -1,6 +1,6 @@
 //! `get_command_output`: a command's status and any part of its output, without running anything.
 
-use rmcp::schemars::{self, JsonSchema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sshmcp_proto::{error::Fault, v1::GetOutputRequest};
 
@@ -31,7 +31,6 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 #[derive(Deserialize, JsonSchema)]
-#[schemars(crate = "schemars")]
 struct Arguments {
     command_id: String,
     /// Byte to read from

@@ -1,6 +1,6 @@
 //! `get_terminal_output`: what a session's terminal shows.
 
-use rmcp::schemars::{self, JsonSchema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use sshmcp_proto::{error::Fault, v1::GetTerminalRequest};
@@ -25,7 +25,6 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 #[derive(Deserialize, JsonSchema)]
-#[schemars(crate = "schemars")]
 struct Arguments {
     session: Option<String>,
     #[schemars(extend("x-hidden" = true))]

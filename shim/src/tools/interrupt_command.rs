@@ -1,6 +1,6 @@
 //! `interrupt_command`: signals what runs, and says whether that ended it.
 
-use rmcp::schemars::{self, JsonSchema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sshmcp_proto::{
     error::Fault,
@@ -34,7 +34,6 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 #[derive(Deserialize, JsonSchema)]
-#[schemars(crate = "schemars")]
 struct Arguments {
     command_id: Option<String>,
     session: Option<String>,

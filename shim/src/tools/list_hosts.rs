@@ -1,6 +1,6 @@
 //! `list_hosts`: what can be named as a host.
 
-use rmcp::schemars::{self, JsonSchema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use sshmcp_proto::{error::Fault, v1::ListHostsRequest};
@@ -55,7 +55,6 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 #[derive(Deserialize, JsonSchema)]
-#[schemars(crate = "schemars")]
 struct Arguments {
     /// This one, with notes
     host: Option<String>,

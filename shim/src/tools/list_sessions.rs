@@ -1,6 +1,6 @@
 //! `list_sessions`: every open session and what it does.
 
-use rmcp::schemars::{self, JsonSchema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use sshmcp_proto::{error::Fault, v1::ListSessionsRequest};
@@ -25,7 +25,6 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 #[derive(Deserialize, JsonSchema)]
-#[schemars(crate = "schemars")]
 struct Arguments {}
 
 /// A session, wherever one is reported.

@@ -1,6 +1,6 @@
 //! `open_session`: a session of a chosen name, size or keeper; commands open plain ones by themselves.
 
-use rmcp::schemars::{self, JsonSchema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sshmcp_proto::{error::Fault, v1::OpenSessionRequest};
 
@@ -38,7 +38,6 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 #[derive(Deserialize, JsonSchema)]
-#[schemars(crate = "schemars")]
 struct Arguments {
     /// Configured name, ssh_config alias or user@host:port
     host: String,

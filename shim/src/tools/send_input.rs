@@ -1,6 +1,6 @@
 //! `send_input`: types into a session and shows what came of it.
 
-use rmcp::schemars::{self, JsonSchema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sshmcp_proto::{
     error::Fault,
@@ -45,7 +45,6 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 #[derive(Deserialize, JsonSchema)]
-#[schemars(crate = "schemars")]
 struct Arguments {
     session: Option<String>,
     /// Instead of session

@@ -1,6 +1,6 @@
 //! The parameters that name a host, and finding a host's session where the daemon's call wants a session.
 
-use rmcp::schemars::{self, JsonSchema};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sshmcp_proto::{
     error::Fault,
@@ -11,7 +11,6 @@ use crate::{arguments::invalid, call::Call};
 
 /// What may be laid over a host's configuration for one login.
 #[derive(Deserialize, JsonSchema)]
-#[schemars(crate = "schemars")]
 pub(super) struct Login {
     /// Login name
     username: Option<String>,

@@ -1,9 +1,7 @@
 //! `wait_for`: one wait over many commands and sessions.
 
-use rmcp::{
-    model::JsonObject,
-    schemars::{self, JsonSchema},
-};
+use rmcp::model::JsonObject;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sshmcp_proto::{
@@ -54,7 +52,6 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 #[derive(Deserialize, JsonSchema)]
-#[schemars(crate = "schemars")]
 struct Arguments {
     /// Command ids
     commands: Option<Vec<String>>,
