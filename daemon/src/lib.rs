@@ -6,13 +6,15 @@ pub mod command;
 pub mod config;
 pub mod connection;
 pub mod core;
+pub mod engine;
+pub mod execute;
 pub mod host;
 pub mod id;
 pub mod lifecycle;
 pub mod listener;
 pub mod log;
 pub mod output;
-
+pub mod registry;
 pub mod rpc;
 pub mod secret;
 pub mod server;

@@ -1,0 +1,116 @@
+//! The daemon's core as its process sees it: everything wired together, its facts, its reload and its end.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use sshmcp_proto::{
+    client::MAX_MESSAGE,
+    error::Fault,
+    v1::{
+        Reason, command_service_server::CommandServiceServer, host_service_server::HostServiceServer,
+        session_service_server::SessionServiceServer, terminal_service_server::TerminalServiceServer,
+    },
+};
+use tonic::service::RoutesBuilder;
+
+use crate::{
+    command::{CommandLimits, Commands},
+    config::{ConfigStore, Sources},
+    connection::{Pool, PoolSettings},
+    core::{Core, Facts, Reloaded, Stopped},
+    output::OutputLimits,
+    registry::Registry,
+    rpc::{CommandRpc, HostRpc, SessionRpc, TerminalRpc},
+};
+
+/// Everything that the daemon owns.
+pub struct Engine {
+    registry: Arc<Registry>,
+}
+
+impl Engine {
+    /// Reads the configuration and begins to watch it; must be called within the runtime.
+    pub fn start(sources: Sources, state_dir: &Path) -> Self {
+        let config = Arc::new(ConfigStore::open(sources));
+        let settings = config.current().settings.clone();
+        let limits = CommandLimits {
+            ended: settings.keep_commands,
+            disk_bytes: settings.spool_total_mib << 20,
+            output: OutputLimits { disk_bytes: settings.spool_limit_mib << 20, ..OutputLimits::default() },
+        };
+        tokio::spawn(config.clone().watch());
+        let pool = Pool::new(PoolSettings::default());
+        let commands = Arc::new(Commands::open(state_dir, limits));
+        Self { registry: Arc::new(Registry::new(config, pool, commands)) }
+    }
+}
+
+#[tonic::async_trait]
+impl Core for Engine {
+    fn facts(&self) -> Facts {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let config = self.registry.config.current();
+        Facts {
+            connections: count(self.registry.pool.connections()),
+            sessions: count(self.registry.list().len()),
+            running_commands: count(self.registry.commands.running()),
+            spool_bytes: self.registry.commands.disk_bytes(),
+            config_problems: config.all_problems().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.registry.list().is_empty()
+    }
+
+    fn idle_exit(&self) -> Option<Duration> {
+        self.registry.config.current().settings.idle_exit
+    }
+
+    async fn reload(&self) -> Reloaded {
+        let outcome = self.registry.config.reload();
+        Reloaded {
+            applied: outcome.applied,
+            problems: outcome.problems.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    async fn stop(&self, force: bool) -> Result<Stopped, Fault> {
+        let sessions = self.registry.list();
+        let running: Vec<String> = sessions
+            .iter()
+            .filter_map(|session| session.summary().running)
+            .map(|id| id.to_string())
+            .collect();
+        if !force && !running.is_empty() {
+            return Err(Fault::new(
+                Reason::SessionBusy,
+                format!("commands are still running: {}; nothing was stopped", running.join(", ")),
+            )
+            .hint("wait for them, or stop with force"));
+        }
+        let closed = self.registry.close(sessions).await;
+        self.registry.pool.shutdown().await;
+        Ok(Stopped {
+            closed_sessions: closed.iter().map(|(name, _)| name.to_string()).collect(),
+            ended_commands: closed.iter().filter_map(|(_, id)| id.map(|id| id.to_string())).collect(),
+        })
+    }
+
+    fn add_services(self: Arc<Self>, routes: &mut RoutesBuilder) -> Vec<&'static str> {
+        let registry = &self.registry;
+        let hosts = HostServiceServer::new(HostRpc(registry.clone()));
+        let sessions = SessionServiceServer::new(SessionRpc(registry.clone()));
+        let commands = CommandServiceServer::new(CommandRpc(registry.clone()));
+        let terminals = TerminalServiceServer::new(TerminalRpc(registry.clone()));
+        routes.add_service(hosts.max_decoding_message_size(MAX_MESSAGE));
+        routes.add_service(sessions.max_decoding_message_size(MAX_MESSAGE));
+        routes.add_service(commands.max_decoding_message_size(MAX_MESSAGE));
+        routes.add_service(terminals.max_decoding_message_size(MAX_MESSAGE));
+        vec![
+            "sshmcp.v1.HostService",
+            "sshmcp.v1.SessionService",
+            "sshmcp.v1.CommandService",
+            "sshmcp.v1.TerminalService",
+        ]
+    }
+}

@@ -1,0 +1,201 @@
+//! One execution from the caller's side: hands the command to its session, waits as long as the caller may, and says
+//! what is known then. The end of a wait never ends a command.
+
+use std::{sync::Arc, time::Duration};
+
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::time::{Instant, sleep_until};
+
+use crate::{
+    command::{Command, Status},
+    id::shorten,
+    registry::{Found, Registry, Wanted},
+    session::{Session, SessionState},
+    shell::order::Capture,
+};
+
+/// Longest command text.
+pub const COMMAND_MAX: usize = 1 << 20; // 1 MiB
+/// Longest text for standard input.
+pub const STDIN_MAX: usize = 1 << 20; // 1 MiB
+
+/// What to run, and how.
+pub struct Execution {
+    /// Where.
+    pub wanted: Wanted,
+    /// The text.
+    pub text: String,
+    /// How its output is got.
+    pub capture: Capture,
+    /// Its standard input; the terminal if none.
+    pub stdin: Option<Vec<u8>>,
+    /// Who runs it.
+    pub client: String,
+}
+
+/// A command that was handed to its session.
+pub struct Handed {
+    /// The command.
+    pub command: Arc<Command>,
+    /// Its session.
+    pub session: Arc<Session>,
+    failure: Option<tokio::sync::oneshot::Receiver<Fault>>,
+}
+
+/// Checks a text that is to be run.
+pub fn check(text: &str, stdin: Option<&[u8]>) -> Result<(), Fault> {
+    if text.is_empty() {
+        return Err(Fault::new(Reason::InvalidArgument, "the command is empty").hint("give the command's text"));
+    }
+    if text.contains('\0') {
+        return Err(Fault::new(Reason::InvalidArgument, "the command has a NUL character, which no shell can take")
+            .hint("write it as an escape of printf, or send the data as `stdin`"));
+    }
+    if text.len() > COMMAND_MAX || stdin.is_some_and(|stdin| stdin.len() > STDIN_MAX) {
+        return Err(Fault::new(Reason::TooLarge, "the command or its stdin is larger than 1 MiB")
+            .hint("put the data into a file on the host"));
+    }
+    Ok(())
+}
+
+/// Hands a command over. It exists from then on.
+pub async fn hand_over(registry: &Registry, execution: Execution) -> Result<Handed, Fault> {
+    check(&execution.text, execution.stdin.as_deref())?;
+    let Found { session, notice } = registry.find(&execution.wanted).await?;
+    refuse_if_held(registry, &session)?;
+    let command = registry.commands.create(&session.name, execution.text, execution.capture, false);
+    if let Some(notice) = notice {
+        command.notice(notice);
+    }
+    let handed = session.run(command.clone(), execution.stdin, execution.client).await;
+    match handed {
+        Ok(failure) => Ok(Handed { command, session, failure: Some(failure) }),
+        Err(fault) => {
+            registry.commands.forget(command.id);
+            Err(fault)
+        }
+    }
+}
+
+/// A program that reads the terminal has to be answered; no command can run beside it.
+fn refuse_if_held(registry: &Registry, session: &Session) -> Result<(), Fault> {
+    let summary = session.summary();
+    if summary.state != SessionState::Awaiting {
+        return Ok(());
+    }
+    let Some(holder) = summary.running.and_then(|id| registry.commands.find(&id.to_string()).ok()) else {
+        return Ok(());
+    };
+    let told = matches!(holder.state().status, Status::Awaiting(_));
+    if told { Err(busy(session, Some(&holder))) } else { Ok(()) }
+}
+
+/// The fault of a session in which nothing can be run now.
+fn busy(session: &Session, holder: Option<&Command>) -> Fault {
+    let Some(holder) = holder else {
+        return Fault::new(
+            Reason::SessionBusy,
+            format!("session {} is not at its prompt; nothing was run", session.name),
+        )
+        .hint("look at it with get_terminal_output, or use another session")
+        .retryable();
+    };
+    let what = format!("{} ({})", holder.id, shorten(&holder.text.replace('\n', " "), 60));
+    if matches!(holder.state().status, Status::Awaiting(_)) {
+        return Fault::new(
+            Reason::SessionBusy,
+            format!("in session {} the program of {what} reads the terminal; nothing was run", session.name),
+        )
+        .hint("answer it with send_input and look with get_terminal_output, interrupt it, or use another session");
+    }
+    Fault::new(
+        Reason::SessionBusy,
+        format!("session {} is still running {what}; nothing was run", session.name),
+    )
+    .hint("wait_for that command, interrupt it, or use another session")
+    .retryable()
+}
+
+impl Handed {
+    /// Waits until the command ended, asks for input, or time is over; `on_change` is called at each change.
+    pub async fn wait(&mut self, registry: &Registry, limit: Option<Duration>) -> Result<(), Fault> {
+        let deadline = limit.map(|limit| Instant::now() + limit);
+        let command = self.command.clone();
+        let _waiting = command.wait_guard();
+        self.session.watch();
+        let mut changes = command.changes();
+        loop {
+            if self.is_settled() {
+                return Ok(());
+            }
+            tokio::select! {
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                }
+                fault = failed(&mut self.failure) => {
+                    self.failure = None;
+                    if let Some(fault) = fault {
+                        registry.commands.forget(command.id);
+                        registry.discard(&self.session).await;
+                        return Err(fault);
+                    }
+                }
+                () = until(deadline) => return self.give_up(registry).await,
+            }
+        }
+    }
+
+    /// The caller need not wait any longer.
+    pub fn is_settled(&self) -> bool {
+        let state = self.command.state();
+        state.status.is_final() || matches!(state.status, Status::Awaiting(_))
+    }
+
+    /// Time is over: a command that has not begun is taken back, one that runs goes on.
+    async fn give_up(&mut self, registry: &Registry) -> Result<(), Fault> {
+        let queued = self.command.state().status == Status::Queued;
+        if queued && self.session.withdraw(self.command.id).await {
+            registry.commands.forget(self.command.id);
+            return Err(self.why_not_run(registry));
+        }
+        self.command.change(|state| state.told_running = true);
+        Ok(())
+    }
+
+    fn why_not_run(&self, registry: &Registry) -> Fault {
+        let summary = self.session.summary();
+        match summary.state {
+            SessionState::Opening | SessionState::Disconnected => Fault::new(
+                Reason::SessionBusy,
+                format!("session {} is still being opened; nothing was run", self.session.name),
+            )
+            .hint("try again; it goes on opening meanwhile")
+            .retryable(),
+            SessionState::Ready => Fault::new(
+                Reason::HumanHasControl,
+                format!("a half-typed line stands on the prompt of session {}; nothing was run", self.session.name),
+            )
+            .hint("finish it or clear it (send_input with keys [\"ctrl-c\"]), or use another session"),
+            SessionState::Busy | SessionState::Awaiting => {
+                let holder = summary.running.and_then(|id| registry.commands.find(&id.to_string()).ok());
+                busy(&self.session, holder.as_deref())
+            }
+        }
+    }
+}
+
+async fn failed(failure: &mut Option<tokio::sync::oneshot::Receiver<Fault>>) -> Option<Fault> {
+    match failure {
+        Some(receiver) => receiver.await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,270 @@
+//! Which sessions exist: finds, opens, lists and closes them by name and by host. Knows nothing of bytes and prompts.
+
+mod resolved;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures::future::join_all;
+use sshmcp_proto::{error::Fault, v1::Reason};
+
+use crate::{
+    command::{Commands, Status},
+    config::ConfigStore,
+    connection::Pool,
+    host::{Overrides, Target, TargetKey},
+    id::{CommandId, SessionName, shorten},
+    session::{Claims, Opening, Session, SessionState},
+};
+use resolved::Resolved;
+
+/// Terminal size of a session that nobody gave one: wide enough for tables, high enough for a screen of text.
+pub const COLS: u16 = 120;
+/// As `COLS`.
+pub const ROWS: u16 = 40;
+
+/// All sessions, and what they are made of.
+pub struct Registry {
+    /// The configuration in force.
+    pub config: Arc<ConfigStore>,
+    /// All connections.
+    pub pool: Arc<Pool>,
+    /// All commands.
+    pub commands: Arc<Commands>,
+    claims: Arc<Claims>,
+    inner: Mutex<Inner>,
+    resolved: Resolved,
+}
+
+#[derive(Default)]
+struct Inner {
+    sessions: BTreeMap<SessionName, Arc<Session>>,
+    /// The session that calls use which name only a host.
+    defaults: HashMap<TargetKey, SessionName>,
+}
+
+/// A destination as a call names it.
+#[derive(Clone, Debug, Default)]
+pub struct HostCall {
+    /// The host's name.
+    pub host: String,
+    /// What is laid over its configuration.
+    pub overrides: Overrides,
+}
+
+/// How a session is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// The host; none: the session must exist.
+    pub host: Option<HostCall>,
+    /// The session's name; none: the host's default session.
+    pub session: Option<String>,
+    /// Terminal size if it has to be opened.
+    pub size: Option<(u16, u16)>,
+}
+
+/// A session for a call.
+pub struct Found {
+    /// The session.
+    pub session: Arc<Session>,
+    /// What the caller must know of how it was chosen.
+    pub notice: Option<String>,
+}
+
+impl Registry {
+    /// No session yet.
+    pub fn new(config: Arc<ConfigStore>, pool: Arc<Pool>, commands: Arc<Commands>) -> Self {
+        Self {
+            config,
+            pool,
+            commands,
+            claims: Arc::default(),
+            inner: Mutex::default(),
+            resolved: Resolved::default(),
+        }
+    }
+
+    /// The target of a host.
+    pub async fn resolve(&self, call: &HostCall) -> Result<Target, Fault> {
+        self.resolved.get(&self.config.current(), call).await
+    }
+
+    /// The session of this name.
+    pub fn session(&self, name: &str) -> Result<Arc<Session>, Fault> {
+        let found = SessionName::parse(name).ok().and_then(|name| self.lock().sessions.get(&name).cloned());
+        found.filter(|session| !session.is_closing()).ok_or_else(|| {
+            Fault::new(Reason::SessionNotFound, format!("there is no session {:?}", shorten(name, 80)))
+                .hint("list_sessions shows the open ones; with `host` it would be opened under that name")
+        })
+    }
+
+    /// The session that a call means: it is there, or is begun now.
+    pub async fn find(&self, wanted: &Wanted) -> Result<Found, Fault> {
+        let Some(call) = &wanted.host else {
+            let name = wanted.session.as_deref().ok_or_else(|| {
+                Fault::new(Reason::InvalidArgument, "neither `host` nor `session` is given")
+                    .hint("name a host, or a session that list_sessions shows")
+            })?;
+            return Ok(Found { session: self.session(name)?, notice: None });
+        };
+        let target = self.resolve(call).await?;
+        let key = target.key();
+        let named = wanted.session.as_deref().map(SessionName::parse).transpose()?;
+        let mut inner = self.lock();
+        inner.sessions.retain(|_, session| !session.is_closing());
+        if let Some(name) = named {
+            return match inner.sessions.get(&name) {
+                Some(session) if session.target().key() == key => {
+                    session.refresh(target);
+                    Ok(Found { session: session.clone(), notice: None })
+                }
+                Some(session) => Err(Fault::new(
+                    Reason::Conflict,
+                    format!("the session {name} is on another target, {}", session.target().key()),
+                )
+                .hint("choose another name, or close that session")),
+                None => self.begin(&mut inner, name, call, target, wanted.size, None),
+            };
+        }
+        let default = inner.defaults.get(&key).cloned();
+        let existing = default.as_ref().and_then(|name| inner.sessions.get(name).cloned());
+        match existing {
+            Some(session) if self.is_held(&session) => {
+                let name = Self::free_name(&inner, &SessionName::for_host(&session.host));
+                let cwd = session.summary().cwd;
+                let running = session.summary().running;
+                let held = running.map_or_else(String::new, |id| format!(" ({id})"));
+                let notice = format!(
+                    "session {} is held by a command that is still running{held}; this ran in the further session {name}, in the same directory, which is the host's default from now on",
+                    session.name
+                );
+                let mut found = self.begin(&mut inner, name.clone(), call, target, wanted.size, Some(cwd))?;
+                inner.defaults.insert(key, name);
+                found.notice = Some(notice);
+                Ok(found)
+            }
+            Some(session) => {
+                session.refresh(target);
+                Ok(Found { session, notice: None })
+            }
+            None => {
+                let name = SessionName::for_host(&call.host);
+                let name = match inner.sessions.get(&name) {
+                    Some(session) if session.target().key() == key => {
+                        inner.defaults.insert(key, name);
+                        return Ok(Found { session: session.clone(), notice: None });
+                    }
+                    Some(_) => Self::free_name(&inner, &name),
+                    None => name,
+                };
+                let found = self.begin(&mut inner, name.clone(), call, target, wanted.size, None)?;
+                inner.defaults.insert(key, name);
+                Ok(found)
+            }
+        }
+    }
+
+    /// A command runs there and its caller was told so: the next call need not wait behind it. A command that waits
+    /// for input is different: it has to be answered there.
+    fn is_held(&self, session: &Session) -> bool {
+        let summary = session.summary();
+        if summary.state != SessionState::Busy {
+            return false;
+        }
+        summary
+            .running
+            .and_then(|id| self.commands.find(&id.to_string()).ok())
+            .is_some_and(|command| {
+                let state = command.state();
+                state.told_running && !state.status.is_final() && !matches!(state.status, Status::Awaiting(_))
+            })
+    }
+
+    fn free_name(inner: &Inner, base: &SessionName) -> SessionName {
+        (2..)
+            .map(|number| base.numbered(number))
+            .find(|name| !inner.sessions.contains_key(name))
+            .unwrap_or_else(|| base.clone())
+    }
+
+    fn begin(
+        &self,
+        inner: &mut Inner,
+        name: SessionName,
+        call: &HostCall,
+        target: Target,
+        size: Option<(u16, u16)>,
+        cwd: Option<String>,
+    ) -> Result<Found, Fault> {
+        let settings = &self.config.current().settings;
+        let key = target.key();
+        let there = inner.sessions.values().filter(|session| session.target().key() == key).count();
+        if inner.sessions.len() >= settings.max_sessions || there >= settings.max_sessions_per_host {
+            let (limit, name) = if there >= settings.max_sessions_per_host {
+                (settings.max_sessions_per_host, "max_sessions_per_host")
+            } else {
+                (settings.max_sessions, "max_sessions")
+            };
+            return Err(Fault::new(Reason::LimitReached, format!("{limit} sessions are open, as many as {name} allows"))
+                .hint("close sessions that are not used any more, or raise the limit in config.toml"));
+        }
+        let (cols, rows) = size.unwrap_or((COLS, ROWS));
+        let opening = Opening { name: name.clone(), host: call.host.clone(), target, cols, rows, cwd };
+        let session = Session::begin(opening, self.pool.clone(), self.claims.clone(), self.commands.clone());
+        inner.sessions.insert(name, session.clone());
+        Ok(Found { session, notice: None })
+    }
+
+    /// All sessions, by name.
+    pub fn list(&self) -> Vec<Arc<Session>> {
+        self.lock().sessions.values().filter(|session| !session.is_closing()).cloned().collect()
+    }
+
+    /// The sessions of one target.
+    pub fn on_target(&self, key: &TargetKey) -> Vec<Arc<Session>> {
+        self.list().into_iter().filter(|session| session.target().key() == *key).collect()
+    }
+
+    /// The session that calls use which name only this target.
+    pub fn default_of(&self, key: &TargetKey) -> Option<Arc<Session>> {
+        let inner = self.lock();
+        let name = inner.defaults.get(key)?;
+        inner.sessions.get(name).filter(|session| !session.is_closing()).cloned()
+    }
+
+    /// This session is its target's default.
+    pub fn is_default(&self, session: &Session) -> bool {
+        self.lock().defaults.get(&session.target().key()) == Some(&session.name)
+    }
+
+    /// Closes sessions, all at the same time; each comes back with the command that was still running.
+    pub async fn close(&self, sessions: Vec<Arc<Session>>) -> Vec<(SessionName, Option<CommandId>)> {
+        let closing = sessions.into_iter().map(|session| async move {
+            let running = session.close().await;
+            (session, running)
+        });
+        let closed = join_all(closing).await;
+        let mut inner = self.lock();
+        for (session, _) in &closed {
+            if inner.sessions.get(&session.name).is_some_and(|there| Arc::ptr_eq(there, session)) {
+                inner.sessions.remove(&session.name);
+            }
+            inner.defaults.retain(|_, name| *name != session.name);
+        }
+        drop(inner);
+        closed.into_iter().map(|(session, running)| (session.name.clone(), running)).collect()
+    }
+
+    /// Forgets a session that never had a shell, after it failed to open.
+    pub async fn discard(&self, session: &Arc<Session>) {
+        if session.summary().state == SessionState::Disconnected && session.summary().shell.is_empty() {
+            self.close(vec![session.clone()]).await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

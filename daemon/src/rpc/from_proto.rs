@@ -1,0 +1,90 @@
+//! Messages into the daemon's own words. Everything from outside is checked here, and a fault names the field.
+
+use sshmcp_proto::{
+    error::Fault,
+    v1::{self, Reason},
+};
+
+use crate::{host::Overrides, registry::HostCall, secret::Secret};
+
+/// Terminal widths and heights that programs can cope with.
+const COLS: std::ops::RangeInclusive<u32> = 20..=500;
+const ROWS: std::ops::RangeInclusive<u32> = 5..=200;
+
+pub(super) fn host(message: v1::HostRef) -> Result<HostCall, Fault> {
+    let v1::HostRef { host, username, port, key_filename, password } = message;
+    if host.is_empty() {
+        return Err(Fault::new(Reason::InvalidArgument, "`host` is empty").hint("list_hosts shows known names"));
+    }
+    Ok(HostCall {
+        host,
+        overrides: Overrides { username, port, key_filename, password: password.map(Secret::new) },
+    })
+}
+
+pub(super) fn size(cols: Option<u32>, rows: Option<u32>) -> Result<Option<(u16, u16)>, Fault> {
+    if cols.is_none() && rows.is_none() {
+        return Ok(None);
+    }
+    let check = |name: &str, value: Option<u32>, default: u16, range: &std::ops::RangeInclusive<u32>| match value {
+        None => Ok(default),
+        Some(value) if range.contains(&value) => Ok(u16::try_from(value).unwrap_or(default)),
+        Some(value) => Err(Fault::new(
+            Reason::InvalidArgument,
+            format!("`{name}` is {value}, outside of {} to {}", range.start(), range.end()),
+        )),
+    };
+    Ok(Some((
+        check("cols", cols, crate::registry::COLS, &COLS)?,
+        check("rows", rows, crate::registry::ROWS, &ROWS)?,
+    )))
+}
+
+/// Checks that a keeper is one that there is.
+pub(super) fn keeper(keeper: Option<&str>) -> Result<(), Fault> {
+    match keeper {
+        None | Some("daemon" | "auto") => Ok(()),
+        Some("remote-tmux" | "local-tmux") => Err(Fault::new(
+            Reason::NotSupported,
+            "sessions kept in tmux are not built yet",
+        )
+        .hint("leave `keeper` out: the daemon keeps the session")),
+        Some(other) => Err(Fault::new(
+            Reason::InvalidArgument,
+            format!("{:?} is no keeper", crate::id::shorten(other, 40)),
+        )
+        .hint("keepers are daemon, remote-tmux, local-tmux and auto")),
+    }
+}
+
+/// The characters of output that a caller wants.
+pub(super) fn output_limit(limit: u32) -> usize {
+    const DEFAULT: u32 = 8_000;
+    const MAX: u32 = 40_000;
+    let limit = if limit == 0 { DEFAULT } else { limit.min(MAX) };
+    usize::try_from(limit).unwrap_or(8_000)
+}
+
+/// The regular expression of a field.
+pub(super) fn pattern(field: &str, pattern: &str) -> Result<regex::bytes::Regex, Fault> {
+    /// Compiled size; a pattern that needs more is a mistake or an attack.
+    const SIZE_MAX: usize = 1 << 20;
+    regex::bytes::RegexBuilder::new(pattern)
+        .size_limit(SIZE_MAX)
+        .multi_line(true)
+        .build()
+        .map_err(|error| {
+            let words = error.to_string();
+            let last = words.lines().last().unwrap_or_default().trim().to_owned();
+            Fault::new(Reason::InvalidArgument, format!("`{field}` is not a regular expression: {last}"))
+                .hint("the syntax is that of Rust's regex crate: no look-around, no back-references")
+        })
+}
+
+/// Refuses parameters whose features are not built yet.
+pub(super) fn not_built(field: &str, is_set: bool) -> Result<(), Fault> {
+    if is_set {
+        return Err(Fault::new(Reason::NotSupported, format!("`{field}` is not built yet")).hint("leave it out"));
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! The daemon's own words into messages; cannot fail.
+
+use sshmcp_proto::v1;
+
+use crate::{
+    command::{Command, State, Status},
+    host::HostEntry,
+    id::shorten,
+    output::View,
+    registry::Registry,
+    session::{Session, SessionState},
+};
+
+/// What is shown of a command's text in lists.
+const TEXT_SHOWN: usize = 200;
+
+/// A command with a part of its output.
+pub(super) fn command(command: &Command, state: &State, view: Option<View>, raw: bool) -> v1::Command {
+    let (status, prompt) = match &state.status {
+        Status::Queued => (v1::CommandStatus::Queued, None),
+        Status::Running => (v1::CommandStatus::Running, None),
+        Status::Awaiting(question) => (v1::CommandStatus::AwaitingInput, question.clone()),
+        Status::Completed => (v1::CommandStatus::Completed, None),
+        Status::Interrupted => (v1::CommandStatus::Interrupted, None),
+        Status::Lost => (v1::CommandStatus::Lost, None),
+    };
+    let total = state.output.total();
+    let View { stdout, stderr, omitted_bytes, offset } =
+        view.unwrap_or(View { offset: total, ..View::default() });
+    let mut notices = state.notices.clone();
+    if let Some(problem) = state.output.disk_problem() {
+        notices.push(format!("output was dropped: {problem}"));
+    }
+    if state.output.dropped() > 0 {
+        notices.push(format!("{} bytes in the middle of the output were dropped: it passed its limit", state.output.dropped()));
+    }
+    let completion = match state.status {
+        Status::Completed | Status::Interrupted => v1::Completion::Exact,
+        Status::Queued | Status::Running | Status::Awaiting(_) | Status::Lost => v1::Completion::Unspecified,
+    };
+    v1::Command {
+        id: command.id.to_string(),
+        session: command.session.to_string(),
+        text: command.text.clone(),
+        status: status.into(),
+        exit_code: state.exit_code,
+        stdout,
+        stderr: state.apart.then_some(stderr),
+        omitted_bytes,
+        total_bytes: total,
+        offset,
+        cwd: state.cwd.clone(),
+        duration_ms: state.duration_ms(),
+        completion: completion.into(),
+        prompt: prompt.map(|question| v1::Prompt {
+            text: question.text,
+            echo: question.echo,
+            source: if question.exact { "terminal" } else { "text" }.into(),
+        }),
+        notice: notices.join("; "),
+        started_at_ms: state.accepted_ms,
+        ended_at_ms: state.ended.map_or(0, |(_, ms)| ms),
+        last_line: state.output.last_line(),
+        late_bytes: state.bytes_at_end.map_or(0, |at_end| total.saturating_sub(at_end)),
+        dropped_bytes: state.output.dropped(),
+        raw,
+    }
+}
+
+/// A session as lists show it.
+pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
+    let summary = session.summary();
+    let running = summary.running.and_then(|id| registry.commands.find(&id.to_string()).ok());
+    let state = match summary.state {
+        SessionState::Opening => v1::SessionState::Opening,
+        SessionState::Ready => v1::SessionState::Ready,
+        SessionState::Busy => v1::SessionState::Busy,
+        SessionState::Awaiting => v1::SessionState::AwaitingInput,
+        SessionState::Disconnected => v1::SessionState::Disconnected,
+    };
+    v1::Session {
+        name: session.name.to_string(),
+        host: session.host.clone(),
+        target: session.target().key().to_string(),
+        keeper: "daemon".into(),
+        state: state.into(),
+        capture: if summary.shell.is_empty() { "" } else { "captured" }.into(),
+        shell: summary.shell,
+        cwd: summary.cwd,
+        running_command: running.as_ref().map(|command| command.id.to_string()).unwrap_or_default(),
+        running_text: running.map(|command| shorten(&command.text, TEXT_SHOWN)).unwrap_or_default(),
+        opened_at_ms: session.opened_ms,
+        last_used_at_ms: summary.last_used_ms,
+        client: summary.client,
+        cursor: summary.cursor,
+        log_path: String::new(),
+        cols: session.cols.into(),
+        rows: session.rows.into(),
+        is_default: registry.is_default(session),
+        notice: summary.notice,
+    }
+}
+
+/// A host as lists show it.
+pub(super) fn host(entry: HostEntry) -> v1::Host {
+    let HostEntry { name, user, hostname, port, description, tags, source, jump, has_notes, problem } = entry;
+    v1::Host {
+        name,
+        user,
+        hostname,
+        port: port.into(),
+        description,
+        tags,
+        policy: "full".into(),
+        source: source.into(),
+        jump,
+        problem,
+        notes: String::new(),
+        has_notes,
+    }
+}
