@@ -127,8 +127,17 @@ fn hostile_streams() {
         (unit("\x1b["), 0),
         (unit("\x1b]52;c;QQ==\x07"), 0),
         (unit("a\tb\r"), 3),
+        (format!("{}\r{}", unit("y"), unit("\x1b[P")), SIZE),
+        (format!("{}{}", unit("y"), unit("\x1b[1K")), SIZE),
+        (format!("{}\x08{}", unit("y"), unit("\x1b[K\x1b[D")), SIZE),
+        (format!("{}\r{}", unit("e\u{301}"), unit("x")), SIZE),
+        (format!("{}\x08{}", unit("e\u{301}"), unit("\x1b[K\x08")), SIZE),
+        (unit("\x1b7\x1b[1;1H\x1b8y"), SIZE),
+        (unit("\x1b[200Ay\x1b[J\n"), SIZE),
     ] {
+        let start = Instant::now();
         let text = clean(stream.as_bytes());
+        note(&format!("{:?} {:?}", start.elapsed(), stream.get(..12)));
         assert!(
             text.len() <= most,
             "{} of {most}: {:?}",
