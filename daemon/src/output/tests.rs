@@ -236,7 +236,7 @@ fn where_it_cuts() {
         for cut in [from, to] {
             let cut = cut as usize;
             assert!(
-                cut % unit.len() == 0 || (unit == "日本" && cut % 3 == 0),
+                cut.is_multiple_of(unit.len()) || (unit == "日本" && cut.is_multiple_of(3)),
                 "{unit} {cut}"
             );
         }

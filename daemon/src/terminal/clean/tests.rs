@@ -101,10 +101,10 @@ fn progress_of_many_lines() {
     assert_eq!(clean(stream.as_bytes()), expected + "done\n");
 }
 
-/// Streams made to exhaust time or memory. Each is megabytes; quadratic time would take minutes.
+/// Streams made to exhaust time or memory. Each is a megabyte; quadratic time would take minutes.
 #[test]
 fn hostile_streams() {
-    const SIZE: usize = 4 << 20;
+    const SIZE: usize = 1 << 20;
     let unit = |unit: &str| unit.repeat(SIZE / unit.len());
     for (stream, most) in [
         (format!("\x1b]{}", unit("x")), 0),
@@ -135,9 +135,7 @@ fn hostile_streams() {
         (unit("\x1b7\x1b[1;1H\x1b8y"), SIZE),
         (unit("\x1b[200Ay\x1b[J\n"), SIZE),
     ] {
-        let start = Instant::now();
         let text = clean(stream.as_bytes());
-        note(&format!("{:?} {:?}", start.elapsed(), stream.get(..12)));
         assert!(
             text.len() <= most,
             "{} of {most}: {:?}",
