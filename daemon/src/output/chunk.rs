@@ -127,7 +127,7 @@ impl Records {
             let offset = self.start + begin as u64;
             match pieces.last_mut() {
                 Some(last) if last.stream == stream && last.end() == offset => {
-                    last.data.extend_from_slice(bytes)
+                    last.data.extend_from_slice(bytes);
                 }
                 _ => pieces.push(Piece {
                     stream,

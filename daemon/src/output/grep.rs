@@ -129,10 +129,6 @@ impl Stream {
     }
 
     fn matched(&mut self, line: &str, results: &mut Results) {
-        if results.room == 0 {
-            results.hidden += 1;
-            return;
-        }
         if self.apart && self.context > 0 && !self.found.is_empty() {
             self.show("--", results);
         }
@@ -141,30 +137,28 @@ impl Stream {
         for line in std::mem::take(&mut self.before) {
             self.show(&line, results);
         }
-        if results.room == 0 {
+        if !self.show(line, results) {
             results.hidden += 1;
-            return;
         }
-        self.show(line, results);
         self.after = self.context;
     }
 
-    /// Appends a line, or as much of it as there is room for.
-    fn show(&mut self, line: &str, results: &mut Results) {
-        let room = results.room;
-        let cut = line.char_indices().nth(room.saturating_sub(1)).map(|(at, _)| at);
-        match cut {
-            _ if room == 0 => return,
-            None => {
-                self.found.push_str(line);
-                results.room -= line.chars().count() + 1;
-            }
-            Some(at) => {
-                self.found.push_str(line.get(..at).unwrap_or_default());
-                results.room = 0;
-            }
+    /// Appends a line, or as much of it as there is room for; false if that is nothing.
+    fn show(&mut self, line: &str, results: &mut Results) -> bool {
+        if results.room < 2 {
+            results.room = 0;
+            return false;
+        }
+        // The newline counts too.
+        if let Some((at, _)) = line.char_indices().nth(results.room - 1) {
+            self.found.push_str(line.get(..at).unwrap_or_default());
+            results.room = 0;
+        } else {
+            self.found.push_str(line);
+            results.room -= line.chars().count() + 1;
         }
         self.found.push('\n');
+        true
     }
 
     fn pass(&mut self, line: &str) {

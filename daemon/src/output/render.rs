@@ -7,6 +7,7 @@ use super::{Piece, StreamKind};
 use crate::terminal::{
     clean::Cleaner,
     parse::{Event, Parser},
+    utf8,
 };
 
 /// Bytes without a place to cut after which a cut between a character and its combining marks is allowed.
@@ -73,20 +74,44 @@ pub(super) struct Cuts {
     pub(super) all: Vec<u64>,
 }
 
-/// Looks for them. Where the streams take turns in the middle of a character or sequence, a cut is in neither of
-/// them; only if that leaves no place at all is the other stream ignored.
-pub(super) fn cuts(pieces: &[Piece]) -> Cuts {
-    let strict = find_cuts(pieces, true);
-    if strict.all.is_empty() {
-        find_cuts(pieces, false)
-    } else {
-        strict
-    }
+/// What a cut must not fall into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Care {
+    /// A character, cluster or escape sequence of either stream.
+    Both,
+    /// Those of the stream that has the bytes around the cut.
+    Own,
+    /// A character or cluster of either stream.
+    Characters,
+    /// A character of that stream.
+    Least,
 }
 
-fn find_cuts(pieces: &[Piece], strict: bool) -> Cuts {
+/// Looks for them: for text (or, if `raw`, bytes) that is left in one piece as far as that leaves any place at all.
+pub(super) fn cuts(pieces: &[Piece], raw: bool) -> Cuts {
+    let cares: &[Care] = if raw {
+        &[Care::Characters]
+    } else {
+        &[Care::Both, Care::Own]
+    };
+    let mut cuts = Cuts::default();
+    for &care in cares {
+        if cuts.all.is_empty() {
+            cuts = find_cuts(pieces, care);
+        }
+    }
+    cuts
+}
+
+/// As many as possible, when none of the good ones leaves little enough.
+pub(super) fn poor_cuts(pieces: &[Piece]) -> Cuts {
+    find_cuts(pieces, Care::Least)
+}
+
+fn find_cuts(pieces: &[Piece], care: Care) -> Cuts {
     let mut cuts = Cuts::default();
     let start = pieces.first().map_or(0, |piece| piece.offset);
+    let sequences = matches!(care, Care::Both | Care::Own);
     let (mut stdout, mut stderr) = (Walker::new(start), Walker::new(start));
     let mut last = start;
     for piece in pieces {
@@ -94,30 +119,34 @@ fn find_cuts(pieces: &[Piece], strict: bool) -> Cuts {
             StreamKind::Stdout => (&mut stdout, &stderr),
             StreamKind::Stderr => (&mut stderr, &stdout),
         };
-        let allowed = !strict || other.is_between();
+        let allowed = matches!(care, Care::Own | Care::Least) || other.is_between();
         let mut rest = piece.data.as_slice();
         loop {
-            let event = own.parser.next(&mut rest);
+            let event = if sequences {
+                own.parser.next(&mut rest)
+            } else {
+                plain_event(&mut rest)
+            };
             let end = piece.end() - rest.len() as u64;
-            match event {
-                Some(Event::Text(text)) => {
-                    let begin = end - text.len() as u64;
-                    for (at, &byte) in text.iter().enumerate() {
-                        let cut = begin + at as u64 + 1;
-                        if !own.take(byte) || !allowed {
-                            continue;
-                        }
-                        let (before, behind) = text.split_at(at + 1);
-                        if cut - last < CLUSTER_MAX && joins(before, behind) {
-                            continue;
-                        }
+            if let Some(Event::Text(text)) = event {
+                let begin = end - text.len() as u64;
+                for (at, &byte) in text.iter().enumerate() {
+                    let (before, behind) = text.split_at(at);
+                    let cut = begin + at as u64;
+                    let broken = own.wanted > 0 && !utf8::is_continuation(byte);
+                    let whole = own.is_between() && !own.may_be_foreign(byte) && !broken;
+                    let joined = care != Care::Least && cut - last < CLUSTER_MAX && joins(before, behind);
+                    if allowed && cut > last && (broken || (whole && !joined)) {
                         cuts.all.push(cut);
                         last = cut;
                     }
+                    own.take(byte);
+                }
+                if !(allowed && own.is_between() && end > last) {
                     continue;
                 }
-                Some(_) => own.break_text(),
-                None => {}
+            } else if event.is_some() {
+                own.break_text();
             }
             if allowed && own.is_between() && end > last {
                 cuts.all.push(end);
@@ -132,6 +161,21 @@ fn find_cuts(pieces: &[Piece], strict: bool) -> Cuts {
         }
     }
     cuts
+}
+
+/// Text up to a newline, or the newline: nothing else means anything in raw bytes.
+fn plain_event<'a>(bytes: &mut &'a [u8]) -> Option<Event<'a>> {
+    let len = match memchr::memchr(b'\n', bytes) {
+        Some(0) => {
+            *bytes = bytes.get(1..).unwrap_or_default();
+            return Some(Event::Control(b'\n'));
+        }
+        Some(at) => at,
+        None => bytes.len(),
+    };
+    let (text, rest) = bytes.split_at(len);
+    *bytes = rest;
+    (len > 0).then_some(Event::Text(text))
 }
 
 /// Whether a character goes on over the seam: combining marks, joiners, skin tones.
@@ -179,20 +223,23 @@ impl Walker {
         self.foreign = 0;
     }
 
-    /// Takes a byte of text; whether a cut may follow.
-    const fn take(&mut self, byte: u8) -> bool {
-        match byte {
-            0x80..=0xBF if self.wanted > 0 => self.wanted -= 1,
-            0x80..=0xBF if self.foreign > 0 => {
-                self.foreign -= 1;
-                return false;
-            }
-            0xC2..=0xDF => self.wanted = 1,
-            0xE0..=0xEF => self.wanted = 2,
-            0xF0..=0xF4 => self.wanted = 3,
-            _ => self.wanted = 0,
+    /// Whether this byte may continue a character that began before the first piece.
+    const fn may_be_foreign(&self, byte: u8) -> bool {
+        self.foreign > 0 && self.wanted == 0 && utf8::is_continuation(byte)
+    }
+
+    const fn take(&mut self, byte: u8) {
+        if self.may_be_foreign(byte) {
+            self.foreign -= 1;
+            return;
         }
         self.foreign = 0;
-        self.wanted == 0
+        self.wanted = match byte {
+            0x80..=0xBF => self.wanted.saturating_sub(1),
+            0xC2..=0xDF => 1,
+            0xE0..=0xEF => 2,
+            0xF0..=0xF4 => 3,
+            _ => 0,
+        };
     }
 }

@@ -2,13 +2,12 @@
 //! memory alone; a file left behind by a crash is replaced, never read.
 
 use std::{
+    collections::VecDeque,
     fs::{DirBuilder, File, OpenOptions},
     io,
     os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::PathBuf,
 };
-
-use std::collections::VecDeque;
 
 use super::chunk::Records;
 

@@ -5,7 +5,7 @@
 
 use super::{
     Output, Piece, StreamKind,
-    render::{Rendered, cuts, render},
+    render::{Rendered, cuts, poor_cuts, render},
 };
 use crate::terminal::clean::Cleaner;
 
@@ -253,7 +253,7 @@ fn fit_head(output: &Output, start: u64, stop: u64, budget: usize, raw: bool) ->
         }
         window *= 4;
     };
-    let cuts = cuts(&pieces);
+    let cuts = cuts(&pieces, raw);
     let fit = |end: u64| render(&pieces, start, end, raw).chars;
     let cut = if fits {
         cuts.all.last().copied().unwrap_or(end)
@@ -266,6 +266,11 @@ fn fit_head(output: &Output, start: u64, stop: u64, budget: usize, raw: bool) ->
             last_fitting(inner.unwrap_or_default(), budget, fit).unwrap_or(line)
         }
     };
+    if cut > start {
+        return Part::new(&pieces, start, cut, raw);
+    }
+    // One sequence or cluster, or streams that break into each other's, longer than the budget.
+    let cut = last_fitting(&poor_cuts(&pieces).all, budget, fit).unwrap_or(end);
     Part::new(&pieces, start, cut, raw)
 }
 
@@ -292,7 +297,7 @@ fn fit_tail(output: &Output, floor: u64, budget: usize, raw: bool) -> Part {
         }
         window *= 4;
     };
-    let mut cuts = cuts(&pieces);
+    let mut cuts = cuts(&pieces, raw);
     // From the end backwards, so that a longer part comes later, as at the head.
     cuts.lines.reverse();
     cuts.all.reverse();

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use super::{
     parse::{Event, Parser, plain_len},
-    row::Row,
+    row::{EDITABLE, Row},
     utf8::Decoder,
 };
 
@@ -358,8 +358,9 @@ impl Cleaner {
             0 if at < row.columns() => row.truncate(at),
             0 => {}
             1 => {
-                row.columns();
-                row.blank(0, at.saturating_add(1));
+                if row.columns() <= EDITABLE {
+                    row.blank(0, at.saturating_add(1));
+                }
             }
             _ => row.clear(),
         }

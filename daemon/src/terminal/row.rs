@@ -8,6 +8,10 @@ use unicode_width::UnicodeWidthChar;
 /// Columns between tab stops.
 const TAB: usize = 8;
 
+/// Columns up to which a line can be shifted or blanked from its beginning: where lines are edited on a terminal. Longer
+/// lines would make a few bytes of input cost much time.
+pub(super) const EDITABLE: usize = 1024;
+
 /// Fills the columns of a wide character or a tab behind the first.
 const FILL: char = '\0';
 
@@ -118,7 +122,7 @@ impl Row {
     pub(super) fn truncate(&mut self, from: usize) {
         self.free(from, from);
         self.cells.truncate(from);
-        drop(self.marks.split_off(&(from + 1)));
+        self.unmark(from + 1, usize::MAX);
     }
 
     /// Blanks over `from..to`, as far as there is anything.
@@ -130,10 +134,10 @@ impl Row {
         }
     }
 
-    /// Takes out `from..to`; what is behind moves up.
+    /// Takes out `from..to`; what is behind moves up. Not in a line longer than [`EDITABLE`].
     pub(super) fn delete(&mut self, from: usize, to: usize) {
         let to = to.min(self.cells.len());
-        if from < to {
+        if from < to && self.cells.len() <= EDITABLE {
             self.free(from, to);
             self.cells.drain(from..to);
             for (at, mark) in self.marks.split_off(&(to + 1)) {
@@ -142,9 +146,9 @@ impl Row {
         }
     }
 
-    /// Puts `count` blanks in before `column`.
+    /// Puts `count` blanks in before `column`. Not in a line longer than [`EDITABLE`].
     pub(super) fn insert(&mut self, column: usize, count: usize) {
-        if column < self.cells.len() {
+        if column < self.cells.len() && self.cells.len() <= EDITABLE {
             self.free(column, column);
             let blanks = std::iter::repeat_n(' ', count);
             self.cells.splice(column..column, blanks);
@@ -174,9 +178,15 @@ impl Row {
                 at += 1;
             }
         }
-        if from < to && !self.marks.is_empty() {
-            let mut behind = self.marks.split_off(&(from + 1));
-            self.marks.append(&mut behind.split_off(&(to + 1)));
+        self.unmark(from + 1, to);
+    }
+
+    /// Drops the marks of `first..=last`; one by one, as splitting the map would walk all of it.
+    fn unmark(&mut self, first: usize, last: usize) {
+        while first <= last
+            && let Some((&at, _)) = self.marks.range(first..=last).next()
+        {
+            self.marks.remove(&at);
         }
     }
 

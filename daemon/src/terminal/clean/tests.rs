@@ -101,10 +101,10 @@ fn progress_of_many_lines() {
     assert_eq!(clean(stream.as_bytes()), expected + "done\n");
 }
 
-/// Streams made to exhaust time or memory. Each is megabytes; quadratic time would take minutes.
+/// Streams made to exhaust time or memory. Each is a megabyte; quadratic time would take minutes.
 #[test]
 fn hostile_streams() {
-    const SIZE: usize = 4 << 20;
+    const SIZE: usize = 1 << 20;
     let unit = |unit: &str| unit.repeat(SIZE / unit.len());
     for (stream, most) in [
         (format!("\x1b]{}", unit("x")), 0),
@@ -127,6 +127,13 @@ fn hostile_streams() {
         (unit("\x1b["), 0),
         (unit("\x1b]52;c;QQ==\x07"), 0),
         (unit("a\tb\r"), 3),
+        (format!("{}\r{}", unit("y"), unit("\x1b[P")), SIZE),
+        (format!("{}{}", unit("y"), unit("\x1b[1K")), SIZE),
+        (format!("{}\x08{}", unit("y"), unit("\x1b[K\x1b[D")), SIZE),
+        (format!("{}\r{}", unit("e\u{301}"), unit("x")), SIZE),
+        (format!("{}\x08{}", unit("e\u{301}"), unit("\x1b[K\x08")), SIZE),
+        (unit("\x1b7\x1b[1;1H\x1b8y"), SIZE),
+        (unit("\x1b[200Ay\x1b[J\n"), SIZE),
     ] {
         let text = clean(stream.as_bytes());
         assert!(
