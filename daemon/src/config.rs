@@ -86,8 +86,13 @@ pub struct Config {
 pub enum Configured {
     /// It can be used.
     Usable(Box<Connection>),
-    /// Something in it is wrong (at least one problem); using it fails with `config_invalid`.
-    Broken(Vec<Problem>),
+    /// Something in it is wrong; using it fails with `config_invalid`.
+    Broken {
+        /// The file that has it, as in `Connection`.
+        source: &'static str,
+        /// What is wrong; at least one.
+        problems: Vec<Problem>,
+    },
 }
 
 impl Config {
@@ -108,7 +113,7 @@ impl Config {
         match self.connections.get(name) {
             None => Ok(None),
             Some(Configured::Usable(connection)) => Ok(Some(connection)),
-            Some(Configured::Broken(problems)) => Err(problems.first().map_or_else(
+            Some(Configured::Broken { problems, .. }) => Err(problems.first().map_or_else(
                 || Fault::new(Reason::ConfigInvalid, "this connection's configuration is wrong"),
                 Problem::fault,
             )),
@@ -122,7 +127,7 @@ impl Config {
             .values()
             .filter_map(|configured| match configured {
                 Configured::Usable(_) => None,
-                Configured::Broken(problems) => Some(problems),
+                Configured::Broken { problems, .. } => Some(problems),
             })
             .flatten();
         self.problems.iter().chain(of_connections)

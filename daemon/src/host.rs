@@ -3,6 +3,7 @@
 mod aliases;
 mod builtin;
 mod directives;
+mod elsewhere;
 mod lines;
 mod list;
 pub mod name;

@@ -176,7 +176,7 @@ impl Draft {
             ("description", Checked::Text(text)) => connection.description = Some(text),
             ("kind", Checked::Word(word)) => connection.kind = Some(Kind::from_word(word)),
             ("keeper", Checked::Word(word)) => {
-                if !matches!(word, "auto" | "daemon") {
+                if !fields::SUPPORTED_KEEPERS.contains(&word) {
                     return Err(reading
                         .at(at, format!("the keeper `{word}` is not supported yet"))
                         .hint("remove `keeper`, or write `auto`"));

@@ -41,6 +41,9 @@ pub(super) const KINDS: &[&str] = &["auto", "posix", "network", "windows"];
 /// Words of `keeper`.
 pub(super) const KEEPERS: &[&str] = &["auto", "daemon", "remote-tmux", "local-tmux"];
 
+/// Those of them that can be used so far; the others are refused with words of their own.
+pub(super) const SUPPORTED_KEEPERS: &[&str] = &["auto", "daemon"];
+
 /// Words of `host_key_policy`.
 pub(super) const HOST_KEY_POLICIES: &[&str] = &["ask", "accept-new", "strict"];
 

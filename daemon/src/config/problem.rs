@@ -19,15 +19,42 @@ pub struct Pos {
 impl Pos {
     /// The place of a byte offset in a text; past its end counts as its end.
     pub fn of(text: &str, offset: usize) -> Self {
-        let mut end = offset.min(text.len());
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let before = text.get(..end).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Places::new(text).of(offset)
+    }
+}
+
+/// The places of a text's byte offsets, for asking often: a file of a million values has as many places.
+pub(super) struct Places {
+    len: usize,
+    /// Offsets at which lines begin.
+    lines: Vec<usize>,
+    /// Offsets of bytes that begin no character.
+    inside: Vec<usize>,
+}
+
+impl Places {
+    pub(super) fn new(text: &str) -> Self {
+        let bytes = || text.bytes().enumerate();
+        let newlines = bytes().filter(|(_, byte)| *byte == b'\n');
         Self {
-            line: before.matches('\n').count() + 1,
-            column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
+            len: text.len(),
+            lines: std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect(),
+            inside: bytes()
+                .filter(|(_, byte)| byte & 0xc0 == 0x80)
+                .map(|(at, _)| at)
+                .collect(),
+        }
+    }
+
+    pub(super) fn of(&self, offset: usize) -> Pos {
+        let offset = offset.min(self.len);
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        // A place inside a character is that character's.
+        let before = |at: usize| self.inside.partition_point(|inside| *inside <= at);
+        Pos {
+            line,
+            column: (offset - start + 1).saturating_sub(before(offset) - before(start)),
         }
     }
 }

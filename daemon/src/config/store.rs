@@ -16,6 +16,10 @@ use super::{Config, Configured, Sources};
 /// notification service, and works on network file systems and through an editor's rename.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// Problems kept of a connection, and of all that is outside of them: a wholly wrong file has as many as lines, and
+/// every listing shows them.
+const MAX_PROBLEMS: usize = 20;
+
 /// The configuration in force and its way to the next one.
 pub struct ConfigStore {
     sources: Sources,
@@ -178,6 +182,7 @@ fn assemble(sources: &Sources, documents: &[Document], failures: Vec<Problem>) -
             drafts.insert(merged.name.clone(), merged);
         }
     }
+    problems.truncate(MAX_PROBLEMS);
     let key_files: Vec<PathBuf> = drafts
         .values()
         .filter_map(|draft| draft.connection.key_path.clone())
@@ -226,6 +231,10 @@ fn finish(draft: Draft) -> Configured {
     if problems.is_empty() {
         Configured::Usable(Box::new(connection))
     } else {
-        Configured::Broken(problems)
+        problems.truncate(MAX_PROBLEMS);
+        Configured::Broken {
+            source: connection.source,
+            problems,
+        }
     }
 }

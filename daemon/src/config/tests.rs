@@ -228,6 +228,10 @@ fn the_schema_agrees_with_the_parser() {
                 let home = Home::with(&format!("[{table}]\n{name} = {wrong}\n"));
                 assert_eq!(problems(&home.load()).len(), 1, "{name} = {wrong}");
             }
+            for word in shape["enum"].as_array().into_iter().flatten() {
+                let home = Home::with(&format!("[{table}]\n{name} = {word}\n"));
+                assert!(problems(&home.load()).is_empty(), "{name} = {word}");
+            }
             for bound in ["minimum", "maximum"] {
                 let Some(bound) = shape[bound].as_i64() else {
                     continue;

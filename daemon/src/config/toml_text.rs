@@ -5,7 +5,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{Pos, Problem};
+use super::problem::{Places, Pos, Problem};
 use super::tree::{Entry, Node, Value};
 
 /// Parses a whole file.
@@ -17,24 +17,24 @@ pub(super) fn parse(file: &Path, text: &str) -> Result<Vec<Entry>, Problem> {
             None => Problem::file(file, message),
         }
     })?;
-    Ok(table(text, document.get_ref()))
+    Ok(table(&Places::new(text), document.get_ref()))
 }
 
 /// Keys in the order in which the file has them.
-fn table(text: &str, from: &DeTable<'_>) -> Vec<Entry> {
+fn table(places: &Places, from: &DeTable<'_>) -> Vec<Entry> {
     let mut entries: Vec<Entry> = from
         .iter()
         .map(|(key, value)| Entry {
             key: key.get_ref().to_string(),
-            at: Pos::of(text, key.span().start),
-            node: node(text, value),
+            at: places.of(key.span().start),
+            node: node(places, value),
         })
         .collect();
     entries.sort_by_key(|entry| entry.at);
     entries
 }
 
-fn node(text: &str, from: &Spanned<DeValue<'_>>) -> Node {
+fn node(places: &Places, from: &Spanned<DeValue<'_>>) -> Node {
     let value = match from.get_ref() {
         DeValue::String(string) => Value::Text(string.to_string()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
@@ -42,11 +42,11 @@ fn node(text: &str, from: &Spanned<DeValue<'_>>) -> Node {
         DeValue::Float(_) => Value::Other("a fraction"),
         DeValue::Boolean(truth) => Value::Boolean(*truth),
         DeValue::Datetime(_) => Value::Other("a date"),
-        DeValue::Array(items) => Value::List(items.iter().map(|item| node(text, item)).collect()),
-        DeValue::Table(inner) => Value::Table(table(text, inner)),
+        DeValue::Array(items) => Value::List(items.iter().map(|item| node(places, item)).collect()),
+        DeValue::Table(inner) => Value::Table(table(places, inner)),
     };
     Node {
-        at: Pos::of(text, from.span().start),
+        at: places.of(from.span().start),
         value,
     }
 }

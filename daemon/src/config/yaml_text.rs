@@ -1,7 +1,7 @@
 //! YAML text to the tree: one document, string keys, anchors and `<<` merges. The parser's own messages can quote
 //! the text, so only its positions are used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde_saphyr::granit_parser::{Event, Marker, Parser, ScalarStyle, Span};
@@ -127,6 +127,7 @@ impl<'text> Reader<'text> {
     fn table(&mut self, start: Span, depth: usize) -> Result<Value, Problem> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut merged: Vec<Entry> = Vec::new();
+        let mut keys = HashSet::new();
         loop {
             let (key, key_span) = match self.next()? {
                 Some((Event::MappingEnd, _)) => break,
@@ -142,14 +143,14 @@ impl<'text> Reader<'text> {
                 merged.extend(self.merge(node, span)?);
                 continue;
             }
-            if entries.iter().any(|entry| entry.key == key) {
+            if !keys.insert(key.clone()) {
                 return Err(self.problem(key_span, "this key was already given in the same table"));
             }
             let at = pos(&key_span.start);
             entries.push(Entry { key, at, node });
         }
         for entry in merged {
-            if entries.iter().all(|own| own.key != entry.key) {
+            if keys.insert(entry.key.clone()) {
                 entries.push(entry);
             }
         }

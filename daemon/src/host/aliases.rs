@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use super::lines;
 
-/// Files read for one scan; a configuration of more is cut, not followed for ever.
-const MAX_FILES: usize = 200;
+/// Files read at most; a configuration of more is cut, not followed for ever.
+pub(super) const MAX_FILES: usize = 200;
 
 /// `Include` within `Include`, as in OpenSSH.
-const MAX_DEPTH: usize = 16;
+pub(super) const MAX_DEPTH: usize = 16;
 
 /// Bytes read of one file.
 const MAX_BYTES: u64 = 1 << 20; // 1 MiB
@@ -56,7 +56,7 @@ impl Scan<'_> {
                 }
                 "include" => {
                     for word in &line.words {
-                        for included in self.included(word) {
+                        for included in included(self.home, word) {
                             self.file(&included, depth + 1);
                         }
                     }
@@ -65,32 +65,31 @@ impl Scan<'_> {
             }
         }
     }
+}
 
-    /// The files of an `Include` word, in the order of their names.
-    fn included(&self, word: &str) -> Vec<PathBuf> {
-        let path = if let Some(rest) = word.strip_prefix("~/") {
-            self.home.join(rest)
+/// The files of an `Include` word, in the order of their names; what is relative begins at `~/.ssh`.
+pub(super) fn included(home: &Path, word: &str) -> Vec<PathBuf> {
+    let path = match word.strip_prefix("~/") {
+        Some(rest) => home.join(rest),
+        None => home.join(".ssh").join(word),
+    };
+    let mut found = vec![PathBuf::new()];
+    for part in path.components() {
+        let text = part.as_os_str().to_string_lossy();
+        if text.contains(['*', '?']) {
+            found = found
+                .iter()
+                .flat_map(|directory| entries(directory, &text))
+                .take(MAX_FILES)
+                .collect();
         } else {
-            self.home.join(".ssh").join(word)
-        };
-        let mut found = vec![PathBuf::new()];
-        for part in path.components() {
-            let text = part.as_os_str().to_string_lossy();
-            if text.contains(['*', '?']) {
-                found = found
-                    .iter()
-                    .flat_map(|directory| entries(directory, &text))
-                    .take(MAX_FILES)
-                    .collect();
-            } else {
-                for path in &mut found {
-                    path.push(part);
-                }
+            for path in &mut found {
+                path.push(part);
             }
         }
-        found.retain(|path| path.is_file());
-        found
     }
+    found.retain(|path| path.is_file());
+    found
 }
 
 /// What a wildcard matches in a directory; as in a shell, `*` takes no hidden file.
@@ -111,7 +110,7 @@ fn entries(directory: &Path, pattern: &str) -> Vec<PathBuf> {
 }
 
 /// The text of an ordinary file; nothing else is waited for.
-fn read(file: &Path) -> Option<String> {
+pub(super) fn read(file: &Path) -> Option<String> {
     if !file.metadata().ok()?.is_file() {
         return None;
     }

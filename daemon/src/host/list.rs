@@ -54,11 +54,11 @@ pub async fn list(config: &Config) -> Vec<HostEntry> {
                 },
                 true,
             ),
-            Configured::Broken(problems) => {
+            Configured::Broken { source, problems } => {
                 let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
                 let entry = HostEntry {
                     name: name.clone(),
-                    source: "config",
+                    source,
                     problem: problems.join("; "),
                     ..HostEntry::default()
                 };

@@ -14,6 +14,7 @@ use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 use super::directives::{self, Directives};
+use super::elsewhere::Copy;
 
 /// How long `ssh -G` may take: it reads files, and runs the programs of `Match exec`.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -65,19 +66,22 @@ pub(super) async fn ask(ssh: &Path, question: &Question) -> Result<Arc<Directive
         return Ok(known);
     }
     let account_home = account_home(ssh).await;
+    // A copy of the configuration, which must outlive the call.
+    let elsewhere = match &account_home {
+        Some(account_home) if same_directory(account_home, &question.home) => None,
+        _ => Some(
+            Copy::new(&question.home, Path::new(SYSTEM_CONFIG)).map_err(|error| {
+                Fault::new(
+                    Reason::Internal,
+                    format!("a copy of ssh_config cannot be written: {}", error.kind()),
+                )
+                .hint("look at the space and permissions of the temporary directory")
+            })?,
+        ),
+    };
     let mut arguments: Vec<std::ffi::OsString> = vec!["-G".into()];
-    if account_home.as_deref() != Some(question.home.as_path()) {
-        // OpenSSH takes the account's home for `~`, whatever HOME says; only -F makes it follow HOME. With -F the
-        // system's file is not read beside the user's, which is the lesser evil.
-        let own = question.home.join(".ssh/config");
-        arguments.push("-F".into());
-        arguments.push(if own.is_file() {
-            own.into()
-        } else if Path::new(SYSTEM_CONFIG).is_file() {
-            SYSTEM_CONFIG.into()
-        } else {
-            "none".into()
-        });
+    if let Some(copy) = &elsewhere {
+        arguments.extend(["-F".into(), copy.path().into()]);
     }
     if let Some(port) = question.port {
         arguments.extend(["-p".into(), port.to_string().into()]);
@@ -86,9 +90,15 @@ pub(super) async fn ask(ssh: &Path, question: &Question) -> Result<Arc<Directive
         arguments.extend(["-l".into(), user.into()]);
     }
     arguments.extend(["--".into(), question.name.clone().into()]);
-    let output = run(ssh, &arguments).await?;
+    let output = run(ssh, &arguments).await.map_err(|mut fault| {
+        if let Some(copy) = &elsewhere {
+            let named = copy.path().display().to_string();
+            fault.message = fault.message.replace(&named, "~/.ssh/config");
+        }
+        fault
+    })?;
     let mut found = directives::parse(&output);
-    if let Some(account_home) = account_home.filter(|account_home| *account_home != question.home) {
+    if let Some(account_home) = account_home.filter(|_| elsewhere.is_some()) {
         move_home(&mut found, &account_home, &question.home);
     }
     let found = Arc::new(found);
@@ -154,6 +164,15 @@ async fn account_home(ssh: &Path) -> Option<PathBuf> {
     .ok()
     .cloned()
     .flatten()
+}
+
+/// Whether two paths are one directory, by whatever name.
+fn same_directory(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| {
+        let metadata = path.metadata().ok()?;
+        Some((metadata.dev(), metadata.ino()))
+    };
+    one == other || identity(one).is_some_and(|found| Some(found) == identity(other))
 }
 
 /// Known-hosts files and the agent's socket are the paths in which `ssh -G` has put the account's home itself.

@@ -333,7 +333,36 @@ async fn a_broken_ssh_config() {
     let home = Home::new("Host a\n  Port many\n", "", &[]);
     let fault = home.resolve("a").await.unwrap_err();
     assert_eq!(fault.reason, Reason::ConfigInvalid);
+    assert!(fault.message.contains("~/.ssh/config"), "{fault}");
     assert!(fault.message.contains("line 2"), "{fault}");
+}
+
+/// `Include` is followed below HOME, inside a block and within an included file; blocks end where they ended.
+#[tokio::test]
+async fn includes() {
+    let home = Home::new(
+        "Include conf.d/*.conf\nHost web\n  Include ~/.ssh/only-web\n  Port 1\nHost db\n  User dbuser\n",
+        "",
+        &[],
+    );
+    let write = |file: &str, text: &str| {
+        let path = home.path(".ssh").join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "conf.d/a.conf",
+        "Host inc\n  HostName 10.9.9.9\nInclude conf.d/deeper\n",
+    );
+    write("conf.d/deeper", "Host inc\n  Port 99\nHost far\n  User never\n");
+    write("only-web", "Host *\n  User webuser\n");
+    assert_eq!(home.target("web").await.key().to_string(), "webuser@web:1");
+    assert_eq!(home.target("db").await.user, "dbuser");
+    assert_eq!(
+        home.target("inc").await.key().to_string(),
+        format!("{}@10.9.9.9:99", home.target("x").await.user)
+    );
+    assert_eq!(home.target("far").await.source, "ssh_config");
 }
 
 /// An alias that would not pass as a host is one all the same if the user's own file has it.

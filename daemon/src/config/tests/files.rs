@@ -278,3 +278,34 @@ async fn changes_are_seen() {
     until(&|config| config.connection("a").is_ok()).await;
     watcher.abort();
 }
+
+/// A file at the limit is read in a moment, whatever is in it.
+#[test]
+fn large_files_are_read_quickly() {
+    let fill = |prefix: &str, item: &dyn Fn(usize) -> String, suffix: &str| {
+        let mut text = prefix.to_owned();
+        for number in 0.. {
+            let item = item(number);
+            if text.len() + item.len() + suffix.len() > 1 << 20 {
+                return text + suffix;
+            }
+            text += &item;
+        }
+        text
+    };
+    for (file, text) in [
+        ("config.toml", fill("", &|n| format!("k{n}=1\n"), "")),
+        ("config.toml", fill("x=[", &|_| "1,".into(), "]")),
+        ("config.toml", fill("x=[", &|_| "'ü',".into(), "]")),
+        ("config.toml", fill("", &|n| format!("[connections.c{n}]\n"), "")),
+        (".ssh_mcp_config.yml", fill("", &|n| format!("k{n}: 1\n"), "")),
+        (".ssh_mcp_config.yml", fill("x: [", &|_| "1,".into(), "]")),
+    ] {
+        let home = Home::new();
+        home.write(file, &text);
+        let began = std::time::Instant::now();
+        let found = problems(&home.load());
+        assert!(found.len() <= 20, "{}", found.len());
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    }
+}
