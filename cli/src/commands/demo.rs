@@ -74,9 +74,10 @@ pub(crate) async fn run(args: DemoArgs, context: &Context) -> Result<u8, Failure
     match played {
         Ok(()) => cleaned.map_err(|cause| broken("clearing up", &cause))?,
         Err(None) => return Err(Failure::Cancelled),
-        Err(Some(Stumble { title, cause })) => {
+        Err(Some(Stumble { title, cause, lines })) => {
             if !out.is_json() {
                 out.pieces(&[("  ✗  ", Tone::Bad), (title, Tone::Strong)])?;
+                tell_lines(&lines, out)?;
                 if !log.is_empty() {
                     out.text(&format!("\n     The daemon's last words:\n{log}\n"))?;
                 }
@@ -135,8 +136,18 @@ fn tell(step: &Step, out: &Output) -> Result<(), Failure> {
         (&gap, Tone::Plain),
         (&time, Tone::Faint),
     ])?;
+    tell_lines(lines, out)?;
+    out.pieces(&[("     ", Tone::Plain), (proves, Tone::Faint)])?;
+    out.line("")?;
+    Ok(())
+}
+
+fn tell_lines(lines: &[Line], out: &Output) -> Result<(), Failure> {
     for line in lines {
         match line {
+            Line::Call(tool, about) if about.is_empty() => {
+                out.pieces(&[("     ", Tone::Plain), (tool, Tone::Busy)])?;
+            }
             Line::Call(tool, about) => {
                 out.pieces(&[
                     ("     ", Tone::Plain),
@@ -148,8 +159,6 @@ fn tell(step: &Step, out: &Output) -> Result<(), Failure> {
             Line::Back(text) => out.pieces(&[("       → ", Tone::Faint), (text, Tone::Plain)])?,
         }
     }
-    out.pieces(&[("     ", Tone::Plain), (proves, Tone::Faint)])?;
-    out.line("")?;
     Ok(())
 }
 

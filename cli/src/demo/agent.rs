@@ -101,9 +101,11 @@ impl Agent {
         })
     }
 
-    /// Ends the server without a word, as a client that crashes does.
-    pub(super) async fn kill(mut self) -> Result<(), Broken> {
-        Ok(self.server.kill().await?)
+    /// Ends the server without a word, as when the client crashes, and starts another.
+    pub(super) async fn crash_and_start(&mut self, stage: &Stage) -> Result<(), Broken> {
+        self.server.kill().await?;
+        *self = Self::start(stage).await?;
+        Ok(())
     }
 
     async fn request(&mut self, method: &str, params: Value) -> Result<Value, Broken> {

@@ -26,6 +26,8 @@ pub(super) const NAME: &str = "demo";
 
 /// A daemon without work ends in milliseconds; a loaded machine gets this much.
 const STOP_TIME: Duration = Duration::from_secs(5);
+/// How long a daemon that somebody began to start may take to come up, when all is cleared away.
+const START_TIME: Duration = Duration::from_secs(1);
 /// Between two looks whether it has ended.
 const STOP_PAUSE: Duration = Duration::from_millis(10);
 
@@ -166,9 +168,16 @@ impl Stage {
             },
             ..ConnectOptions::default()
         };
-        // None was started, or it has gone by itself.
-        let Ok(daemon) = connect(options).await else {
-            return Ok(());
+        // A program that we ended in mid-start may have left a daemon that only just comes up.
+        let until = Instant::now() + START_TIME;
+        let daemon = loop {
+            match connect(options.clone()).await {
+                Ok(daemon) => break daemon,
+                Err(_) if self.socket().with_file_name("").exists() && Instant::now() < until => {
+                    sleep(STOP_PAUSE).await;
+                }
+                Err(_) => return Ok(()),
+            }
         };
         let (pid, lock) = (daemon.hello().pid, daemon.socket().life_lock());
         let asked = daemon.daemon().stop(StopRequest { force: true }).await;

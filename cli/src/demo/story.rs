@@ -45,6 +45,8 @@ pub(crate) struct Stumble {
     pub(crate) title: &'static str,
     /// What was not as it should be.
     pub(crate) cause: Broken,
+    /// What was called and what came back until then.
+    pub(crate) lines: Vec<Line>,
 }
 
 /// A step under way: the agent, and what is told about it.
@@ -62,7 +64,13 @@ pub(crate) async fn play(stage: &Stage, mut told: impl FnMut(Step)) -> Result<()
     let title = "The agent's client starts mcp-ssh";
     let mut scene = match start(stage).await {
         Ok(scene) => scene,
-        Err(cause) => return Err(Stumble { title, cause }),
+        Err(cause) => {
+            return Err(Stumble {
+                title,
+                cause,
+                lines: Vec::new(),
+            });
+        }
     };
     teller.done(
         title,
@@ -72,18 +80,14 @@ pub(crate) async fn play(stage: &Stage, mut told: impl FnMut(Step)) -> Result<()
 
     macro_rules! step {
         ($title:literal, $proves:literal, $played:expr) => {
-            match $played.await {
-                Ok(value) => {
-                    teller.done($title, $proves, &mut scene);
-                    value
-                }
-                Err(cause) => {
-                    return Err(Stumble {
-                        title: $title,
-                        cause,
-                    })
-                }
+            if let Err(cause) = $played.await {
+                return Err(Stumble {
+                    title: $title,
+                    cause,
+                    lines: scene.lines,
+                });
             }
+            teller.done($title, $proves, &mut scene);
         };
     }
     step!(
@@ -121,15 +125,10 @@ pub(crate) async fn play(stage: &Stage, mut told: impl FnMut(Step)) -> Result<()
         "Ctrl-C as on a keyboard; directory and variables are still there",
         interrupt(&mut scene)
     );
-    let title = "The agent's client crashes and comes back in mid-command";
-    scene = match crash(scene, stage).await {
-        Ok(scene) => scene,
-        Err(cause) => return Err(Stumble { title, cause }),
-    };
-    teller.done(
-        title,
+    step!(
+        "The agent's client crashes and comes back in mid-command",
         "sessions and commands belong to the daemon: nothing is lost, nothing runs twice",
-        &mut scene,
+        crash(&mut scene, stage)
     );
     step!(
         "Five megabytes of output do not flood the model",
@@ -238,17 +237,8 @@ async fn hosts(scene: &mut Scene, stage: &Stage) -> Result<(), Broken> {
 
 async fn open(scene: &mut Scene, stage: &Stage) -> Result<(), Broken> {
     let answer = scene.call("open_session", NAME, json!({"host": NAME})).await?;
-    let session = answer
-        .facts
-        .get("session")
-        .filter(|it| it.is_object())
-        .unwrap_or(&answer.facts);
-    let name = session
-        .get("name")
-        .or(session.get("session"))
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let shell = session.get("shell").and_then(Value::as_str).unwrap_or_default();
+    let name = answer.facts["session"].as_str().unwrap_or_default();
+    let shell = answer.facts["shell"].as_str().unwrap_or_default();
     if name != NAME {
         return Err(Broken(format!(
             "the session is not named {NAME}: {}",
@@ -322,17 +312,10 @@ impl Scene {
         let answer = self
             .call("wait_for", id, json!({"commands": [id], "timeout": 15}))
             .await?;
-        let list = ["commands", "items", "results"]
-            .iter()
-            .find_map(|name| answer.facts[*name].as_array());
-        let entry = list
-            .and_then(|list| list.first())
-            .map(|item| {
-                item.get("command")
-                    .filter(|it| it.is_object())
-                    .unwrap_or(item)
-                    .clone()
-            })
+        let entry = answer
+            .facts
+            .pointer("/commands/0")
+            .cloned()
             .ok_or_else(|| Broken(format!("wait_for told of no command: {}", answer.facts)))?;
         Ok(Answer {
             facts: entry,
@@ -391,15 +374,10 @@ async fn interrupt(scene: &mut Scene) -> Result<(), Broken> {
     Ok(())
 }
 
-async fn crash(mut scene: Scene, stage: &Stage) -> Result<Scene, Broken> {
+async fn crash(scene: &mut Scene, stage: &Stage) -> Result<(), Broken> {
     let id = scene.begin("sleep 0.8; echo \"survived in $COLOUR\"").await?;
-    let Scene { agent, mut lines } = scene;
-    agent.kill().await?;
-    lines.push(Line::Back("… mcp-ssh is killed, and started anew …".to_owned()));
-    let mut scene = Scene {
-        agent: Agent::start(stage).await?,
-        lines,
-    };
+    scene.agent.crash_and_start(stage).await?;
+    scene.back("… mcp-ssh is killed, and started anew …");
     let sessions = scene.call("list_sessions", "", json!({})).await?;
     if !sessions.facts.to_string().contains(&format!("\"{id}\"")) {
         return Err(Broken(format!(
@@ -412,7 +390,7 @@ async fn crash(mut scene: Scene, stage: &Stage) -> Result<Scene, Broken> {
     exited(&ended, 0)?;
     check(&ended, "/stdout", &json!("survived in teal\n"))?;
     scene.back("survived in teal");
-    Ok(scene)
+    Ok(())
 }
 
 async fn flood(scene: &mut Scene) -> Result<(), Broken> {
