@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// A running host, and how to log in there.
@@ -227,4 +228,15 @@ fn a_lost_client_leaves_no_shell() {
     let output = host.run(&["-T"], &[&wait], b"");
     assert_eq!(text(&output.stdout), "gone\n");
     host.end();
+}
+
+/// Ctrl-C, or the end of the terminal, clears up as well.
+#[test]
+fn signals_clear_up() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let host = Host::start();
+        let pid = i32::try_from(host.sshctl.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process id"), signal).expect("it runs");
+        host.end();
+    }
 }

@@ -29,7 +29,14 @@ pub(crate) async fn run(verb: ConfigVerb, context: &Context) -> Result<u8, Failu
             Ok(0)
         }
         ConfigVerb::Schema => {
-            let (_, text) = ask_program(&["--config-schema".into()]).await?;
+            let (good, text) = ask_program(&["--config-schema".into()]).await?;
+            if !good {
+                return Err(
+                    Fault::new(Reason::Internal, format!("sshmcpd told no schema: {text}"))
+                        .hint("install sshctl and sshmcpd of one version")
+                        .into(),
+                );
+            }
             // A schema is JSON already.
             let mut stdout = std::io::stdout().lock();
             stdout.write_all(text.as_bytes())?;

@@ -55,7 +55,7 @@ pub(crate) async fn show(daemon: &Daemon, out: &Output) -> Result<u8, Failure> {
             "up",
             format!(
                 "{}, started by {started_by}",
-                view::duration(uptime_seconds.saturating_mul(1000))
+                view::duration(uptime_seconds.max(1).saturating_mul(1000))
             )
             .into(),
         ),

@@ -1,6 +1,5 @@
-//! `sshctl exec` against a scripted daemon: streams, exit codes, Ctrl-C and questions, without any SSH.
+//! A daemon that answers from a script, and `sshctl` beside it. Knows no SSH.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -8,11 +7,12 @@ use std::thread;
 
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
-use rustix::process::{Pid, Signal, kill_process};
 use sshmcp_proto::PROTOCOL;
 use sshmcp_proto::error::Fault;
 use sshmcp_proto::v1::command_service_server::{CommandService, CommandServiceServer};
 use sshmcp_proto::v1::daemon_service_server::{DaemonService, DaemonServiceServer};
+use sshmcp_proto::v1::host_service_server::{HostService, HostServiceServer};
+use sshmcp_proto::v1::terminal_service_server::{TerminalService, TerminalServiceServer};
 use sshmcp_proto::v1::{self, CommandStatus, Stream, execute_event, follow_output_event};
 use tempfile::TempDir;
 use tokio::net::UnixListener;
@@ -22,11 +22,15 @@ use tonic::{Request, Response, Status, transport::Server};
 
 /// A daemon whose commands do what their text names.
 #[derive(Clone, Default)]
-struct Script {
+pub(crate) struct Script {
     /// Signals that were sent, in order.
-    signals: Arc<Mutex<Vec<v1::Signal>>>,
+    pub(crate) signals: Arc<Mutex<Vec<v1::Signal>>>,
     /// Told when INT arrives.
     interrupted: Arc<Notify>,
+    /// Fingerprints that were trusted.
+    pub(crate) trusted: Arc<Mutex<Vec<String>>>,
+    /// What was typed as a secret.
+    pub(crate) typed: Arc<Mutex<Vec<v1::SendInputRequest>>>,
 }
 
 fn command(status: CommandStatus, exit_code: Option<i32>) -> v1::Command {
@@ -196,16 +200,89 @@ impl DaemonService for Script {
     }
 }
 
+/// The fingerprint of the key that every scripted host has.
+pub(crate) const FINGERPRINT: &str = "SHA256:2nonw17hnRcrJVswZPwFH7m34WaK3qURopegHSPILrU";
+
+#[tonic::async_trait]
+impl HostService for Script {
+    async fn scan_host_key(
+        &self,
+        request: Request<v1::ScanHostKeyRequest>,
+    ) -> Result<Response<v1::ScanHostKeyResponse>, Status> {
+        // The name of a scripted host is the state of its key.
+        let state = request.into_inner().host.unwrap_or_default().host;
+        Ok(Response::new(v1::ScanHostKeyResponse {
+            known_hosts_name: format!("[{state}.example]:2222"),
+            key: Some(v1::HostKey {
+                algorithm: "ssh-ed25519".into(),
+                fingerprint: FINGERPRINT.into(),
+                openssh: "ssh-ed25519 AAAA".into(),
+            }),
+            state,
+            known: "SHA256:other in known_hosts:3".into(),
+            known_hosts_file: "known_hosts".into(),
+        }))
+    }
+
+    async fn trust_host_key(
+        &self,
+        request: Request<v1::TrustHostKeyRequest>,
+    ) -> Result<Response<v1::TrustHostKeyResponse>, Status> {
+        let fingerprint = request.into_inner().fingerprint;
+        self.trusted.lock().expect("not poisoned").push(fingerprint);
+        Ok(Response::new(v1::TrustHostKeyResponse {
+            known_hosts_file: "known_hosts".into(),
+            added: true,
+        }))
+    }
+
+    async fn list_hosts(
+        &self,
+        _: Request<v1::ListHostsRequest>,
+    ) -> Result<Response<v1::ListHostsResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+}
+
+#[tonic::async_trait]
+impl TerminalService for Script {
+    async fn send_input(
+        &self,
+        request: Request<v1::SendInputRequest>,
+    ) -> Result<Response<v1::SendInputResponse>, Status> {
+        self.typed
+            .lock()
+            .expect("not poisoned")
+            .push(request.into_inner());
+        Ok(Response::new(v1::SendInputResponse {
+            terminal: Some(v1::GetTerminalResponse {
+                text: "welcome\x1b]0;title\x07 in\n".into(),
+                ..v1::GetTerminalResponse::default()
+            }),
+            settled: true,
+            why: "prompt".into(),
+            command: None,
+        }))
+    }
+
+    async fn get_terminal(
+        &self,
+        _: Request<v1::GetTerminalRequest>,
+    ) -> Result<Response<v1::GetTerminalResponse>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+}
+
 /// The scripted daemon, running until dropped.
-struct Daemon {
-    script: Script,
-    directory: TempDir,
+pub(crate) struct Daemon {
+    pub(crate) script: Script,
+    pub(crate) directory: TempDir,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Daemon {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let script = Script::default();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -221,6 +298,8 @@ impl Daemon {
                 listening.send(()).expect("awaited");
                 let serving = Server::builder()
                     .add_service(CommandServiceServer::new(service.clone()))
+                    .add_service(HostServiceServer::new(service.clone()))
+                    .add_service(TerminalServiceServer::new(service.clone()))
                     .add_service(DaemonServiceServer::new(service))
                     .serve_with_incoming(UnixListenerStream::new(listener));
                 tokio::select! {
@@ -238,19 +317,26 @@ impl Daemon {
         }
     }
 
-    fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.directory.path().join("s")
     }
 
+    /// `sshctl` in a sealed environment, talking to this daemon.
+    pub(crate) fn sshctl(&self) -> Command {
+        let mut sshctl = Command::new(env!("CARGO_BIN_EXE_sshctl"));
+        sshctl
+            .env_clear()
+            .env("HOME", self.directory.path())
+            .env("SSHMCP_SOCKET", self.socket());
+        sshctl
+    }
+
     /// Starts `sshctl exec … -- TEXT`.
-    fn exec(&self, options: &[&str], text: &str) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_sshctl"))
+    pub(crate) fn exec(&self, options: &[&str], text: &str) -> Child {
+        self.sshctl()
             .args(["exec", "web1"])
             .args(options)
             .args(["--", text])
-            .env_clear()
-            .env("HOME", self.directory.path())
-            .env("SSHMCP_SOCKET", self.socket())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -258,11 +344,11 @@ impl Daemon {
             .expect("sshctl runs")
     }
 
-    fn run(&self, options: &[&str], text: &str) -> Output {
+    pub(crate) fn run(&self, options: &[&str], text: &str) -> Output {
         self.exec(options, text).wait_with_output().expect("sshctl ends")
     }
 
-    fn signals(&self) -> Vec<v1::Signal> {
+    pub(crate) fn signals(&self) -> Vec<v1::Signal> {
         self.script.signals.lock().expect("not poisoned").clone()
     }
 }
@@ -278,138 +364,4 @@ impl Drop for Daemon {
             );
         }
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn press_ctrl_c(child: &Child) {
-    let pid = i32::try_from(child.id())
-        .ok()
-        .and_then(Pid::from_raw)
-        .expect("a process id");
-    kill_process(pid, Signal::INT).expect("it runs");
-}
-
-/// In a pipe every byte comes as it is, each stream where it belongs, and the exit code is the command's.
-#[test]
-fn streams_and_exit_code() {
-    let output = Daemon::start().run(&[], "apart");
-    assert_eq!(output.stdout, b"out \x1b[2J\xff\n");
-    assert_eq!(text(&output.stderr), "err\n");
-    assert_eq!(output.status.code(), Some(7));
-}
-
-/// What is piped in reaches the command whole, but only when asked for, and only so much.
-#[test]
-fn standard_input() {
-    let daemon = Daemon::start();
-    let bytes: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
-    for (options, input, expected, code) in [
-        (&["-i"][..], bytes.clone(), bytes, 0),
-        (&[][..], b"x".to_vec(), Vec::new(), 0),
-        (&["-i"][..], vec![b'x'; (1 << 20) + 1], Vec::new(), 81),
-    ] {
-        let mut child = daemon.exec(options, "echo stdin");
-        let mut stdin = child.stdin.take().expect("piped");
-        // A program that takes no input may have closed it already.
-        let writer = thread::spawn(move || drop(stdin.write_all(&input)));
-        let output = child.wait_with_output().expect("sshctl ends");
-        writer.join().expect("no panic");
-        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
-        assert!(
-            output.stdout == expected,
-            "{} bytes came back",
-            output.stdout.len()
-        );
-    }
-}
-
-/// Ends without an exit code have documented ones.
-#[test]
-fn other_ends() {
-    let daemon = Daemon::start();
-    for (options, script, code, words) in [
-        (&[][..], "lost", 89, "not run again"),
-        (&["--timeout", "0.1"][..], "ask", 0, "sshctl send c1 --secret"),
-        (&["--json"][..], "late", 90, ""),
-        (&[][..], "busy", 75, "wait for c9"),
-    ] {
-        let output = daemon.run(options, script);
-        let stderr = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{script}: {stderr}");
-        assert!(stderr.contains(words), "{script}: {stderr}");
-    }
-}
-
-/// A question is told, harmlessly, and the run goes on to the command's end.
-#[test]
-fn question() {
-    let output = Daemon::start().run(&[], "ask");
-    let stderr = text(&output.stderr);
-    assert_eq!(
-        (text(&output.stdout).as_str(), output.status.code()),
-        ("thanks\n", Some(0))
-    );
-    assert!(
-        stderr.contains("asks \"Password:\"") && stderr.contains("sshctl send c1 --secret"),
-        "{stderr}"
-    );
-    assert!(!stderr.contains('\x1b'), "{stderr:?}");
-}
-
-/// Ctrl-C is the command's; its own end is what sshctl exits with.
-#[test]
-fn ctrl_c_goes_to_the_command() {
-    let daemon = Daemon::start();
-    let mut child = daemon.exec(&[], "polite");
-    let mut line = String::new();
-    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
-    stdout.read_line(&mut line).expect("text");
-    press_ctrl_c(&child);
-    assert_eq!(child.wait().expect("it ends").code(), Some(130));
-    assert_eq!(daemon.signals(), [v1::Signal::Int]);
-}
-
-/// A command that will not end: the second press sends TERM, the third leaves it and says where it is.
-#[test]
-fn third_ctrl_c_leaves() {
-    let daemon = Daemon::start();
-    let mut child = daemon.exec(&[], "stubborn");
-    let mut line = String::new();
-    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
-    stdout.read_line(&mut line).expect("text");
-    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
-    for words in ["SIGTERM", "leave it running"] {
-        press_ctrl_c(&child);
-        line.clear();
-        stderr.read_line(&mut line).expect("text");
-        assert!(
-            line.contains("c1 is still running") && line.contains(words),
-            "{line}"
-        );
-    }
-    press_ctrl_c(&child);
-    let mut rest = String::new();
-    stderr.read_to_string(&mut rest).expect("text");
-    assert_eq!(child.wait().expect("it ends").code(), Some(90));
-    assert!(rest.contains("c1 goes on without you"), "{rest}");
-    assert_eq!(daemon.signals(), [v1::Signal::Int, v1::Signal::Term]);
-}
-
-/// `sshctl exec … | head` ends when nobody reads any more, without a word.
-#[test]
-fn broken_pipe() {
-    let daemon = Daemon::start();
-    let mut child = daemon.exec(&[], "flood");
-    let mut some = [0; 64];
-    let mut stdout = child.stdout.take().expect("piped");
-    stdout.read_exact(&mut some).expect("output");
-    drop(stdout);
-    let output = child.wait_with_output().expect("it ends");
-    assert_eq!(
-        (output.status.code(), text(&output.stderr).as_str()),
-        (Some(141), "")
-    );
 }

@@ -1,0 +1,9 @@
+//! The built `sshctl` against a scripted daemon: what people and scripts see, without any SSH.
+
+mod daemon;
+mod exec;
+mod person;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
