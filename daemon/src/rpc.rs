@@ -1,7 +1,13 @@
 //! The edge where the wire ends: assembles the services, and says who is calling. What the calls do is not here.
 
+mod command;
 mod daemon;
+mod from_proto;
 mod gate;
+mod host;
+mod session;
+mod terminal;
+mod to_proto;
 
 use std::sync::Arc;
 
@@ -16,8 +22,12 @@ use tonic::{
     service::{Routes, RoutesBuilder},
 };
 
+pub use command::CommandRpc;
 pub use daemon::{About, DaemonRpc};
 pub use gate::{Gate, Gated};
+pub use host::HostRpc;
+pub use session::SessionRpc;
+pub use terminal::TerminalRpc;
 
 use crate::{core::Core, id::shorten};
 

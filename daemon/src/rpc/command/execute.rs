@@ -1,0 +1,216 @@
+//! `Execute`: one command from acceptance to the end of the wait, as a stream of events.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use sshmcp_proto::{
+    error::Fault,
+    v1::{self, Accepted, Client, ExecuteEvent, ExecuteRequest, OutputChunk, Progress, execute_event::Event},
+};
+use tokio::{sync::mpsc, time::interval};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use super::{EVENTS_MAX, Events, bounded, from_proto, report};
+use crate::{
+    command::Command,
+    execute::{Execution, Handed, hand_over},
+    output::{Piece, StreamKind},
+    registry::{Registry, Wanted},
+    shell::order::Capture,
+};
+
+/// Bytes in one event.
+pub(super) const CHUNK: usize = 64 << 10; // 64 KiB
+
+struct Call {
+    registry: Arc<Registry>,
+    handed: Handed,
+    client: String,
+    limit: usize,
+    raw: bool,
+    stream_output: bool,
+    progress: Option<Duration>,
+    wait: Option<Duration>,
+}
+
+pub(super) async fn execute(
+    registry: Arc<Registry>,
+    request: ExecuteRequest,
+    client: Client,
+) -> Result<Events<ExecuteEvent>, Fault> {
+    let ExecuteRequest {
+        command,
+        host,
+        session,
+        timeout_ms,
+        durable,
+        terminal,
+        stdin,
+        output_limit,
+        raw,
+        sudo_password,
+        enable_password,
+        enable_command,
+        stream_output,
+        progress_ms,
+        unbounded_wait,
+        cols,
+        rows,
+    } = request;
+    from_proto::not_built("durable", durable)?;
+    from_proto::not_built("sudo_password", sudo_password.is_some())?;
+    from_proto::not_built("enable_password", enable_password.is_some())?;
+    from_proto::not_built("enable_command", enable_command.is_some())?;
+    let size = from_proto::size((cols > 0).then_some(cols), (rows > 0).then_some(rows))?;
+    let wanted = Wanted { host: host.map(from_proto::host).transpose()?, session, size };
+    let capture = if terminal { Capture::Terminal } else { Capture::Apart };
+    let execution = Execution { wanted, text: command, capture, stdin, client: client.id.clone() };
+    let wait = bounded(&registry, timeout_ms, unbounded_wait);
+    let handed = hand_over(&registry, execution).await?;
+    let call = Call {
+        registry,
+        handed,
+        client: client.id,
+        limit: from_proto::output_limit(output_limit),
+        raw,
+        stream_output,
+        progress: (progress_ms > 0).then(|| Duration::from_millis(progress_ms.into())),
+        wait,
+    };
+    let (events, receiver) = mpsc::channel(EVENTS_MAX);
+    tokio::spawn(call.run(events));
+    Ok(Box::pin(ReceiverStream::new(receiver)))
+}
+
+impl Call {
+    async fn run(mut self, events: mpsc::Sender<Result<ExecuteEvent, Status>>) {
+        let command = self.handed.command.clone();
+        let accepted = Event::Accepted(Accepted {
+            command_id: command.id.to_string(),
+            session: command.session.to_string(),
+        });
+        if send(&events, accepted).await.is_err() && self.wait == Some(Duration::ZERO) {
+            return;
+        }
+        let position = AtomicU64::new(0);
+        let streamed = self.stream_output.then_some(&position);
+        let reported = async {
+            tokio::join!(
+                stream_output(streamed, &command, &events),
+                report_progress(self.progress, &command, &events)
+            )
+        };
+        let outcome = tokio::select! {
+            outcome = self.handed.wait(&self.registry, self.wait) => outcome,
+            _ = reported => return,
+            () = events.closed() => return,
+        };
+        if let Err(fault) = outcome {
+            // The caller may be gone: then nobody is told, and nothing was run.
+            let _gone = events.send(Err(fault.into())).await;
+            return;
+        }
+        if self.stream_output && send_rest(&position, &command, &events).await.is_err() {
+            return;
+        }
+        let mut result = report(&command, &self.client, self.limit, self.raw);
+        if self.stream_output {
+            result.stdout.clear();
+            result.stderr = result.stderr.map(|_| Vec::new());
+        }
+        add_advice(&command, &mut result);
+        let _gone = send(&events, Event::Result(result)).await;
+    }
+}
+
+/// Says what an agent can do about a program that keeps its output in its own buffer.
+fn add_advice(command: &Command, result: &mut v1::Command) {
+    let silent = result.total_bytes == 0
+        && result.status == i32::from(v1::CommandStatus::Running)
+        && command.capture == Capture::Apart
+        && result.duration_ms >= 2000;
+    if silent {
+        let words = "no output yet: the program may be holding it in its buffer (`terminal: true` would show it)";
+        if !result.notice.is_empty() {
+            result.notice.push_str("; ");
+        }
+        result.notice.push_str(words);
+    }
+}
+
+async fn send(events: &mpsc::Sender<Result<ExecuteEvent, Status>>, event: Event) -> Result<(), ()> {
+    events.send(Ok(ExecuteEvent { event: Some(event) })).await.map_err(|_| ())
+}
+
+/// Sends output as it comes, until nobody takes it.
+async fn stream_output(
+    position: Option<&AtomicU64>,
+    command: &Command,
+    events: &mpsc::Sender<Result<ExecuteEvent, Status>>,
+) {
+    let Some(position) = position else { return std::future::pending().await };
+    let mut changes = command.changes();
+    loop {
+        if send_rest(position, command, events).await.is_err() || changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Sends what was written and not sent yet. Whoever stops here half-way has moved the position as far as was sent.
+async fn send_rest(
+    position: &AtomicU64,
+    command: &Command,
+    events: &mpsc::Sender<Result<ExecuteEvent, Status>>,
+) -> Result<(), ()> {
+    loop {
+        let pieces = command.state().output.read(position.load(Ordering::Relaxed), CHUNK);
+        if pieces.is_empty() {
+            return Ok(());
+        }
+        for piece in pieces {
+            let end = piece.end();
+            send(events, Event::Output(chunk(piece))).await?;
+            position.store(end, Ordering::Relaxed);
+        }
+    }
+}
+
+pub(super) fn chunk(piece: Piece) -> OutputChunk {
+    let Piece { stream, offset, data } = piece;
+    let stream = match stream {
+        StreamKind::Stdout => v1::Stream::Stdout,
+        StreamKind::Stderr => v1::Stream::Stderr,
+    };
+    OutputChunk { stream: stream.into(), data, offset }
+}
+
+async fn report_progress(
+    every: Option<Duration>,
+    command: &Command,
+    events: &mpsc::Sender<Result<ExecuteEvent, Status>>,
+) {
+    let Some(every) = every else { return std::future::pending().await };
+    let mut ticks = interval(every);
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        let progress = {
+            let state = command.state();
+            Progress {
+                elapsed_ms: state.duration_ms(),
+                total_bytes: state.output.total(),
+                last_line: state.output.last_line(),
+            }
+        };
+        if send(events, Event::Progress(progress)).await.is_err() {
+            return;
+        }
+    }
+}

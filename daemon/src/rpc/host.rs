@@ -1,0 +1,132 @@
+//! `HostService`: what is configured, and which host keys a person trusts.
+
+use std::sync::Arc;
+
+use sshmcp_proto::{
+    error::Fault,
+    v1::{
+        HostKey, ListHostsRequest, ListHostsResponse, Reason, ScanHostKeyRequest, ScanHostKeyResponse,
+        TrustHostKeyRequest, TrustHostKeyResponse, host_service_server::HostService,
+    },
+};
+use tonic::{Request, Response, Status};
+
+use super::{from_proto, to_proto};
+use crate::{
+    connection::{Scan, Verdict, scan, trust},
+    host::{self, HostEntry, Target},
+    registry::{HostCall, Registry},
+};
+
+/// Largest notes that are read out.
+const NOTES_MAX: u64 = 256 << 10; // 256 KiB
+
+/// The service.
+pub struct HostRpc(pub Arc<Registry>);
+
+#[tonic::async_trait]
+impl HostService for HostRpc {
+    async fn list_hosts(&self, request: Request<ListHostsRequest>) -> Result<Response<ListHostsResponse>, Status> {
+        let ListHostsRequest { host } = request.into_inner();
+        let config = self.0.config.current();
+        let mut hosts: Vec<_> = Vec::new();
+        match host {
+            None => hosts.extend(host::list(&config).await.into_iter().map(to_proto::host)),
+            Some(name) => {
+                let target = self.target(&name).await?;
+                let notes = read_notes(&target)?;
+                let mut host = to_proto::host(entry(name, &target));
+                host.notes = notes;
+                hosts.push(host);
+            }
+        }
+        Ok(Response::new(ListHostsResponse {
+            hosts,
+            config_problems: config.problems.iter().map(ToString::to_string).collect(),
+            config_path: config.path.display().to_string(),
+        }))
+    }
+
+    async fn scan_host_key(
+        &self,
+        request: Request<ScanHostKeyRequest>,
+    ) -> Result<Response<ScanHostKeyResponse>, Status> {
+        let ScanHostKeyRequest { host } = request.into_inner();
+        let call = from_proto::host(host.unwrap_or_default())?;
+        let target = self.0.resolve(&call).await?;
+        let Scan { known_hosts_name, algorithm, fingerprint, openssh, verdict, known_hosts_file } = scan(&target).await?;
+        let (state, known) = match verdict {
+            Verdict::Trusted => ("trusted", String::new()),
+            Verdict::Unknown { other } => (
+                "unknown",
+                other.map_or_else(String::new, |known| {
+                    format!("{} line {} has its {} key", known.file.display(), known.line, known.algorithm)
+                }),
+            ),
+            Verdict::Changed(known) => (
+                "changed",
+                format!("{} line {} says {}", known.file.display(), known.line, known.fingerprint),
+            ),
+            Verdict::Revoked(known) => ("revoked", format!("{} line {}", known.file.display(), known.line)),
+        };
+        Ok(Response::new(ScanHostKeyResponse {
+            known_hosts_name,
+            key: Some(HostKey { algorithm, fingerprint, openssh }),
+            state: state.into(),
+            known,
+            known_hosts_file: known_hosts_file.map(|file| file.display().to_string()).unwrap_or_default(),
+        }))
+    }
+
+    async fn trust_host_key(
+        &self,
+        request: Request<TrustHostKeyRequest>,
+    ) -> Result<Response<TrustHostKeyResponse>, Status> {
+        let TrustHostKeyRequest { host, fingerprint } = request.into_inner();
+        let call = from_proto::host(host.unwrap_or_default())?;
+        let target = self.0.resolve(&call).await?;
+        let trusted = trust(&target, &fingerprint).await?;
+        Ok(Response::new(TrustHostKeyResponse {
+            known_hosts_file: trusted.file.display().to_string(),
+            added: trusted.added,
+        }))
+    }
+}
+
+impl HostRpc {
+    async fn target(&self, name: &str) -> Result<Target, Fault> {
+        let call = HostCall { host: name.to_owned(), ..HostCall::default() };
+        self.0.resolve(&call).await
+    }
+}
+
+fn entry(name: String, target: &Target) -> HostEntry {
+    HostEntry {
+        name,
+        user: target.user.clone(),
+        hostname: target.hostname.clone(),
+        port: target.port,
+        description: target.description.clone(),
+        tags: target.tags.clone(),
+        source: target.source,
+        jump: target.jump.iter().map(|hop| hop.alias.clone()).collect(),
+        has_notes: target.notes_path.is_some(),
+        problem: String::new(),
+    }
+}
+
+fn read_notes(target: &Target) -> Result<String, Fault> {
+    let Some(path) = &target.notes_path else {
+        return Ok(String::new());
+    };
+    let unreadable = |cause: String| {
+        Fault::new(Reason::NotFound, format!("the notes {} cannot be read: {cause}", path.display()))
+            .hint("mend `notes_path` of this connection")
+    };
+    let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
+    if !size.is_file() || size.len() > NOTES_MAX {
+        return Err(unreadable("it is no file of at most 256 KiB".into()));
+    }
+    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

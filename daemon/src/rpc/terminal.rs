@@ -1,0 +1,227 @@
+//! `TerminalService`: what a session's terminal shows, and typing into it.
+
+use std::{sync::Arc, time::Duration};
+
+use regex::bytes::Regex;
+use sshmcp_proto::{
+    error::Fault,
+    v1::{
+        GetTerminalRequest, GetTerminalResponse, Reason, SendInputRequest, SendInputResponse,
+        send_input_request::Which, terminal_service_server::TerminalService,
+    },
+};
+use tokio::time::{Instant, sleep_until};
+use tonic::{Request, Response, Status};
+
+use super::{caller, from_proto, to_proto};
+use crate::{
+    command::{self, Command},
+    id::shorten,
+    output::forward,
+    registry::Registry,
+    session::{Look, Session},
+    terminal::keys,
+};
+
+/// Largest input of one call.
+const INPUT_MAX: usize = 1 << 20; // 1 MiB
+/// How long typing waits for the far side to settle, unless told otherwise.
+const SETTLE: Duration = Duration::from_secs(5);
+/// Lines of one answer.
+const LINES_MAX: u32 = 10_000;
+/// Output of the answered command in the answer.
+const OUTPUT: usize = 8000;
+
+/// The service.
+pub struct TerminalRpc(pub Arc<Registry>);
+
+#[tonic::async_trait]
+impl TerminalService for TerminalRpc {
+    async fn get_terminal(
+        &self,
+        request: Request<GetTerminalRequest>,
+    ) -> Result<Response<GetTerminalResponse>, Status> {
+        let GetTerminalRequest { session, lines, cursor } = request.into_inner();
+        let session = self.0.session(&session)?;
+        let look = match cursor {
+            Some(cursor) => Look::Since(cursor),
+            None => {
+                let lines = u32::from(session.rows).saturating_add(lines).min(LINES_MAX);
+                Look::Tail(usize::try_from(lines).unwrap_or(0))
+            }
+        };
+        Ok(Response::new(show(&self.0, &session, look).await?))
+    }
+
+    async fn send_input(
+        &self,
+        request: Request<SendInputRequest>,
+    ) -> Result<Response<SendInputResponse>, Status> {
+        let client = caller(&request);
+        let SendInputRequest { which, text, enter, keys, data, pattern, timeout_ms, secret } = request.into_inner();
+        let (session, command) = self.whom(which)?;
+        let bytes = bytes(text.as_deref(), &keys, enter, data)?;
+        let pattern = pattern.map(|text| from_proto::pattern("pattern", &text)).transpose()?;
+        let max_wait = self.0.config.current().settings.max_wait;
+        let wait = if timeout_ms == 0 { SETTLE } else { Duration::from_millis(timeout_ms) }.min(max_wait);
+        let before = session.summary();
+        let from = command.as_ref().map_or(0, |command| command.state().output.total());
+        session.type_bytes(bytes, secret, client.id.clone()).await?;
+        let settling = Settling { session: &session, command: command.as_deref(), from, prompts: before.prompts, cursor: before.cursor };
+        let why = settling.wait(pattern.as_ref(), wait).await?;
+        let terminal = show(&self.0, &session, Look::Tail(session.rows.into())).await?;
+        let command = command.map(|command| {
+            let mut state = command.state();
+            let view = forward(&state.output, from, OUTPUT, false);
+            state.show_to(&client.id, view.offset);
+            to_proto::command(&command, &state, Some(view), false)
+        });
+        Ok(Response::new(SendInputResponse {
+            terminal: Some(terminal),
+            settled: why != "timeout",
+            why: why.into(),
+            command,
+        }))
+    }
+}
+
+impl TerminalRpc {
+    fn whom(&self, which: Option<Which>) -> Result<(Arc<Session>, Option<Arc<Command>>), Fault> {
+        match which {
+            None => Err(Fault::new(Reason::InvalidArgument, "nothing is named to type into")
+                .hint("give `session` or `command_id`")),
+            Some(Which::Session(name)) => {
+                let session = self.0.session(&name)?;
+                let running = session.summary().running;
+                let command = running.and_then(|id| self.0.commands.find(&id.to_string()).ok());
+                Ok((session, command))
+            }
+            Some(Which::CommandId(id)) => {
+                let command = self.0.commands.find(&id)?;
+                let status = command.state().status.clone();
+                if status.is_final() || status == command::Status::Queued {
+                    return Err(Fault::new(Reason::Conflict, format!("{} is not running; nothing was typed", command.id))
+                        .hint("get_command_output shows how it ended"));
+                }
+                Ok((self.0.session(command.session.as_str())?, Some(command)))
+            }
+        }
+    }
+}
+
+/// What has to be typed.
+fn bytes(text: Option<&str>, names: &[String], enter: bool, data: Vec<u8>) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    for character in text.unwrap_or_default().chars() {
+        // A terminal's Enter is a carriage return, whatever a text calls its line ends.
+        let mut buffer = [0; 4];
+        bytes.extend_from_slice(match character {
+            '\n' => b"\r",
+            other => other.encode_utf8(&mut buffer).as_bytes(),
+        });
+    }
+    for name in names {
+        let key = keys::encode(name, false).ok_or_else(|| {
+            Fault::new(Reason::InvalidArgument, format!("{:?} is no key; nothing was typed", shorten(name, 40)))
+                .hint("keys are named like ctrl-c, up, f5, escape, tab; plain text goes into `text`")
+        })?;
+        bytes.extend_from_slice(&key);
+    }
+    if enter {
+        bytes.push(b'\r');
+    }
+    bytes.extend_from_slice(&data);
+    if bytes.is_empty() {
+        return Err(Fault::new(Reason::InvalidArgument, "there is nothing to type")
+            .hint("give `text`, `keys` or `enter`"));
+    }
+    if bytes.len() > INPUT_MAX {
+        return Err(Fault::new(Reason::TooLarge, "more than 1 MiB cannot be typed at once"));
+    }
+    Ok(bytes)
+}
+
+async fn show(registry: &Registry, session: &Arc<Session>, look: Look) -> Result<GetTerminalResponse, Fault> {
+    let shown = session.look(look).await?;
+    let summary = session.summary();
+    let running = summary.running.and_then(|id| registry.commands.find(&id.to_string()).ok());
+    let last = shown.text.lines().last().unwrap_or_default();
+    let count = shown.text.lines().count();
+    Ok(GetTerminalResponse {
+        session: session.name.to_string(),
+        row: u32::try_from(count.saturating_sub(1).min(usize::from(session.rows).saturating_sub(1))).unwrap_or(0),
+        column: u32::try_from(last.chars().count()).unwrap_or(0),
+        cols: session.cols.into(),
+        rows: session.rows.into(),
+        cursor: shown.cursor,
+        command: running.map(|command| to_proto::command(&command, &command.state(), None, false)),
+        title: String::new(),
+        alternate_screen: false,
+        dropped_bytes: shown.dropped,
+        line_count: u32::try_from(count).unwrap_or(u32::MAX),
+        text: shown.text,
+    })
+}
+
+/// The wait behind what was typed.
+struct Settling<'s> {
+    session: &'s Arc<Session>,
+    command: Option<&'s Command>,
+    from: u64,
+    prompts: u64,
+    cursor: u64,
+}
+
+impl Settling<'_> {
+    /// Waits until the far side reads again, the command ended, or the pattern came; says which.
+    async fn wait(&self, pattern: Option<&Regex>, limit: Duration) -> Result<&'static str, Fault> {
+        let deadline = Instant::now() + limit;
+        let _waiting = self.command.map(Command::wait_guard);
+        self.session.watch();
+        let mut summaries = self.session.changes();
+        let mut changes = self.command.map(Command::changes);
+        loop {
+            if let Some(why) = self.settled(pattern).await? {
+                return Ok(why);
+            }
+            tokio::select! {
+                changed = summaries.changed() => {
+                    if changed.is_err() {
+                        return Ok("ended");
+                    }
+                }
+                _ = async {
+                    match &mut changes {
+                        Some(changes) => changes.changed().await,
+                        None => std::future::pending().await,
+                    }
+                } => {}
+                () = sleep_until(deadline) => return Ok("timeout"),
+            }
+        }
+    }
+
+    async fn settled(&self, pattern: Option<&Regex>) -> Result<Option<&'static str>, Fault> {
+        if let Some(pattern) = pattern {
+            let shown = self.session.look(Look::Since(self.cursor)).await?;
+            let written = self.command.map(|command| forward(&command.state().output, self.from, INPUT_MAX, false));
+            let in_output = written
+                .is_some_and(|view| pattern.is_match(&view.stdout) || pattern.is_match(&view.stderr));
+            if in_output || pattern.is_match(shown.text.as_bytes()) {
+                return Ok(Some("pattern"));
+            }
+        }
+        if let Some(command) = self.command {
+            let status = command.state().status.clone();
+            if status.is_final() {
+                return Ok(Some("ended"));
+            }
+            if pattern.is_none() && matches!(status, command::Status::Awaiting(_)) {
+                return Ok(Some("awaiting_input"));
+            }
+        } else if pattern.is_none() && self.session.summary().prompts > self.prompts {
+            return Ok(Some("prompt"));
+        }
+        Ok(None)
+    }
+}
