@@ -132,6 +132,11 @@ The question is asked on the terminal only, never answered by a pipe. A script m
     /// Start, stop or look at the daemon
     #[command(subcommand)]
     Daemon(DaemonVerb),
+    /// Play the main job on a one-time SSH host on this machine, as an agent would; leaves nothing behind
+    #[command(after_help = "\
+Needs no SSH server and no configuration, and touches none: host, keys, homes and daemon live in one temporary
+directory. Takes seconds. Exits 0 only if every step did what it says.")]
+    Demo(DemoArgs),
     /// Print the completions of a shell
     #[command(after_help = "Examples:
   sshctl completions bash > ~/.local/share/bash-completion/completions/sshctl
@@ -413,6 +418,14 @@ pub(crate) struct Force {
     /// Stop though commands are running; they end
     #[arg(short, long)]
     pub(crate) force: bool,
+}
+
+/// How much of the demo.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Only start the one-time host and say how to log in with ssh, until Ctrl-C or the end of stdin
+    #[arg(long)]
+    pub(crate) host_only: bool,
 }
 
 /// Whose completions.

@@ -4,6 +4,7 @@ mod close;
 mod completions;
 mod config;
 mod daemon;
+mod demo;
 mod exec;
 mod hosts;
 mod interrupt;
@@ -39,6 +40,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Trust(args) => trust::run(args, context).await,
         Verb::Config(verb) => config::run(verb, context).await,
         Verb::Daemon(verb) => daemon::run(verb, context).await,
+        Verb::Demo(args) => demo::run(args, context).await,
         Verb::Completions(args) => completions::run(args, context),
     }
 }

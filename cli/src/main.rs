@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod context;
+mod demo;
 mod error;
 mod output;
 mod randomart;
@@ -18,6 +19,10 @@ use crate::args::Cli;
 use crate::context::Context;
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == demo::BECOME_SHELL) {
+        return demo::become_shell(arguments);
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

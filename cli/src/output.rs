@@ -28,6 +28,20 @@ pub(crate) enum Tone {
     Faint,
 }
 
+impl Tone {
+    /// The parameters of the colour sequence.
+    const fn sgr(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Strong => Some("1"),
+            Self::Good => Some("32"),
+            Self::Busy => Some("33"),
+            Self::Bad => Some("31"),
+            Self::Faint => Some("2"),
+        }
+    }
+}
+
 /// One entry of a table.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry(pub(crate) String, pub(crate) Tone);
@@ -150,6 +164,20 @@ impl Output {
     pub(crate) fn line(&self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
         writeln!(stdout, "{}", sanitise::line(text))?;
+        stdout.flush()
+    }
+
+    /// Prints one line of differently meant pieces on stdout.
+    pub(crate) fn pieces(&self, pieces: &[(&str, Tone)]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        for (text, tone) in pieces {
+            let text = sanitise::inside_line(text);
+            match (self.colour, tone.sgr()) {
+                (true, Some(sgr)) => write!(stdout, "\x1b[{sgr}m{text}\x1b[0m")?,
+                _ => write!(stdout, "{text}")?,
+            }
+        }
+        writeln!(stdout)?;
         stdout.flush()
     }
 

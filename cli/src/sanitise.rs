@@ -5,10 +5,12 @@ const MAX_SEQUENCE: usize = 64;
 
 /// One line: control characters and whole escape sequences are gone, line ends and tabs are blanks.
 pub(crate) fn line(text: &str) -> String {
-    filtered(text, Keep::Nothing)
-        .replace(['\n', '\t'], " ")
-        .trim_end()
-        .to_owned()
+    inside_line(text).trim_end().to_owned()
+}
+
+/// A piece of a line: as `line`, but blanks at its end stay.
+pub(crate) fn inside_line(text: &str) -> String {
+    filtered(text, Keep::Nothing).replace(['\n', '\t'], " ")
 }
 
 /// Several lines: as `line`, but line ends and tabs stay.

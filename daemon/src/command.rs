@@ -13,7 +13,7 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-pub use history::{Commands, CommandLimits};
+pub use history::{CommandLimits, Commands};
 use tokio::sync::watch;
 
 use crate::{
@@ -204,13 +204,17 @@ impl State {
     /// Milliseconds that it ran, or has been running.
     pub fn duration_ms(&self) -> u64 {
         let end = self.ended.map_or_else(Instant::now, |(at, _)| at);
-        self.started
-            .map_or(0, |start| u64::try_from(end.saturating_duration_since(start).as_millis()).unwrap_or(u64::MAX))
+        self.started.map_or(0, |start| {
+            u64::try_from(end.saturating_duration_since(start).as_millis()).unwrap_or(u64::MAX)
+        })
     }
 
     /// How far a client has been shown its output.
     pub fn shown_to(&self, client: &str) -> u64 {
-        self.readers.iter().find(|(id, _)| id == client).map_or(0, |(_, offset)| *offset)
+        self.readers
+            .iter()
+            .find(|(id, _)| id == client)
+            .map_or(0, |(_, offset)| *offset)
     }
 
     /// Remembers how far a client has been shown its output.

@@ -12,7 +12,7 @@ pub mod lifecycle;
 pub mod listener;
 pub mod log;
 pub mod output;
-pub mod registry;
+
 pub mod rpc;
 pub mod secret;
 pub mod server;

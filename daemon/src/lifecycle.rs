@@ -146,3 +146,68 @@ async fn idle(core: &dyn Core, gate: &Gate, socket: &Socket) -> fs::File {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use sshmcp_proto::error::Fault;
+
+    use super::*;
+    use crate::core::{Facts, Reloaded, Stopped};
+
+    /// Long against a machine's hiccup, short against a person's patience.
+    const IDLE: Duration = Duration::from_millis(200);
+
+    /// A core that has work until told otherwise.
+    struct Busy(AtomicBool);
+
+    #[tonic::async_trait]
+    impl Core for Busy {
+        fn facts(&self) -> Facts {
+            Facts::default()
+        }
+
+        fn is_idle(&self) -> bool {
+            !self.0.load(Ordering::SeqCst)
+        }
+
+        fn idle_exit(&self) -> Option<Duration> {
+            Some(IDLE)
+        }
+
+        async fn reload(&self) -> Reloaded {
+            Reloaded::default()
+        }
+
+        async fn stop(&self, _force: bool) -> Result<Stopped, Fault> {
+            Ok(Stopped::default())
+        }
+
+        fn add_services(self: Arc<Self>, _routes: &mut tonic::service::RoutesBuilder) -> Vec<&'static str> {
+            Vec::new()
+        }
+    }
+
+    /// It leaves only when there is no work and no client is about to call; then the gate is shut in the same moment,
+    /// and no client can start another daemon before the socket is gone.
+    #[tokio::test]
+    async fn leaves_for_want_of_work_alone() {
+        let directory = tempfile::tempdir().expect("tempdir");
+        let socket = Socket::find(Some(&directory.path().join("s"))).expect("short");
+        let gate = Gate::new();
+        let core = Busy(AtomicBool::new(true));
+        let mut leaving = std::pin::pin!(idle(&core, &gate, &socket));
+
+        let stays = tokio::time::timeout(IDLE * 3, &mut leaving).await;
+        assert!(stays.is_err(), "there is work");
+        core.0.store(false, Ordering::SeqCst);
+        let client = try_start_lock(&socket).expect("open").expect("free");
+        let stays = tokio::time::timeout(IDLE * 3, &mut leaving).await;
+        assert!(stays.is_err(), "a client is about to call");
+        drop(client);
+        let _held = leaving.await;
+        assert!(gate.close_if_quiet(Duration::MAX), "shut already");
+        assert!(try_start_lock(&socket).expect("open").is_none());
+    }
+}

@@ -61,8 +61,11 @@ impl Listener {
             )
             .hint("make ListenStream= in the socket unit and --socket or SSHMCP_SOCKET the same path"));
         }
+        let listener = fs::set_permissions(expected, fs::Permissions::from_mode(0o600))
+            .and_then(|()| into_tokio(listener))
+            .map_err(|error| cannot(expected, "taken over", &error))?;
         Ok(Self {
-            listener: into_tokio(listener).map_err(|error| cannot(expected, "taken over", &error))?,
+            listener,
             place: Place::HandedOver,
         })
     }

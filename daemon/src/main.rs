@@ -78,7 +78,7 @@ fn live(arguments: &Arguments, readiness: &Readiness, background: bool) -> Resul
     let paths = Paths::find(arguments.config.as_deref(), arguments.state_dir.as_deref())
         .map_err(|fault| fail(&fault))?;
     let _log = log::start(&paths.state, !background).map_err(|fault| fail(&fault))?;
-    raise_descriptor_limit();
+    set_limits();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -132,17 +132,21 @@ fn sentence(fault: &Fault) -> String {
 }
 
 /// Sessions, spools and clients each take a few descriptors; the default of 1024 is for programs that use select().
-fn raise_descriptor_limit() {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current == maximum {
-        return;
-    }
-    let raised = Rlimit {
+/// A core dump would hold secrets.
+fn set_limits() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let descriptors = Rlimit {
         current: maximum,
         maximum,
     };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!(%error, "the limit of open files stays as it is");
+    let no_core = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    for (resource, limit) in [(Resource::Nofile, descriptors), (Resource::Core, no_core)] {
+        if let Err(error) = setrlimit(resource, limit) {
+            tracing::warn!(%error, ?resource, "the limit stays as it is");
+        }
     }
 }
 

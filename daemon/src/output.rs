@@ -170,6 +170,21 @@ impl Output {
 
     /// The last line that is not blank, of the stream that wrote last: cleaned, at most 200 characters.
     pub fn last_line(&self) -> String {
+        let text = self.last_words();
+        let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
+        shorten(line.unwrap_or_default(), LAST_LINE_CHARS - 1)
+    }
+
+    /// The last line of the stream that was written last, if it has not ended: what a prompt looks like.
+    pub fn last_unfinished_line(&self) -> String {
+        let text = self.last_words();
+        if text.ends_with('\n') {
+            return String::new();
+        }
+        shorten(text.lines().last().unwrap_or_default(), LAST_LINE_CHARS - 1)
+    }
+
+    fn last_words(&self) -> String {
         let from = self.total.saturating_sub(LAST_LINE_WINDOW);
         let mut bytes = Vec::new();
         for piece in self.read(from, usize::try_from(LAST_LINE_WINDOW).unwrap_or(usize::MAX)) {
@@ -177,9 +192,7 @@ impl Output {
                 bytes.extend_from_slice(&piece.data);
             }
         }
-        let text = clean(&bytes);
-        let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
-        shorten(line.unwrap_or_default(), LAST_LINE_CHARS - 1)
+        clean(&bytes)
     }
 
     /// Reads at most `max_bytes` from offset `from` on, in order. Dropped bytes, and bytes that the disk does not give

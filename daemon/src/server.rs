@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
@@ -21,6 +21,8 @@ use crate::{
 const CLOSE_TIME: Duration = Duration::from_secs(5);
 /// Longest time that calls under way have to end after that.
 const DRAIN_TIME: Duration = Duration::from_secs(5);
+/// Longest time that answers given then have to be read: a client that is stopped must not hold us up.
+const FLUSH_TIME: Duration = Duration::from_millis(500);
 
 /// Calls at once on one connection: an agent's many, each waiting; more wait their turn in the client.
 const STREAMS_MAX: u32 = 512;
@@ -108,7 +110,13 @@ pub async fn serve(
             );
         }
         drained.cancel();
-        if timeout(DRAIN_TIME, server).await.is_err() {
+        let calls_end = async {
+            tokio::select! {
+                _ = server => {}
+                () = async { gate.answered().await; sleep(FLUSH_TIME).await } => {}
+            }
+        };
+        if timeout(DRAIN_TIME, calls_end).await.is_err() {
             tracing::warn!(
                 "calls are cut off that did not end in {} seconds",
                 DRAIN_TIME.as_secs()

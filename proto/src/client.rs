@@ -139,9 +139,8 @@ fn channel(socket: &Arc<Socket>) -> Channel {
 }
 
 /// Whoever serves on the socket must be ourselves: nobody else may be handed what we send.
-fn check_peer(stream: &UnixStream) -> io::Result<()> {
+fn check_peer(stream: &UnixStream, own: u32) -> io::Result<()> {
     let peer = stream.peer_cred()?.uid();
-    let own = rustix::process::geteuid().as_raw();
     if peer == own {
         return Ok(());
     }
@@ -272,6 +271,16 @@ mod tests {
             );
             assert!(fault.hint.contains("sshctl daemon restart"));
         }
+    }
+
+    /// A socket that another user serves is not spoken to.
+    #[tokio::test]
+    async fn another_user_is_not_spoken_to() {
+        let (ours, _theirs) = UnixStream::pair().expect("pair");
+        let own = rustix::process::geteuid().as_raw();
+        check_peer(&ours, own).expect("our own");
+        let error = check_peer(&ours, own.wrapping_add(1)).expect_err("another's");
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
     }
 
     /// Every call says who calls.

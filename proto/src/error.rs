@@ -117,7 +117,15 @@ impl From<Status> for Fault {
                 retryable: detail.retryable,
             };
         }
+        // A status with a cause was made on this side, where the transport broke; the daemon's carry none over the wire.
+        let broken = std::error::Error::source(&status).is_some();
         match status.code() {
+            _ if broken => Self::new(
+                Reason::DaemonUnavailable,
+                "the connection to the daemon broke".to_owned(),
+            )
+            .hint("look at `sshctl daemon status`; what was running may go on")
+            .retryable(),
             Code::Unavailable | Code::Cancelled => Self::new(
                 Reason::DaemonUnavailable,
                 format!("the connection to the daemon ended: {}", status.message()),
@@ -173,6 +181,15 @@ mod tests {
             let fault = Fault::new(reason, "it failed").hint("do this").retryable();
             assert_eq!(Fault::from(Status::from(fault.clone())), fault);
         }
+    }
+
+    /// A call that the loss of the daemon cut off says so, whatever code the transport chose.
+    #[test]
+    fn broken_transport_is_daemon_unavailable() {
+        let cause = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        let fault = Fault::from(Status::from_error(Box::new(cause)));
+        assert_eq!(fault.reason, Reason::DaemonUnavailable);
+        assert!(fault.retryable);
     }
 
     /// What users see is the contract's spelling.

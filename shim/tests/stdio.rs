@@ -1,7 +1,11 @@
-//! The built server over stdio without a daemon: both eras of MCP, errors, cancellation and the ways to end.
+//! The built server over stdio, here without a daemon: both eras of MCP, errors, cancellation and the ways to end.
 
+#[path = "stdio/calls.rs"]
+mod calls;
 #[path = "stdio/client.rs"]
 mod client;
+#[path = "stdio/fake.rs"]
+mod fake;
 
 use std::{
     io::Write as _,

@@ -59,12 +59,22 @@ impl Commands {
         Self {
             dir,
             limits,
-            inner: Mutex::new(Inner { next, reserved: next, all: BTreeMap::new() }),
+            inner: Mutex::new(Inner {
+                next,
+                reserved: next,
+                all: BTreeMap::new(),
+            }),
         }
     }
 
     /// A new command with an id of its own.
-    pub fn create(&self, session: &SessionName, text: String, capture: Capture, internal: bool) -> Arc<Command> {
+    pub fn create(
+        &self,
+        session: &SessionName,
+        text: String,
+        capture: Capture,
+        internal: bool,
+    ) -> Arc<Command> {
         let mut inner = self.lock();
         let id = CommandId::new(inner.next);
         inner.next += 1;
@@ -72,7 +82,11 @@ impl Commands {
             inner.reserved = inner.next + RESERVED;
             self.reserve(inner.reserved);
         }
-        let plan = Plan { capture, internal, limits: self.limits.output.clone() };
+        let plan = Plan {
+            capture,
+            internal,
+            limits: self.limits.output.clone(),
+        };
         let spool = self.dir.join(id.to_string());
         let command = Arc::new(Command::new(id, session.clone(), text, &plan, spool));
         inner.all.insert(id, command.clone());
@@ -99,8 +113,11 @@ impl Commands {
             .and_then(|id| self.lock().all.get(&id).cloned())
             .filter(|command| !command.internal)
             .ok_or_else(|| {
-                Fault::new(Reason::CommandNotFound, format!("there is no command {:?}", crate::id::shorten(id, 40)))
-                    .hint("get_active_commands with `finished` lists the commands that are kept")
+                Fault::new(
+                    Reason::CommandNotFound,
+                    format!("there is no command {:?}", crate::id::shorten(id, 40)),
+                )
+                .hint("get_active_commands with `finished` lists the commands that are kept")
             })
     }
 
@@ -111,17 +128,29 @@ impl Commands {
 
     /// All that are in lists, oldest first.
     pub fn list(&self) -> Vec<Arc<Command>> {
-        self.lock().all.values().filter(|command| !command.internal).cloned().collect()
+        self.lock()
+            .all
+            .values()
+            .filter(|command| !command.internal)
+            .cloned()
+            .collect()
     }
 
     /// Commands that have not ended.
     pub fn running(&self) -> usize {
-        self.list().iter().filter(|command| !command.state().status.is_final()).count()
+        self.list()
+            .iter()
+            .filter(|command| !command.state().status.is_final())
+            .count()
     }
 
     /// Bytes of output on disk.
     pub fn disk_bytes(&self) -> u64 {
-        self.lock().all.values().map(|command| command.state().output.disk_used()).sum()
+        self.lock()
+            .all
+            .values()
+            .map(|command| command.state().output.disk_used())
+            .sum()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -156,7 +185,11 @@ mod tests {
     use crate::command::Status;
 
     fn limits(ended: usize) -> CommandLimits {
-        CommandLimits { ended, disk_bytes: u64::MAX, output: OutputLimits::default() }
+        CommandLimits {
+            ended,
+            disk_bytes: u64::MAX,
+            output: OutputLimits::default(),
+        }
     }
 
     /// Ids go on where an earlier daemon stopped, and old ended commands go first.
@@ -167,10 +200,17 @@ mod tests {
         let commands = Commands::open(dir.path(), limits(2));
         let first = commands.create(&session, "a".into(), Capture::Apart, false);
         for _ in 0..3 {
-            commands.create(&session, "b".into(), Capture::Apart, false).end(Status::Completed, Some(0), None);
+            commands.create(&session, "b".into(), Capture::Apart, false).end(
+                Status::Completed,
+                Some(0),
+                None,
+            );
         }
         let last = commands.create(&session, "c".into(), Capture::Apart, false);
-        assert!(commands.find(&first.id.to_string()).is_ok(), "a running one is never dropped");
+        assert!(
+            commands.find(&first.id.to_string()).is_ok(),
+            "a running one is never dropped"
+        );
         assert!(commands.find("c2").is_err());
         assert!(commands.find("c3").is_ok());
         drop(commands);

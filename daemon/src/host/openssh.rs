@@ -156,9 +156,10 @@ async fn account_home(ssh: &Path) -> Option<PathBuf> {
     .flatten()
 }
 
-/// Known-hosts files are the only paths in which `ssh -G` has put the account's home itself.
+/// Known-hosts files and the agent's socket are the paths in which `ssh -G` has put the account's home itself.
 fn move_home(found: &mut Directives, from: &Path, to: &Path) {
-    for file in found.user_known_hosts.iter_mut().flatten() {
+    let known_hosts = found.user_known_hosts.iter_mut().flatten();
+    for file in known_hosts.chain(&mut found.identity_agent) {
         if let Ok(rest) = Path::new(file.as_str()).strip_prefix(from) {
             *file = to.join(rest).to_string_lossy().into_owned();
         }

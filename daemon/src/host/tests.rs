@@ -272,7 +272,8 @@ async fn jumps_in_circles_end() {
     for host in ["a", "c", "self", "l0"] {
         let fault = home.resolve(host).await.unwrap_err();
         assert_eq!(fault.reason, Reason::ConfigInvalid, "{host}");
-        assert!(fault.message.contains("jump hosts"), "{host}: {fault}");
+        // OpenSSH sees some circles itself and says "jumphost loop".
+        assert!(fault.message.contains("jump"), "{host}: {fault}");
     }
 }
 
@@ -355,7 +356,7 @@ async fn the_list() {
     let list = list(&home.config).await;
     let names: Vec<&str> = list.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(names, ["bad", "db", "zeta", "web", "pc"]);
-    assert!(list[0].problem.contains("config.toml:8:8"), "{}", list[0].problem);
+    assert!(list[0].problem.contains("config.toml:9:8"), "{}", list[0].problem);
     assert_eq!(list[1].source, "config");
     let zeta = HostEntry {
         name: "zeta".into(),

@@ -213,3 +213,74 @@ impl AsyncWrite for Connection {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admission(uid: u32) -> (Admission, UnixListener, tempfile::TempDir) {
+        let directory = tempfile::tempdir().expect("tempdir");
+        let listener = UnixListener::bind(directory.path().join("s")).expect("bind");
+        let admission = Admission {
+            uid,
+            ..Admission::new()
+        };
+        (admission, listener, directory)
+    }
+
+    async fn speak(directory: &tempfile::TempDir) -> UnixStream {
+        use tokio::io::AsyncWriteExt as _;
+        let mut stream = UnixStream::connect(directory.path().join("s"))
+            .await
+            .expect("connect");
+        // One that was refused may be closed already.
+        let _closed = stream.write_all(&PREFACE).await;
+        stream
+    }
+
+    /// Ours is let in, and reads as if nothing had been read; it is counted until it ends.
+    #[tokio::test]
+    async fn ours_is_let_in() {
+        let (admission, listener, directory) = admission(rustix::process::geteuid().as_raw());
+        let (mut incoming, _task) = admission.run(listener);
+        let _stream = speak(&directory).await;
+        let mut connection = incoming.recv().await.expect("open").expect("accepted");
+        let mut read = [0; PREFACE.len()];
+        connection.read_exact(&mut read).await.expect("replayed");
+        assert_eq!((read, admission.clients()), (PREFACE, 1));
+        drop(connection);
+        assert_eq!(admission.clients(), 0);
+    }
+
+    /// Another user's process reads the end of the stream, and the server never sees it.
+    #[tokio::test]
+    async fn another_user_is_closed() {
+        let (admission, listener, directory) = admission(rustix::process::geteuid().as_raw().wrapping_add(1));
+        let (mut incoming, _task) = admission.run(listener);
+        let mut stream = speak(&directory).await;
+        let mut answer = Vec::new();
+        // Closed with our bytes unread, which some kernels tell as a reset.
+        let _reset = stream.read_to_end(&mut answer).await;
+        assert!(answer.is_empty());
+        assert!(incoming.try_recv().is_err());
+    }
+
+    /// A flood of silent connections closes its own eldest, and keeps nobody out.
+    #[tokio::test]
+    async fn silence_keeps_nobody_out() {
+        let (admission, listener, directory) = admission(rustix::process::geteuid().as_raw());
+        let (mut incoming, _task) = admission.run(listener);
+        let mut silent = Vec::new();
+        for _ in 0..SILENT_MAX + 1 {
+            silent.push(
+                UnixStream::connect(directory.path().join("s"))
+                    .await
+                    .expect("connect"),
+            );
+        }
+        let _stream = speak(&directory).await;
+        incoming.recv().await.expect("open").expect("accepted");
+        let mut eldest = silent.swap_remove(0);
+        assert_eq!(eldest.read(&mut [0]).await.expect("closed"), 0);
+    }
+}

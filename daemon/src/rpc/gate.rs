@@ -20,6 +20,9 @@ use tonic::{
     service::Routes,
 };
 
+/// Between two looks at whether every call is answered; only at the daemon's end.
+const LOOK: Duration = Duration::from_millis(10);
+
 /// Handle on the gate; clones are the same gate.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<Mutex<State>>);
@@ -55,6 +58,13 @@ impl Gate {
             state.open = false;
         }
         !state.open
+    }
+
+    /// Waits until every call is answered.
+    pub async fn answered(&self) {
+        while self.state().under_way > 0 {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// The service behind this gate.

@@ -5,8 +5,8 @@ mod slots;
 
 use std::time::{Duration, Instant};
 
-pub use slots::{SLOTS_MAX, SlotNames};
 use slots::Slots;
+pub use slots::{SLOTS_MAX, SlotNames};
 
 use crate::{
     id::CommandId,
@@ -223,7 +223,9 @@ impl Machine {
     pub const fn terminal_owner(&self) -> Option<CommandId> {
         match &self.phase {
             Phase::Busy(running)
-                if running.started && matches!(running.capture, Capture::Terminal) && running.status.is_none() =>
+                if running.started
+                    && matches!(running.capture, Capture::Terminal)
+                    && running.status.is_none() =>
             {
                 Some(running.id)
             }
@@ -280,23 +282,22 @@ impl Machine {
     /// When `Event::Tick` is due next.
     pub fn deadline(&self) -> Option<Instant> {
         let asked = self.probes.asked_at.map(|at| at + PROBE_LOST);
-        let own = match &self.phase {
-            Phase::Settling { since } => Some((*since + PROMPT_GRACE).max(self.probes.next.unwrap_or(*since))),
+        match &self.phase {
+            Phase::Ready { .. } | Phase::Typed => None,
+            Phase::Settling { since } => asked.or_else(|| {
+                let grace = *since + PROMPT_GRACE;
+                Some(self.probes.next.map_or(grace, |next| next.max(grace)))
+            }),
             Phase::Busy(running) => match (&running.status, running.streams_done) {
                 (Some((_, _, at)), _) => Some(*at + STREAM_GRACE),
+                (None, _) if asked.is_some() => asked,
                 (None, Some(at)) if !running.sync_typed => {
-                    Some((at + HOOK_GRACE).max(self.probes.next.unwrap_or(at)))
+                    let grace = at + HOOK_GRACE;
+                    Some(self.probes.next.map_or(grace, |next| next.max(grace)))
                 }
                 (None, _) if self.probes.wanted => self.probes.next,
                 (None, _) => None,
             },
-            Phase::Ready { .. } | Phase::Typed => None,
-        };
-        match (asked, own) {
-            (Some(asked), _) if matches!(self.phase, Phase::Settling { .. }) => Some(asked),
-            (Some(asked), Some(own)) => Some(asked.max(own)),
-            (Some(_), None) | (None, None) => None,
-            (None, own) => own,
         }
     }
 
@@ -365,7 +366,13 @@ impl Machine {
                     // The prompt came back and the hook says that nothing of ours ran: our variables were unset.
                     let (id, interrupted) = (running.id, running.interrupted);
                     self.phase = Phase::Ready { half_typed: false };
-                    effects.push(Effect::Complete { id, status: None, cwd: None, interrupted, torn: true });
+                    effects.push(Effect::Complete {
+                        id,
+                        status: None,
+                        cwd: None,
+                        interrupted,
+                        torn: true,
+                    });
                 } else {
                     let id = running.id;
                     self.phase = Phase::Ready { half_typed: false };
@@ -417,17 +424,18 @@ impl Machine {
         let (status, cwd) = running
             .status
             .map_or((None, None), |(status, cwd, _)| (Some(status), Some(cwd)));
-        vec![Effect::Complete { id: running.id, status, cwd, interrupted: running.interrupted, torn }]
+        vec![Effect::Complete {
+            id: running.id,
+            status,
+            cwd,
+            interrupted: running.interrupted,
+            torn,
+        }]
     }
 
     /// The shell is gone and told its exit status otherwise: the command ends as soon as its streams have.
     pub fn shell_ended(&mut self, status: Option<i32>, now: Instant) -> Vec<Effect> {
         if let Phase::Busy(running) = &mut self.phase {
-            if !running.started && running.status.is_none() {
-                let id = running.id;
-                self.phase = Phase::Settling { since: now };
-                return vec![Effect::NotStarted(id)];
-            }
             if running.status.is_none()
                 && let Some(status) = status
             {
@@ -451,7 +459,11 @@ impl Machine {
                 let id = running.id;
                 let told = std::mem::take(&mut self.probes.told);
                 self.probes.restart(now);
-                if told { vec![Effect::Working(id)] } else { Vec::new() }
+                if told {
+                    vec![Effect::Working(id)]
+                } else {
+                    Vec::new()
+                }
             }
             Phase::Typed | Phase::Settling { .. } => Vec::new(),
         }
@@ -506,7 +518,8 @@ impl Machine {
             }
             Phase::Ready { .. } | Phase::Typed => Vec::new(),
             Phase::Busy(running) => {
-                let lost_hook = running.streams_done.is_some() || (running.interrupted && running.slot.is_none());
+                let lost_hook =
+                    running.streams_done.is_some() || (running.interrupted && running.slot.is_none());
                 if running.status.is_none() && lost_hook && shell_reads && !running.sync_typed {
                     running.sync_typed = true;
                     return vec![Effect::TypeSync];
@@ -524,7 +537,9 @@ impl Machine {
             Verdict::Reading { echo } => Some(Asked::Line { echo }),
             Verdict::ShellPrompt => Some(Asked::Line { echo: true }),
             Verdict::FullScreen => Some(Asked::Keys),
-            Verdict::Unclear { echo } if now >= self.probes.last_activity + TEXT_QUIET => Some(Asked::Text { echo }),
+            Verdict::Unclear { echo } if now >= self.probes.last_activity + TEXT_QUIET => {
+                Some(Asked::Text { echo })
+            }
             Verdict::Unclear { .. } => None,
         };
         match asked {

@@ -38,8 +38,8 @@ pub const WAITING: &str = "waiting";
 const START_SILENCE: Duration = Duration::from_secs(5);
 /// Longest wait for a daemon altogether, by this client's hand or another's; covers a predecessor's good order.
 const START_TIME: Duration = Duration::from_secs(20);
-/// Between two looks at a start lock that another client holds: about what a daemon needs to start.
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// Between two looks at what others hold for a moment, the start lock above all: about what a daemon needs to start.
+const PAUSE: Duration = Duration::from_millis(10);
 /// A plain connect is answered by the kernel; only a full backlog makes it wait.
 const PROBE_TIME: Duration = Duration::from_secs(2);
 /// Longest line taken from a daemon that starts.
@@ -74,16 +74,25 @@ pub(super) async fn reach(socket: &Socket, options: &ConnectOptions) -> Result<(
                 START_TIME.as_secs()
             )));
         }
-        sleep(LOCK_PAUSE).await;
+        sleep(PAUSE).await;
     }
 }
 
 /// A plain connect, bounded in time, that also checks who serves.
 pub(super) async fn probe(socket: &Socket) -> io::Result<UnixStream> {
-    let stream = timeout(PROBE_TIME, UnixStream::connect(socket.path()))
+    let connect = async {
+        loop {
+            match UnixStream::connect(socket.path()).await {
+                // The backlog is full: many come at once.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(PAUSE).await,
+                outcome => return outcome,
+            }
+        }
+    };
+    let stream = timeout(PROBE_TIME, connect)
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    check_peer(&stream)?;
+    check_peer(&stream, rustix::process::geteuid().as_raw())?;
     Ok(stream)
 }
 
@@ -103,7 +112,7 @@ fn try_lock(path: &Path) -> Result<Option<fs::File>, Fault> {
         .truncate(false)
         .write(true)
         .mode(0o600)
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
         .open(path)
         .map_err(|error| {
             failed(&format!(

@@ -38,7 +38,10 @@ pub(super) fn named(path: &Path) -> Result<(), Fault> {
     create(path)?;
     let found = fs::metadata(path).map_err(|error| cannot(path, "looked at", &error))?;
     owned(path, &found)?;
-    writable_by_us_alone(path, &found)
+    if found.mode() & OTHERS_WRITE != 0 {
+        return Err(refuse(path, "can be written by others"));
+    }
+    Ok(())
 }
 
 /// A directory below /tmp, where anybody may have made it first: neither a link nor anybody else's.
@@ -76,14 +79,6 @@ fn owned(path: &Path, found: &fs::Metadata) -> Result<(), Fault> {
     }
 }
 
-fn writable_by_us_alone(path: &Path, found: &fs::Metadata) -> Result<(), Fault> {
-    if found.mode() & OTHERS_WRITE == 0 {
-        Ok(())
-    } else {
-        Err(refuse(path, "can be written by others"))
-    }
-}
-
 fn refuse(path: &Path, what: &str) -> Fault {
     Fault::new(
         Reason::DaemonUnavailable,
@@ -92,10 +87,7 @@ fn refuse(path: &Path, what: &str) -> Fault {
             path.display()
         ),
     )
-    .hint(format!(
-        "make it yours alone (`chmod 700 {}`), or name another place",
-        path.display()
-    ))
+    .hint("name a place in a directory that only you can write in, by SSHMCP_SOCKET or SSHMCP_STATE_DIR")
 }
 
 fn cannot(path: &Path, verb: &str, error: &io::Error) -> Fault {

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
     os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -17,6 +18,8 @@ pub(crate) enum Daemon {
     Missing,
     /// A program that runs and never serves.
     Mute,
+    /// Whoever serves on this socket; none can be started.
+    At(PathBuf),
 }
 
 /// A running server and our ends of its pipes.
@@ -33,7 +36,7 @@ impl Client {
     pub(crate) fn start(daemon: &Daemon) -> Self {
         let home = tempfile::tempdir().expect("a home");
         let program = match daemon {
-            Daemon::Missing => "/nonexistent".into(),
+            Daemon::Missing | Daemon::At(_) => "/nonexistent".into(),
             Daemon::Mute => {
                 let script = home.path().join("mute");
                 let text = format!(
@@ -45,7 +48,11 @@ impl Client {
                 script
             }
         };
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mcp-ssh"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-ssh"));
+        if let Daemon::At(socket) = daemon {
+            command.arg("--socket").arg(socket);
+        }
+        let mut child = command
             .env_clear()
             .env("HOME", home.path())
             .env("PATH", "/usr/bin:/bin")

@@ -19,7 +19,10 @@ pub struct SlotNames {
 impl SlotNames {
     /// Of a command that has the terminal.
     pub fn none() -> Self {
-        Self { out: "-".into(), err: "-".into() }
+        Self {
+            out: "-".into(),
+            err: "-".into(),
+        }
     }
 }
 
@@ -48,7 +51,10 @@ impl Slots {
 
     pub(super) fn add(&mut self, number: u8) {
         if self.find(number).is_none() {
-            self.0.push(Slot { number, ..Slot::default() });
+            self.0.push(Slot {
+                number,
+                ..Slot::default()
+            });
         }
     }
 
@@ -74,7 +80,11 @@ impl Slots {
     }
 
     pub(super) fn owner(&self, number: u8, stream: StreamKind) -> Option<CommandId> {
-        self.0.iter().find(|slot| slot.number == number)?.side(stream).owner
+        self.0
+            .iter()
+            .find(|slot| slot.number == number)?
+            .side(stream)
+            .owner
     }
 
     pub(super) fn end(&mut self, number: u8, stream: StreamKind, id: CommandId) {
@@ -95,9 +105,14 @@ impl Slots {
 
     /// Both streams of a command ended.
     pub(super) fn ended(&self, number: u8, id: CommandId) -> bool {
-        self.0.iter().find(|slot| slot.number == number).is_none_or(|slot| {
-            [&slot.out, &slot.err].iter().all(|side| side.ended || side.owner != Some(id))
-        })
+        self.0
+            .iter()
+            .find(|slot| slot.number == number)
+            .is_none_or(|slot| {
+                [&slot.out, &slot.err]
+                    .iter()
+                    .all(|side| side.ended || side.owner != Some(id))
+            })
     }
 
     pub(super) fn give_up(&mut self, number: u8) {

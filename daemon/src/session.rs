@@ -1,0 +1,323 @@
+//! One task owns one session; everybody else holds a handle. A session outlives its shell: where that ended or its
+//! connection was lost, the next use opens a new one and says so.
+
+mod actor;
+mod claims;
+mod link;
+mod machine;
+mod open;
+mod view;
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use claims::Claims;
+pub use machine::SLOTS_MAX;
+pub use view::Shown;
+
+use crate::{
+    command::{Command, Commands},
+    connection::Pool,
+    host::Target,
+    id::{CommandId, SessionName},
+};
+
+/// Requests that wait for a session's task: more than agents and people have calls in flight on one session.
+const REQUESTS_MAX: usize = 64;
+/// Commands that wait for their turn in one session.
+pub const QUEUE_MAX: usize = 32;
+
+/// What a session is and does, for lists and decisions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Where it is in its life.
+    pub state: SessionState,
+    /// The shell's kind; empty if not known yet.
+    pub shell: String,
+    /// Working directory; empty if not known.
+    pub cwd: String,
+    /// The running command.
+    pub running: Option<CommandId>,
+    /// Position behind the last byte of what the terminal showed.
+    pub cursor: u64,
+    /// Counts prompts, so that somebody can wait for the next one.
+    pub prompts: u64,
+    /// What a caller should know; empty if nothing.
+    pub notice: String,
+    /// When it was last used, milliseconds since the Unix epoch.
+    pub last_used_ms: i64,
+    /// Who used it last.
+    pub client: String,
+    /// What the shell printed before its first prompt, cleaned.
+    pub greeting: String,
+}
+
+/// Where a session is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionState {
+    /// Connecting, logging in, or waiting for the first prompt.
+    Opening,
+    /// At its prompt.
+    Ready,
+    /// Something runs.
+    Busy,
+    /// A command reads from the terminal.
+    Awaiting,
+    /// Without a shell.
+    Disconnected,
+}
+
+/// What can be asked of a session.
+pub(crate) enum Request {
+    /// Makes sure that there is a shell.
+    Open(oneshot::Sender<Result<bool, Fault>>),
+    /// Runs a command in its turn; the reply says whether it was taken on.
+    Run(Run),
+    /// Takes a command that has not started out of the queue; false if it has started.
+    Withdraw(CommandId, oneshot::Sender<bool>),
+    /// Somebody began to wait for a command.
+    Watch,
+    /// Types.
+    Type {
+        bytes: Vec<u8>,
+        secret: bool,
+        client: String,
+        reply: oneshot::Sender<Result<(), Fault>>,
+    },
+    /// Sends a signal to what runs.
+    Signal(Signal, oneshot::Sender<Result<String, Fault>>),
+    /// What the terminal showed.
+    Look(Look, oneshot::Sender<Shown>),
+    /// Ends the session; the reply names the command that was running.
+    Close(oneshot::Sender<Option<CommandId>>),
+}
+
+/// A command for a session.
+pub(crate) struct Run {
+    pub(crate) command: Arc<Command>,
+    pub(crate) stdin: Option<Vec<u8>>,
+    pub(crate) client: String,
+    /// Answered with a fault if it could not be run; nothing was run then.
+    pub(crate) failed: oneshot::Sender<Fault>,
+    /// How often a shell did not fetch it.
+    pub(crate) attempts: u8,
+}
+
+/// Which signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Int,
+    /// Ctrl-\.
+    Quit,
+    /// SIGTERM to the foreground process group.
+    Term,
+    /// SIGKILL to the foreground process group.
+    Kill,
+}
+
+/// What of the terminal to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// The last lines.
+    Tail(usize),
+    /// What is new since a cursor.
+    Since(u64),
+}
+
+/// What a session is opened with.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// Its name.
+    pub name: SessionName,
+    /// The host as it was named.
+    pub host: String,
+    /// The host resolved.
+    pub target: Target,
+    /// Terminal width.
+    pub cols: u16,
+    /// Terminal height.
+    pub rows: u16,
+    /// Where to begin instead of the home directory.
+    pub cwd: Option<String>,
+}
+
+/// A session as everybody else holds it.
+pub struct Session {
+    /// Its name.
+    pub name: SessionName,
+    /// The host as it was named when it was opened.
+    pub host: String,
+    /// Terminal width.
+    pub cols: u16,
+    /// Terminal height.
+    pub rows: u16,
+    /// When it was opened, milliseconds since the Unix epoch.
+    pub opened_ms: i64,
+    target: Mutex<Target>,
+    requests: mpsc::Sender<Request>,
+    summary: watch::Receiver<Summary>,
+    closing: AtomicBool,
+}
+
+impl Session {
+    /// Begins a session; its task runs until it is closed.
+    pub fn begin(
+        opening: Opening,
+        pool: Arc<Pool>,
+        claims: Arc<Claims>,
+        commands: Arc<Commands>,
+    ) -> Arc<Self> {
+        let (requests, receiver) = mpsc::channel(REQUESTS_MAX);
+        let (summary_sender, summary) = watch::channel(Summary {
+            state: SessionState::Disconnected,
+            shell: String::new(),
+            cwd: String::new(),
+            running: None,
+            cursor: 0,
+            prompts: 0,
+            notice: String::new(),
+            last_used_ms: crate::command::now_ms(),
+            client: String::new(),
+            greeting: String::new(),
+        });
+        let session = Arc::new(Self {
+            name: opening.name.clone(),
+            host: opening.host.clone(),
+            cols: opening.cols,
+            rows: opening.rows,
+            opened_ms: crate::command::now_ms(),
+            target: Mutex::new(opening.target.clone()),
+            requests,
+            summary,
+            closing: AtomicBool::new(false),
+        });
+        let actor = actor::Actor::new(opening, session.clone(), pool, claims, commands, summary_sender);
+        tokio::spawn(actor.run(receiver));
+        session
+    }
+
+    /// The target it is bound to.
+    pub fn target(&self) -> Target {
+        self.target.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Credentials and routes of the same target as they are configured now, for the next login.
+    pub fn refresh(&self, target: Target) {
+        *self.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
+    }
+
+    /// What it is and does.
+    pub fn summary(&self) -> Summary {
+        self.summary.borrow().clone()
+    }
+
+    /// Sees every change of its summary from now on.
+    pub fn changes(&self) -> watch::Receiver<Summary> {
+        self.summary.clone()
+    }
+
+    /// It is being closed: nothing new is taken on.
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed) || self.requests.is_closed()
+    }
+
+    /// Makes sure that there is a shell; true if one was opened for this.
+    pub async fn open(&self) -> Result<bool, Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request::Open(reply)).await?;
+        answer.await.map_err(|_| self.gone())?
+    }
+
+    /// Hands a command over; what comes back fires if it could not be run.
+    pub async fn run(
+        &self,
+        command: Arc<Command>,
+        stdin: Option<Vec<u8>>,
+        client: String,
+    ) -> Result<oneshot::Receiver<Fault>, Fault> {
+        let (failed, failure) = oneshot::channel();
+        self.ask(Request::Run(Run {
+            command,
+            stdin,
+            client,
+            failed,
+            attempts: 0,
+        }))
+        .await?;
+        Ok(failure)
+    }
+
+    /// Takes a command back that has not started; false if it has.
+    pub async fn withdraw(&self, id: CommandId) -> bool {
+        let (reply, answer) = oneshot::channel();
+        if self.ask(Request::Withdraw(id, reply)).await.is_err() {
+            return false;
+        }
+        answer.await.unwrap_or(false)
+    }
+
+    /// Tells it that somebody waits for a command of its.
+    pub fn watch(&self) {
+        // A full queue means that its task is about to look anyway.
+        let _ = self.requests.try_send(Request::Watch);
+    }
+
+    /// Types bytes into the terminal.
+    pub async fn type_bytes(&self, bytes: Vec<u8>, secret: bool, client: String) -> Result<(), Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request::Type {
+            bytes,
+            secret,
+            client,
+            reply,
+        })
+        .await?;
+        answer.await.map_err(|_| self.gone())?
+    }
+
+    /// Signals what runs; the words say what was done.
+    pub async fn signal(&self, signal: Signal) -> Result<String, Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request::Signal(signal, reply)).await?;
+        answer.await.map_err(|_| self.gone())?
+    }
+
+    /// What the terminal showed.
+    pub async fn look(&self, look: Look) -> Result<Shown, Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request::Look(look, reply)).await?;
+        answer.await.map_err(|_| self.gone())
+    }
+
+    /// Ends the session, and returns when its shell is gone; the command that was running comes back.
+    pub async fn close(&self) -> Option<CommandId> {
+        self.closing.store(true, Ordering::Relaxed);
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request::Close(reply)).await.ok()?;
+        tokio::time::timeout(CLOSE_WAIT, answer).await.ok()?.ok()?
+    }
+
+    async fn ask(&self, request: Request) -> Result<(), Fault> {
+        self.requests.send(request).await.map_err(|_| self.gone())
+    }
+
+    fn gone(&self) -> Fault {
+        Fault::new(
+            Reason::SessionNotFound,
+            format!("the session {} was closed", self.name),
+        )
+        .hint("open it again with open_session")
+    }
+}
+
+/// A shell that does not go is left to sshd after this.
+const CLOSE_WAIT: Duration = Duration::from_secs(4);

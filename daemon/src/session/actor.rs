@@ -1,0 +1,466 @@
+//! The task that owns a session: takes requests and what its channels say, asks the machine what it means, and does
+//! that. It never waits for anything but its queues and short writes.
+
+mod doing;
+mod taking;
+
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+    time::sleep_until,
+};
+
+use super::{
+    Claims, Opening, QUEUE_MAX, Request, Run, Session, SessionState, Summary,
+    link::{Link, LinkEvent},
+    machine::{Event, Machine, Phase},
+    open::{self, Opened},
+    view::View,
+};
+use crate::{
+    command::{Command, Commands, Status, now_ms},
+    connection::{Channel, Pool},
+    id::CommandId,
+    output::StreamKind,
+    shell::{frame, mark, order::Capture, scan::Scanner},
+    terminal::clean::clean,
+};
+
+/// What is shown of what start-up files printed.
+const GREETING_SHOWN: usize = 2000;
+
+pub(super) struct Actor {
+    opening: Opening,
+    session: Arc<Session>,
+    pool: Arc<Pool>,
+    claims: Arc<Claims>,
+    commands: Arc<Commands>,
+    summary: watch::Sender<Summary>,
+    shell: Option<Shell>,
+    starting: Option<JoinHandle<Result<Opened, Fault>>>,
+    draining: Option<(u8, JoinHandle<Result<Channel, Fault>>)>,
+    waiting_open: Vec<oneshot::Sender<Result<bool, Fault>>>,
+    queue: VecDeque<Run>,
+    view: View,
+    cwd: String,
+    /// Why the last shell is gone; the next one's first command says it.
+    ended: Option<String>,
+    last_client: String,
+    cwd_client: String,
+    opened_before: bool,
+}
+
+/// A living shell and what is known of it.
+struct Shell {
+    link: Link,
+    machine: Machine,
+    helper_frames: Scanner,
+    /// Frames within each drained stream: number of the pair, stream.
+    streams: Vec<(u8, StreamKind, Scanner)>,
+    marks: Scanner,
+    running: Option<Arc<Command>>,
+    /// The running command until the shell has fetched its text.
+    unfetched: Option<Run>,
+    /// Earlier commands whose background jobs still hold a stream.
+    late: Vec<Arc<Command>>,
+    exit: Option<i32>,
+    exit_at: Option<Instant>,
+    /// The terminal's channel was closed in order: no mark can come any more.
+    closed: bool,
+    kill_reply: Option<oneshot::Sender<Result<String, Fault>>>,
+}
+
+enum Wake {
+    Request(Option<Request>),
+    Link(Option<LinkEvent>),
+    Started(Result<Opened, Fault>),
+    Drained(u8, Result<Channel, Fault>),
+    Time,
+}
+
+impl Actor {
+    pub(super) fn new(
+        opening: Opening,
+        session: Arc<Session>,
+        pool: Arc<Pool>,
+        claims: Arc<Claims>,
+        commands: Arc<Commands>,
+        summary: watch::Sender<Summary>,
+    ) -> Self {
+        let cwd = opening.cwd.clone().unwrap_or_default();
+        Self {
+            opening,
+            session,
+            pool,
+            claims,
+            commands,
+            summary,
+            shell: None,
+            starting: None,
+            draining: None,
+            waiting_open: Vec::new(),
+            queue: VecDeque::new(),
+            view: View::new(),
+            cwd,
+            ended: None,
+            last_client: String::new(),
+            cwd_client: String::new(),
+            opened_before: false,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        loop {
+            self.start_next().await;
+            self.publish();
+            let wake = self.next(&mut requests).await;
+            match wake {
+                Wake::Request(None) => {
+                    self.close().await;
+                    return;
+                }
+                Wake::Request(Some(Request::Close(reply))) => {
+                    requests.close();
+                    let running = self.close().await;
+                    let _ = reply.send(running);
+                    return;
+                }
+                Wake::Request(Some(request)) => self.on_request(request).await,
+                Wake::Link(Some(event)) => self.on_link(event).await,
+                Wake::Link(None) => self.lose("its channels ended", false).await,
+                Wake::Started(outcome) => self.on_started(outcome).await,
+                Wake::Drained(set, outcome) => self.on_drained(set, outcome).await,
+                Wake::Time => self.on_time().await,
+            }
+        }
+    }
+
+    async fn next(&mut self, requests: &mut mpsc::Receiver<Request>) -> Wake {
+        let deadline = self.deadline().map(tokio::time::Instant::from_std);
+        let shell = &mut self.shell;
+        let starting = &mut self.starting;
+        let draining = &mut self.draining;
+        tokio::select! {
+            biased;
+            event = async {
+                match shell {
+                    Some(shell) => shell.link.events.recv().await,
+                    None => std::future::pending().await,
+                }
+            } => Wake::Link(event),
+            outcome = async {
+                match starting {
+                    Some(task) => task.await,
+                    None => std::future::pending().await,
+                }
+            } => Wake::Started(outcome.unwrap_or_else(|error| Err(failed_task(&error)))),
+            (set, outcome) = async {
+                match draining {
+                    Some((set, task)) => (*set, task.await),
+                    None => std::future::pending().await,
+                }
+            } => Wake::Drained(set, outcome.unwrap_or_else(|error| Err(failed_task(&error)))),
+            request = requests.recv() => Wake::Request(request),
+            () = async {
+                match deadline {
+                    Some(deadline) => sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            } => Wake::Time,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let shell = self.shell.as_ref()?;
+        let exit = shell.exit_at.map(|at| at + taking::EXIT_GRACE);
+        match (shell.machine.deadline(), exit) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Begins to open a shell unless one is there or on its way.
+    fn ensure_shell(&mut self) {
+        if self.shell.is_some() || self.starting.is_some() {
+            return;
+        }
+        let (pool, claims, target) = (self.pool.clone(), self.claims.clone(), self.session.target());
+        let (cols, rows) = (self.opening.cols, self.opening.rows);
+        self.starting = Some(tokio::spawn(async move {
+            open::open(&pool, &claims, &target, cols, rows).await
+        }));
+    }
+
+    async fn on_started(&mut self, outcome: Result<Opened, Fault>) {
+        self.starting = None;
+        let opened = match outcome {
+            Ok(opened) => opened,
+            Err(fault) => {
+                tracing::info!(session = %self.session.name, %fault, "the session could not be opened");
+                self.ended = Some(fault.message.clone());
+                for reply in self.waiting_open.drain(..) {
+                    let _ = reply.send(Err(fault.clone()));
+                }
+                for run in self.queue.drain(..) {
+                    let _ = run.failed.send(fault.clone());
+                }
+                return;
+            }
+        };
+        let Opened {
+            link,
+            greeting,
+            cwd,
+            rest,
+        } = opened;
+        self.claims.add(link.connection.id(), link.shell.pid);
+        tracing::info!(
+            session = %self.session.name, shell = %link.shell.kind, version = %link.shell.version,
+            system = %link.hello.system, "shell opened"
+        );
+        let greeting_text = crate::id::shorten(clean(&greeting).trim(), GREETING_SHOWN);
+        self.summary
+            .send_modify(|summary| summary.greeting = greeting_text);
+        self.view.show(&greeting);
+        let wanted_cwd = std::mem::replace(&mut self.cwd, cwd);
+        let nonce = link.nonce.clone();
+        let machine = Machine::new(link.shell.pid, Instant::now());
+        let streams = [StreamKind::Stdout, StreamKind::Stderr].map(|stream| {
+            (
+                0,
+                stream,
+                Scanner::new(&frame::stream_introducer(&nonce), frame::TERMINATOR),
+            )
+        });
+        self.shell = Some(Shell {
+            machine,
+            helper_frames: Scanner::new(&frame::helper_introducer(&nonce), frame::TERMINATOR),
+            streams: streams.into(),
+            marks: Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR),
+            running: None,
+            unfetched: None,
+            late: Vec::new(),
+            exit: None,
+            exit_at: None,
+            closed: false,
+            kill_reply: None,
+            link,
+        });
+        self.after_opening(&wanted_cwd);
+        for reply in self.waiting_open.drain(..) {
+            let _ = reply.send(Ok(true));
+        }
+        self.on_terminal(&rest).await;
+    }
+
+    /// Restores the working directory, and says what became of an earlier shell.
+    fn after_opening(&mut self, wanted_cwd: &str) {
+        let again = self.opened_before;
+        self.opened_before = true;
+        let cause = self.ended.take();
+        if !wanted_cwd.is_empty() && *wanted_cwd != self.cwd {
+            let text = format!("cd -- {}", crate::shell::order::quote(wanted_cwd));
+            let command = self
+                .commands
+                .create(&self.session.name, text, Capture::Apart, true);
+            let (failed, _) = oneshot::channel();
+            self.queue.push_front(Run {
+                command,
+                stdin: None,
+                client: String::new(),
+                failed,
+                attempts: 0,
+            });
+        }
+        if again {
+            let cause = cause.unwrap_or_else(|| "its shell had ended".into());
+            let restored = if wanted_cwd.is_empty() {
+                ""
+            } else {
+                "the working directory was restored; "
+            };
+            let words = format!(
+                "the session was opened again because {cause}: {restored}variables, functions and background jobs of the earlier shell are gone"
+            );
+            if let Some(run) = self.queue.iter().find(|run| !run.command.internal) {
+                run.command.notice(words);
+            } else {
+                self.summary.send_modify(|summary| summary.notice = words);
+            }
+        }
+    }
+
+    /// Gives the shell the next command if it can take one.
+    async fn start_next(&mut self) {
+        if self.queue.is_empty() {
+            return;
+        }
+        if self.shell.is_none() {
+            self.ensure_shell();
+            return;
+        }
+        if self.draining.is_some() || !self.shell.as_ref().is_some_and(|shell| shell.machine.is_ready()) {
+            return;
+        }
+        self.start_command().await;
+    }
+
+    fn publish(&self) {
+        let state = match &self.shell {
+            None if self.starting.is_some() => SessionState::Opening,
+            None => SessionState::Disconnected,
+            Some(shell) => match shell.machine.phase() {
+                Phase::Ready { .. } => SessionState::Ready,
+                Phase::Settling { .. } if shell.running.is_none() && self.queue.is_empty() => {
+                    SessionState::Ready
+                }
+                Phase::Typed | Phase::Settling { .. } => SessionState::Busy,
+                Phase::Busy(_) => {
+                    let awaiting = shell
+                        .running
+                        .as_ref()
+                        .is_some_and(|command| matches!(command.state().status, Status::Awaiting(_)));
+                    if awaiting {
+                        SessionState::Awaiting
+                    } else {
+                        SessionState::Busy
+                    }
+                }
+            },
+        };
+        let running = self
+            .shell
+            .as_ref()
+            .and_then(|shell| shell.running.as_ref())
+            .filter(|command| !command.internal)
+            .map(|command| command.id);
+        let kind = self.shell.as_ref().map(|shell| shell.link.shell.kind.clone());
+        self.summary.send_if_modified(|summary| {
+            let before = summary.clone();
+            summary.state = state;
+            summary.cwd.clone_from(&self.cwd);
+            summary.running = running;
+            summary.cursor = self.view.cursor();
+            if let Some(kind) = kind {
+                summary.shell = kind;
+            }
+            *summary != before
+        });
+    }
+
+    fn used_by(&mut self, client: &str) {
+        if !client.is_empty() {
+            client.clone_into(&mut self.last_client);
+        }
+        self.summary.send_modify(|summary| {
+            summary.last_used_ms = now_ms();
+            if !client.is_empty() {
+                client.clone_into(&mut summary.client);
+            }
+        });
+    }
+
+    /// Ends everything; the id of the command that was running comes back.
+    async fn close(&mut self) -> Option<CommandId> {
+        let gone = Fault::new(
+            Reason::SessionNotFound,
+            format!("the session {} was closed", self.session.name),
+        )
+        .hint("nothing was run; open the session again with open_session");
+        for run in self.queue.drain(..) {
+            let _ = run.failed.send(gone.clone());
+        }
+        for reply in self.waiting_open.drain(..) {
+            let _ = reply.send(Err(gone.clone()));
+        }
+        if let Some(task) = self.starting.take() {
+            task.abort();
+        }
+        let shell = self.shell.take()?;
+        let running = shell.running.clone();
+        if let Some(command) = &running {
+            command.notice("the session was closed while the command ran");
+            command.end(Status::Lost, None, None);
+        }
+        self.claims
+            .remove(shell.link.connection.id(), shell.link.shell.pid);
+        shell.link.close().await;
+        running
+            .filter(|command| !command.internal)
+            .map(|command| command.id)
+    }
+
+    /// The shell is gone: the running command is lost unless it ended.
+    async fn lose(&mut self, cause: &str, connection_lost: bool) {
+        let Some(mut shell) = self.shell.take() else {
+            return;
+        };
+        self.claims
+            .remove(shell.link.connection.id(), shell.link.shell.pid);
+        self.draining = None;
+        if let Some(command) = shell.running.take() {
+            command.notice(format!(
+                "{cause}; whether the command ended, and how, is not known"
+            ));
+            command.end(Status::Lost, None, None);
+        }
+        if let Some(reply) = shell.kill_reply.take() {
+            let _ = reply.send(Err(
+                Fault::new(Reason::ConnectionLost, cause.to_owned()).retryable()
+            ));
+        }
+        tracing::info!(session = %self.session.name, cause, connection_lost, "shell gone");
+        self.ended = Some(cause.to_owned());
+        // Closing may wait for a host that is slow; the session goes on meanwhile.
+        tokio::spawn(shell.link.close());
+    }
+
+    async fn on_time(&mut self) {
+        let now = Instant::now();
+        if let Some(shell) = &self.shell
+            && shell.exit_at.is_some_and(|at| now >= at + taking::EXIT_GRACE)
+        {
+            self.finish_shell().await;
+            return;
+        }
+        let wanted = self.is_wanted();
+        let Some(shell) = &mut self.shell else { return };
+        shell.machine.set_wanted(wanted, now);
+        let effects = shell.machine.on(Event::Tick, now);
+        self.carry_out(effects).await;
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.shell
+            .as_ref()
+            .and_then(|shell| shell.running.as_ref())
+            .is_some_and(|command| command.is_awaited())
+    }
+}
+
+fn failed_task(error: &tokio::task::JoinError) -> Fault {
+    Fault::new(Reason::Internal, format!("a task of the session failed: {error}"))
+}
+
+impl Actor {
+    /// Refuses a command when too many wait already.
+    fn refuse_when_full(&self, run: Run) -> Option<Run> {
+        if self.queue.len() < QUEUE_MAX {
+            return Some(run);
+        }
+        let fault = Fault::new(
+            Reason::LimitReached,
+            format!(
+                "{QUEUE_MAX} commands wait for their turn in session {}",
+                self.session.name
+            ),
+        )
+        .hint("wait for some of them, or use another session")
+        .retryable();
+        let _ = run.failed.send(fault);
+        None
+    }
+}

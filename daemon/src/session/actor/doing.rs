@@ -1,0 +1,373 @@
+//! What goes out: commands started and ended, keys typed, signals sent, drains opened.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::sync::oneshot;
+
+use super::Actor;
+use crate::{
+    command::{Command, Question, Status},
+    connection::Channel,
+    id::shorten,
+    session::{
+        Run, SLOTS_MAX, Signal,
+        machine::{Asked, Effect, Event, Phase, Start},
+    },
+    shell::order,
+};
+
+/// What is shown of a question.
+const QUESTION_SHOWN: usize = 300;
+
+impl Actor {
+    /// Types the next command of the queue; the shell is at its prompt.
+    pub(super) async fn start_command(&mut self) {
+        let Some(shell) = &mut self.shell else { return };
+        let Some(run) = self.queue.pop_front() else { return };
+        let now = Instant::now();
+        let command = run.command.clone();
+        let names = match shell.machine.start(command.id, command.capture, now) {
+            Start::Go(names) => names,
+            Start::NeedSlot(set) => {
+                self.queue.push_front(run);
+                if let Err(fault) = shell.link.order(format!("o {set}\n").into_bytes()).await {
+                    self.lose(&fault.message, true).await;
+                }
+                self.draining = Some((set, tokio::spawn(std::future::pending())));
+                return;
+            }
+            Start::Full => {
+                let fault = Fault::new(
+                    Reason::LimitReached,
+                    format!("background jobs of {SLOTS_MAX} earlier commands still hold their output in this session"),
+                )
+                .hint("end them, start them with their output sent to a file, or use another session");
+                let _ = run.failed.send(fault);
+                return;
+            }
+        };
+        command.change(|state| {
+            state.status = Status::Running;
+            state.started = Some(now);
+            state.cwd.clone_from(&self.cwd);
+        });
+        let stdin = run.stdin.as_deref();
+        let text = order::text(
+            command.id,
+            &names.out,
+            &names.err,
+            command.capture,
+            stdin,
+            &command.text,
+        );
+        let line = order::type_run(
+            &shell.link.shell.kind,
+            command.id,
+            command.capture,
+            stdin.is_some(),
+        );
+        shell.machine.set_wanted(command.is_awaited(), now);
+        shell.running = Some(command);
+        self.note_cwd(&run);
+        let Some(shell) = &mut self.shell else { return };
+        shell.unfetched = Some(run);
+        // Text first: the shell waits for it, not the other way round.
+        let sent = match shell.link.order(text).await {
+            Ok(()) => shell.link.write(line).await,
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = sent {
+            tracing::info!(session = %self.session.name, %fault, "a command could not be handed over");
+        }
+    }
+
+    /// Says when another client's command was the last to change the working directory.
+    fn note_cwd(&mut self, run: &Run) {
+        if run.client.is_empty() {
+            return;
+        }
+        if !self.cwd_client.is_empty() && self.cwd_client != run.client {
+            run.command.notice(format!(
+                "another client ({}) changed the working directory to {}",
+                self.cwd_client, self.cwd
+            ));
+            self.cwd_client.clear();
+        }
+    }
+
+    pub(super) async fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Complete {
+                    id,
+                    status,
+                    cwd,
+                    interrupted,
+                    torn,
+                } => {
+                    let Some(shell) = &mut self.shell else { return };
+                    let Some(command) = shell.running.take_if(|command| command.id == id) else {
+                        continue;
+                    };
+                    shell.unfetched = None;
+                    shell.late.push(command.clone());
+                    shell.forget_late();
+                    if torn {
+                        command.notice("its output may be incomplete: its streams did not end in order");
+                    }
+                    self.complete(&command, status, cwd, interrupted);
+                    self.finish_if_exited().await;
+                }
+                Effect::NotStarted(id) => self.not_started(id),
+                Effect::Awaiting { id, asked } => self.awaiting(id, asked),
+                Effect::Working(id) => {
+                    if let Some(command) = self.shell.as_ref().and_then(|shell| shell.find(id)) {
+                        command.change(|state| {
+                            if matches!(state.status, Status::Awaiting(_)) {
+                                state.status = Status::Running;
+                            }
+                        });
+                    }
+                }
+                Effect::Cwd(cwd) => {
+                    if !cwd.is_empty() {
+                        self.cwd = cwd;
+                    }
+                }
+                Effect::Probe => {
+                    if let Some(shell) = &self.shell {
+                        let _ = shell.link.order(b"q\n".to_vec()).await;
+                    }
+                }
+                Effect::TypeSync => {
+                    if let Some(shell) = &self.shell {
+                        let _ = shell.link.write(order::type_sync()).await;
+                    }
+                }
+                Effect::Broken => {
+                    self.lose("the session's set-up on the host was damaged", false)
+                        .await
+                }
+            }
+        }
+    }
+
+    /// Ends a command that is not lost.
+    pub(super) fn complete(
+        &mut self,
+        command: &Arc<Command>,
+        code: Option<i32>,
+        cwd: Option<String>,
+        interrupted: bool,
+    ) {
+        let shell_gone = self.shell.as_ref().is_some_and(|shell| shell.exit_at.is_some());
+        if shell_gone {
+            command.notice("the shell ended with this command; the next use of the session opens a new one");
+        }
+        if let Some(cwd) = cwd.as_deref().filter(|cwd| !cwd.is_empty()) {
+            if *cwd != self.cwd {
+                self.cwd_client.clone_from(&self.last_client);
+            }
+            cwd.clone_into(&mut self.cwd);
+        }
+        if command.internal {
+            if code != Some(0) {
+                self.summary.send_modify(|summary| {
+                    summary.notice = "the earlier working directory could not be entered again".into();
+                });
+                if let Some(run) = self.queue.front() {
+                    run.command
+                        .notice("the earlier working directory could not be entered again");
+                }
+            }
+            self.commands.forget(command.id);
+        }
+        if code.is_none() {
+            command.notice("the shell did not tell the exit code");
+        }
+        let status = if interrupted {
+            Status::Interrupted
+        } else {
+            Status::Completed
+        };
+        command.end(status, code, Some(self.cwd.clone()));
+    }
+
+    /// The shell never fetched the text: it is given to the next shell, once.
+    pub(super) fn not_started(&mut self, id: crate::id::CommandId) {
+        let Some(shell) = &mut self.shell else { return };
+        let Some(command) = shell.running.take_if(|command| command.id == id) else {
+            return;
+        };
+        let Some(mut run) = shell.unfetched.take() else {
+            return;
+        };
+        if run.attempts == 0 {
+            run.attempts = 1;
+            command.change(|state| {
+                state.status = Status::Queued;
+                state.started = None;
+            });
+            self.queue.push_front(run);
+        } else {
+            let fault = Fault::new(
+                Reason::ConnectionLost,
+                "the shell did not take the command; nothing was run",
+            )
+            .hint("look at the session with get_terminal_output")
+            .retryable();
+            let _ = run.failed.send(fault);
+            self.commands.forget(id);
+        }
+    }
+
+    fn awaiting(&mut self, id: crate::id::CommandId, asked: Asked) {
+        let Some(shell) = &mut self.shell else { return };
+        let Some(command) = shell.find(id) else { return };
+        let written = command.state().output.last_unfinished_line();
+        let shown = self.view.unfinished_line();
+        let text = if written.is_empty() { shown } else { written };
+        let text = shorten(text.trim_end(), QUESTION_SHOWN);
+        let question = match asked {
+            Asked::Line { echo } => Some(Question {
+                text,
+                echo,
+                exact: true,
+            }),
+            Asked::Keys => None,
+            Asked::Text { echo } => {
+                if !looks_like_question(&text) {
+                    shell.machine.not_a_question();
+                    return;
+                }
+                Some(Question {
+                    text,
+                    echo,
+                    exact: false,
+                })
+            }
+        };
+        command.change(|state| {
+            if !state.status.is_final() {
+                state.status = Status::Awaiting(question);
+            }
+        });
+    }
+
+    pub(super) async fn type_bytes(&mut self, bytes: Vec<u8>, secret: bool) -> Result<(), Fault> {
+        let Some(shell) = &mut self.shell else {
+            return Err(Fault::new(
+                Reason::ConnectionLost,
+                "the session has no shell now; nothing was typed",
+            )
+            .hint("execute_command or open_session opens one"));
+        };
+        let entered = bytes
+            .last()
+            .is_some_and(|byte| matches!(byte, b'\r' | b'\n' | 0x03 | 0x04 | 0x15 | 0x1c));
+        let clears = bytes.last() == Some(&0x15);
+        shell.link.write(bytes).await?;
+        tracing::debug!(session = %self.session.name, secret, "typed");
+        let now = Instant::now();
+        let at_prompt = matches!(shell.machine.phase(), Phase::Ready { .. });
+        let effects = if at_prompt && clears {
+            Vec::new()
+        } else {
+            shell.machine.on(Event::Input { entered }, now)
+        };
+        self.carry_out(effects).await;
+        Ok(())
+    }
+
+    pub(super) async fn signal(&mut self, signal: Signal, reply: oneshot::Sender<Result<String, Fault>>) {
+        let Some(shell) = &mut self.shell else {
+            let _ = reply.send(Ok("the session has no shell now; nothing runs".into()));
+            return;
+        };
+        let now = Instant::now();
+        let (byte, name) = match signal {
+            Signal::Int => (0x03, "Ctrl-C"),
+            Signal::Quit => (0x1c, "Ctrl-\\"),
+            Signal::Term | Signal::Kill => {
+                let name = if signal == Signal::Term { "TERM" } else { "KILL" };
+                shell.machine.on(Event::Interrupted, now);
+                shell.kill_reply = Some(reply);
+                let _ = shell.link.order(format!("k {name}\n").into_bytes()).await;
+                return;
+            }
+        };
+        shell.machine.on(Event::Interrupted, now);
+        let typed = shell.link.write(vec![byte]).await;
+        let _ = reply.send(typed.map(|()| format!("{name} was typed")));
+    }
+
+    /// The further pair of FIFOs is there: a channel of its own drains it.
+    pub(super) fn drain(&mut self, set: u8) {
+        let Some(shell) = &self.shell else { return };
+        let (command, script) = order::drain_command(&shell.link.hello.dir, &shell.link.nonce, set);
+        let (pool, target) = (self.pool.clone(), self.session.target());
+        let connection = shell.link.connection.clone();
+        self.draining = Some((
+            set,
+            tokio::spawn(async move {
+                let (_, channel) = pool.open_exec(&target, &connection, &command).await?;
+                channel.writer().write(Bytes::from(script)).await?;
+                Ok(channel)
+            }),
+        ));
+    }
+
+    pub(super) async fn on_drained(&mut self, set: u8, outcome: Result<Channel, Fault>) {
+        self.draining = None;
+        match (outcome, &mut self.shell) {
+            (Ok(channel), Some(shell)) => {
+                shell.link.add_drain(set, channel);
+                shell.add_streams(set);
+                shell.machine.add_slot(set);
+            }
+            (Err(fault), Some(_)) => {
+                if let Some(run) = self.queue.pop_front() {
+                    let _ = run.failed.send(fault);
+                }
+            }
+            (_, None) => {}
+        }
+    }
+}
+
+/// A line that a program would print before it waits for an answer.
+fn looks_like_question(text: &str) -> bool {
+    let line = text.trim_end();
+    let lower = line.to_lowercase();
+    if line.is_empty() {
+        return false;
+    }
+    line.ends_with([':', '?', '>', '$', '#', '%', ']'])
+        || lower.ends_with("(yes/no)")
+        || lower.ends_with("(y/n)")
+        || lower.ends_with("=>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::looks_like_question;
+
+    /// Prompts of real programs, and lines that are none.
+    #[test]
+    fn questions() {
+        for prompt in [
+            "[sudo] password for alice:",
+            "Continue? [y/N]",
+            "mysql>",
+            "alice@web1:~$ ",
+            "Overwrite (y/n)",
+        ] {
+            assert!(looks_like_question(prompt), "{prompt}");
+        }
+        for line in ["", "Downloading 50%...", "compiling foo v1.2", "done."] {
+            assert!(!looks_like_question(line), "{line}");
+        }
+    }
+}

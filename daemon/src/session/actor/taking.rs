@@ -1,0 +1,387 @@
+//! What comes in: requests, and what the channels say.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sshmcp_proto::{error::Fault, v1::Reason};
+
+use super::{Actor, Shell};
+use crate::{
+    command::Command,
+    connection::{ChannelEvent, CloseReason},
+    id::CommandId,
+    output::StreamKind,
+    session::{
+        Look, Request,
+        link::{LinkEvent, Source},
+        machine::Event,
+    },
+    shell::{
+        frame::{self, HelperFrame},
+        mark::{self, Mark},
+        order,
+        scan::{Piece, Scanner},
+    },
+};
+
+/// After a shell's exit status its last output is on its way; a channel that does not close is not waited for longer.
+pub(super) const EXIT_GRACE: Duration = Duration::from_millis(800);
+
+impl Actor {
+    pub(super) async fn on_request(&mut self, request: Request) {
+        match request {
+            Request::Open(reply) => {
+                if self.shell.is_some() {
+                    let _ = reply.send(Ok(false));
+                } else {
+                    self.waiting_open.push(reply);
+                    self.ensure_shell();
+                }
+            }
+            Request::Run(run) => {
+                self.used_by(&run.client.clone());
+                if let Some(run) = self.refuse_when_full(run) {
+                    self.queue.push_back(run);
+                }
+            }
+            Request::Withdraw(id, reply) => {
+                let before = self.queue.len();
+                self.queue.retain(|run| run.command.id != id);
+                let _ = reply.send(self.queue.len() < before);
+            }
+            Request::Watch => {
+                let wanted = self.is_wanted();
+                if let Some(shell) = &mut self.shell {
+                    shell.machine.set_wanted(wanted, Instant::now());
+                }
+            }
+            Request::Type {
+                bytes,
+                secret,
+                client,
+                reply,
+            } => {
+                self.used_by(&client);
+                let _ = reply.send(self.type_bytes(bytes, secret).await);
+            }
+            Request::Signal(signal, reply) => self.signal(signal, reply).await,
+            Request::Look(look, reply) => {
+                let _ = reply.send(match look {
+                    Look::Tail(lines) => self.view.tail(lines),
+                    Look::Since(cursor) => self.view.since(cursor),
+                });
+            }
+            Request::Close(_) => {}
+        }
+    }
+
+    pub(super) async fn on_link(&mut self, event: LinkEvent) {
+        match (event.source, event.event) {
+            (Source::Terminal, ChannelEvent::Stdout(bytes) | ChannelEvent::Stderr(bytes)) => {
+                self.on_terminal(&bytes).await;
+            }
+            (Source::Terminal, ChannelEvent::ExitStatus(code)) => {
+                self.shell_exited(i32::try_from(code).ok()).await;
+            }
+            (Source::Terminal, ChannelEvent::ExitSignal { name, .. }) => {
+                self.shell_exited(signal_number(&name).map(|number| 128 + number))
+                    .await;
+            }
+            (
+                Source::Terminal,
+                ChannelEvent::Closed {
+                    reason: CloseReason::ConnectionLost(cause),
+                },
+            ) => {
+                if self.shell.as_ref().is_some_and(|shell| shell.exit_at.is_some()) {
+                    self.finish_shell().await;
+                } else {
+                    self.lose(&format!("the connection was lost ({cause})"), true)
+                        .await;
+                }
+            }
+            (
+                Source::Terminal,
+                ChannelEvent::Closed {
+                    reason: CloseReason::Normal,
+                },
+            ) => {
+                self.shell_exited(None).await;
+                if let Some(shell) = &mut self.shell {
+                    shell.closed = true;
+                    if !shell.machine.has_started() {
+                        self.finish_shell().await;
+                    }
+                }
+            }
+            (Source::Helper, ChannelEvent::Stdout(bytes)) => self.on_helper(&bytes).await,
+            (Source::Helper, ChannelEvent::Stderr(bytes)) => {
+                self.on_stream(0, StreamKind::Stderr, &bytes).await
+            }
+            (Source::Drain(set), ChannelEvent::Stdout(bytes)) => {
+                self.on_stream(set, StreamKind::Stdout, &bytes).await
+            }
+            (Source::Drain(set), ChannelEvent::Stderr(bytes)) => {
+                self.on_stream(set, StreamKind::Stderr, &bytes).await
+            }
+            (Source::Helper, ChannelEvent::Closed { reason }) => self.helper_ended(reason).await,
+            (Source::Terminal | Source::Helper | Source::Drain(_), _) => {}
+        }
+    }
+
+    async fn helper_ended(&mut self, reason: CloseReason) {
+        let exiting = self.shell.as_ref().is_some_and(|shell| shell.exit_at.is_some());
+        match reason {
+            CloseReason::ConnectionLost(cause) if !exiting => {
+                self.lose(&format!("the connection was lost ({cause})"), true)
+                    .await;
+            }
+            CloseReason::Normal if !exiting => {
+                self.lose("the session's helper on the host was ended", false)
+                    .await;
+            }
+            CloseReason::ConnectionLost(_) | CloseReason::Normal => self.finish_shell().await,
+        }
+    }
+
+    /// Bytes of the terminal: marks, output of a command that has it, and what a person would see.
+    pub(super) async fn on_terminal(&mut self, bytes: &[u8]) {
+        let Some(shell) = &mut self.shell else { return };
+        let pieces = shell.marks.feed(bytes);
+        for piece in pieces {
+            let now = Instant::now();
+            let Some(shell) = &mut self.shell else { return };
+            match piece {
+                Piece::Data(data) => {
+                    if let Some(id) = shell.machine.terminal_owner()
+                        && let Some(command) = shell.find(id)
+                    {
+                        command.append(StreamKind::Stdout, &data);
+                    }
+                    // Until the shell has fetched a command, what comes is the echo of what we typed.
+                    if shell.machine.has_started() {
+                        self.view.show(&data);
+                        shell.machine.on(Event::Activity, now);
+                    }
+                }
+                Piece::Frame(body) => {
+                    let Some(mark) = mark::parse(&body) else { continue };
+                    if matches!(mark, Mark::Start(Some(_)))
+                        && let Some(command) = &shell.running
+                    {
+                        shell.unfetched = None;
+                        if !command.internal {
+                            self.view.begin(&command.text);
+                        }
+                    }
+                    let started = matches!(mark, Mark::Start(Some(_)));
+                    let is_prompt = matches!(mark, Mark::Prompt { .. });
+                    let effects = shell.machine.on(Event::Mark(mark), now);
+                    if is_prompt {
+                        self.summary.send_modify(|summary| summary.prompts += 1);
+                    }
+                    self.carry_out(effects).await;
+                    if started && self.shell.as_ref().is_some_and(|shell| shell.exit_at.is_some()) {
+                        self.end_running().await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Bytes of the helper: its own frames, and around them the first pair's stdout.
+    async fn on_helper(&mut self, bytes: &[u8]) {
+        let Some(shell) = &mut self.shell else { return };
+        for piece in shell.helper_frames.feed(bytes) {
+            match piece {
+                Piece::Data(data) => self.on_stream(0, StreamKind::Stdout, &data).await,
+                Piece::Frame(body) => {
+                    if let Some(frame) = frame::parse_helper(&body) {
+                        self.on_helper_frame(frame).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn on_helper_frame(&mut self, frame: HelperFrame) {
+        let Some(shell) = &mut self.shell else { return };
+        match frame {
+            HelperFrame::Probe(probe) => {
+                let effects = shell.machine.on(Event::Probe(probe), Instant::now());
+                self.carry_out(effects).await;
+            }
+            HelperFrame::Killed(reached) => {
+                if let Some(reply) = shell.kill_reply.take() {
+                    let _ = reply.send(killed(&reached));
+                }
+            }
+            HelperFrame::Opened(set) => self.drain(set),
+            HelperFrame::Hello(_) | HelperFrame::Installed | HelperFrame::Who(_) => {}
+        }
+    }
+
+    async fn on_stream(&mut self, set: u8, stream: StreamKind, bytes: &[u8]) {
+        let Some(shell) = &mut self.shell else { return };
+        let Some((_, _, scanner)) = shell
+            .streams
+            .iter_mut()
+            .find(|(number, kind, _)| *number == set && *kind == stream)
+        else {
+            return;
+        };
+        for piece in scanner.feed(bytes) {
+            let now = Instant::now();
+            let Some(shell) = &mut self.shell else { return };
+            match piece {
+                Piece::Data(data) => {
+                    let Some(id) = shell.machine.owner(set, stream) else {
+                        continue;
+                    };
+                    if let Some(command) = shell.find(id) {
+                        command.append(stream, &data);
+                        let is_running = shell.running.as_ref().is_some_and(|running| running.id == id);
+                        if is_running && !command.internal {
+                            self.view.mirror(stream, &data);
+                        }
+                    }
+                    shell.machine.on(Event::Activity, now);
+                }
+                Piece::Frame(body) => {
+                    if let Some(frame) = frame::parse_stream(&body) {
+                        let effects = shell.machine.on(Event::Frame(set, stream, frame), now);
+                        shell.forget_late();
+                        self.carry_out(effects).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The shell ended by itself and said how.
+    async fn shell_exited(&mut self, code: Option<i32>) {
+        let Some(shell) = &mut self.shell else { return };
+        if shell.exit_at.is_some() {
+            return;
+        }
+        shell.exit = code;
+        shell.exit_at = Some(Instant::now());
+        self.end_running().await;
+        self.finish_if_exited().await;
+    }
+
+    /// The shell is gone and will print no end of the running command.
+    async fn end_running(&mut self) {
+        let Some(shell) = &mut self.shell else { return };
+        // Until its start was seen, it may be that the shell never fetched it; the channel's end decides that.
+        let Some(command) = shell.running.as_ref().filter(|_| shell.machine.has_started()) else {
+            return;
+        };
+        // Its streams end behind everything that was written before.
+        let finish = order::finish(command.id);
+        let _ = shell.link.order(finish).await;
+        let effects = shell.machine.shell_ended(shell.exit, Instant::now());
+        self.carry_out(effects).await;
+    }
+
+    /// The shell is gone and everything that was to come has come, or time is over.
+    pub(super) async fn finish_shell(&mut self) {
+        let Some(shell) = &mut self.shell else { return };
+        let code = shell.exit;
+        let words = code.map_or_else(
+            || "its shell ended".to_owned(),
+            |code| format!("its shell ended with exit code {code}"),
+        );
+        if !shell.machine.has_started() {
+            if shell.closed
+                && let Some(id) = shell.machine.running()
+            {
+                // The terminal's channel ended in order without a start: the text was never fetched.
+                self.not_started(id);
+            }
+        } else if let Some(command) = shell.running.take() {
+            command.notice("its output may be incomplete: the shell was gone before the streams ended");
+            self.complete(&command, code, None, false);
+        }
+        self.lose(&words, false).await;
+    }
+
+    /// Once the command that ended the shell is complete, the rest of the session's shell goes too.
+    pub(super) async fn finish_if_exited(&mut self) {
+        if self
+            .shell
+            .as_ref()
+            .is_some_and(|shell| shell.exit_at.is_some() && shell.running.is_none())
+        {
+            self.finish_shell().await;
+        }
+    }
+}
+
+impl Shell {
+    pub(super) fn find(&self, id: CommandId) -> Option<Arc<Command>> {
+        self.running
+            .iter()
+            .chain(&self.late)
+            .find(|command| command.id == id)
+            .cloned()
+    }
+
+    /// Lets go of ended commands that no stream belongs to any more.
+    pub(super) fn forget_late(&mut self) {
+        let machine = &self.machine;
+        let sets: Vec<u8> = self.streams.iter().map(|(set, ..)| *set).collect();
+        self.late.retain(|command| {
+            sets.iter().any(|&set| {
+                [StreamKind::Stdout, StreamKind::Stderr]
+                    .iter()
+                    .any(|&stream| machine.owner(set, stream) == Some(command.id))
+            })
+        });
+    }
+
+    pub(super) fn add_streams(&mut self, set: u8) {
+        for stream in [StreamKind::Stdout, StreamKind::Stderr] {
+            let introducer = frame::stream_introducer(&self.link.nonce);
+            self.streams
+                .push((set, stream, Scanner::new(&introducer, frame::TERMINATOR)));
+        }
+    }
+}
+
+fn killed(reached: &str) -> Result<String, Fault> {
+    match reached {
+        "sent" => Ok("the signal was sent to the foreground process group".into()),
+        "shell" => Ok("nothing but the shell itself is in front: no signal was sent".into()),
+        "refused" => Err(Fault::new(
+            Reason::PermissionDenied,
+            "the host refused the signal: the processes in front belong to another user",
+        )
+        .hint("send INT: Ctrl-C goes through the terminal and needs no permission")),
+        _ => Err(Fault::new(
+            Reason::NotSupported,
+            "the host does not tell which process is in front",
+        )
+        .hint("send INT or QUIT: they go through the terminal")),
+    }
+}
+
+/// Number of a signal by its RFC 4254 name; the same on every system for these.
+fn signal_number(name: &str) -> Option<i32> {
+    Some(match name {
+        "HUP" => 1,
+        "INT" => 2,
+        "QUIT" => 3,
+        "ILL" => 4,
+        "ABRT" => 6,
+        "FPE" => 8,
+        "KILL" => 9,
+        "SEGV" => 11,
+        "PIPE" => 13,
+        "ALRM" => 14,
+        "TERM" => 15,
+        _ => return None,
+    })
+}

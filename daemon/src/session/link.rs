@@ -1,0 +1,195 @@
+//! A session's way to its shell: the terminal's channel, the helper's, further drains, and what comes from all of them
+//! in one bounded queue. Knows nothing of commands.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sshmcp_proto::error::Fault;
+use tokio::{sync::mpsc, task::AbortHandle};
+
+use crate::{
+    connection::{Channel, ChannelEvent, ChannelWriter, CloseReason, Connection},
+    shell::{frame::HelperHello, mark::ShellHello},
+};
+
+/// Events between the channels and the session: at 32 KiB a message this holds 2 MiB for a session that is slow to
+/// take them, and the connection waits then.
+pub const EVENTS_MAX: usize = 64;
+
+/// Where an event comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The terminal.
+    Terminal,
+    /// The helper, which also drains the first pair of FIFOs.
+    Helper,
+    /// A drain of a further pair.
+    Drain(u8),
+}
+
+/// What came from where.
+#[derive(Debug)]
+pub struct LinkEvent {
+    /// Where from.
+    pub source: Source,
+    /// What.
+    pub event: ChannelEvent,
+}
+
+/// The open channels of one session.
+pub struct Link {
+    /// The connection they are on.
+    pub connection: Arc<Connection>,
+    /// Types into the terminal.
+    pub terminal: ChannelWriter,
+    /// Gives orders to the helper; none where the host allows none.
+    pub helper: Option<ChannelWriter>,
+    /// Everything that comes.
+    pub events: mpsc::Receiver<LinkEvent>,
+    /// What the shell said of itself.
+    pub shell: ShellHello,
+    /// What the helper said of itself.
+    pub hello: HelperHello,
+    /// In every frame and mark.
+    pub nonce: String,
+    sender: mpsc::Sender<LinkEvent>,
+    pumps: Vec<AbortHandle>,
+    drains: Vec<ChannelWriter>,
+}
+
+/// Channels as they are being set up.
+pub struct Wiring {
+    sender: mpsc::Sender<LinkEvent>,
+    /// Everything that comes.
+    pub events: mpsc::Receiver<LinkEvent>,
+    pumps: Vec<AbortHandle>,
+}
+
+impl Wiring {
+    /// No channel yet.
+    pub fn new() -> Self {
+        let (sender, events) = mpsc::channel(EVENTS_MAX);
+        Self {
+            sender,
+            events,
+            pumps: Vec::new(),
+        }
+    }
+
+    /// Adds a channel; its writer comes back.
+    pub fn add(&mut self, source: Source, channel: Channel) -> ChannelWriter {
+        let writer = channel.writer();
+        self.pumps.push(pump(source, channel, self.sender.clone()));
+        writer
+    }
+
+    /// The finished link.
+    pub fn finish(
+        mut self,
+        connection: Arc<Connection>,
+        terminal: ChannelWriter,
+        helper: Option<ChannelWriter>,
+        shell: ShellHello,
+        hello: HelperHello,
+        nonce: String,
+    ) -> Link {
+        let (_, unused) = mpsc::channel(1);
+        Link {
+            connection,
+            terminal,
+            helper,
+            events: std::mem::replace(&mut self.events, unused),
+            shell,
+            hello,
+            nonce,
+            sender: self.sender.clone(),
+            pumps: std::mem::take(&mut self.pumps),
+            drains: Vec::new(),
+        }
+    }
+}
+
+impl Default for Wiring {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Wiring {
+    fn drop(&mut self) {
+        for pump in &self.pumps {
+            pump.abort();
+        }
+    }
+}
+
+impl Link {
+    /// Adds the drain of a further pair of FIFOs.
+    pub fn add_drain(&mut self, set: u8, channel: Channel) -> ChannelWriter {
+        let writer = channel.writer();
+        self.pumps
+            .push(pump(Source::Drain(set), channel, self.sender.clone()));
+        self.drains.push(writer.clone());
+        writer
+    }
+
+    /// Gives the helper an order.
+    pub async fn order(&self, order: Vec<u8>) -> Result<(), Fault> {
+        match &self.helper {
+            Some(helper) => helper.write(Bytes::from(order)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Types into the terminal.
+    pub async fn write(&self, bytes: Vec<u8>) -> Result<(), Fault> {
+        self.terminal.write(Bytes::from(bytes)).await
+    }
+
+    /// Ends the shell and lets the helper clean up behind it; returns when the helper is gone, or cannot be waited for.
+    pub async fn close(mut self) {
+        // The connection may be dead: then nothing of this reaches anyone, and sshd ends both on the host.
+        let _ = self.terminal.close().await;
+        for drain in &self.drains {
+            let _ = drain.eof().await;
+        }
+        if let Some(helper) = &self.helper {
+            let _ = helper.eof().await;
+            let _ = tokio::time::timeout(CLOSE_WAIT, async {
+                while let Some(event) = self.events.recv().await {
+                    if event.source == Source::Helper && matches!(event.event, ChannelEvent::Closed { .. }) {
+                        break;
+                    }
+                }
+            })
+            .await;
+        }
+    }
+}
+
+/// The helper removes its directory in milliseconds; a host that is slower does it alone.
+const CLOSE_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        for pump in &self.pumps {
+            pump.abort();
+        }
+    }
+}
+
+fn pump(source: Source, mut channel: Channel, sender: mpsc::Sender<LinkEvent>) -> AbortHandle {
+    tokio::spawn(async move {
+        while let Some(event) = channel.next().await {
+            let is_end = matches!(event, ChannelEvent::Closed { .. });
+            if sender.send(LinkEvent { source, event }).await.is_err() || is_end {
+                return;
+            }
+        }
+        let event = ChannelEvent::Closed {
+            reason: CloseReason::Normal,
+        };
+        let _ = sender.send(LinkEvent { source, event }).await;
+    })
+    .abort_handle()
+}

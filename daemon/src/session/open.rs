@@ -1,0 +1,328 @@
+//! Opens a session's shell: both channels, the helper, the first prompt, and the integration script. A line is typed
+//! only when the shell was seen to read one; whatever start-up files print or ask before that is their own.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::time::{sleep_until, timeout_at};
+
+use super::{
+    Claims,
+    link::{Link, LinkEvent, Source, Wiring},
+};
+use crate::{
+    connection::{ChannelEvent, ChannelWriter, CloseReason, Connection, Pool, Pty},
+    host::Target,
+    id::shorten,
+    shell::{
+        frame::{self, HelperFrame, HelperHello},
+        mark::{self, Mark, ShellHello},
+        order,
+        probe::{Candidate, LineMode},
+        scan::{Piece, Scanner},
+    },
+    terminal::clean::clean,
+};
+
+/// Start-up files may take this long before the shell shows its prompt.
+const STARTUP_MAX: Duration = Duration::from_secs(25);
+/// The helper says hello at once; a host where it does not is worked without one.
+const HELPER_WAIT: Duration = Duration::from_secs(8);
+/// The integration script answers within this time of being typed.
+const INSTALL_WAIT: Duration = Duration::from_secs(8);
+/// Looks at the terminal while the shell starts: the first, and the last, doubled in between.
+const LOOK_FIRST: Duration = Duration::from_millis(8);
+const LOOK_LAST: Duration = Duration::from_millis(150);
+/// Where nobody can look at the terminal, silence this long after the first output is taken for the prompt.
+const QUIET: Duration = Duration::from_millis(700);
+/// A start-up file that reads from the terminal is told from a prompt after this.
+const ASKING: Duration = Duration::from_secs(3);
+/// What is kept of what was printed before the first prompt.
+const GREETING_MAX: usize = 16 << 10; // 16 KiB
+
+/// A shell that is ready for its first command.
+pub struct Opened {
+    /// The way to it.
+    pub link: Link,
+    /// Everything the terminal showed before the integration, as bytes.
+    pub greeting: Vec<u8>,
+    /// Working directory.
+    pub cwd: String,
+    /// Events that came with the last mark and belong to the session: terminal bytes behind it.
+    pub rest: Vec<u8>,
+}
+
+struct Opening {
+    wiring: Wiring,
+    connection: Arc<Connection>,
+    terminal: ChannelWriter,
+    helper: Option<ChannelWriter>,
+    hello: Option<HelperHello>,
+    nonce: String,
+    helper_frames: Scanner,
+    marks: Scanner,
+    shown: Vec<u8>,
+    last_shown: Option<Instant>,
+    shell: Option<ShellHello>,
+    installed: bool,
+    after: Vec<u8>,
+    candidates: Option<Vec<Candidate>>,
+}
+
+/// Opens the shell of a session on the target.
+pub async fn open(
+    pool: &Arc<Pool>,
+    claims: &Claims,
+    target: &Target,
+    cols: u16,
+    rows: u16,
+) -> Result<Opened, Fault> {
+    let pty = Pty {
+        term: "xterm-256color".into(),
+        cols,
+        rows,
+    };
+    let (connection, shell) = pool.open_shell(target, pty).await?;
+    let nonce = format!("{:016x}", rand::random::<u64>());
+    let (command, script) = order::helper_command(&nonce);
+    let mut wiring = Wiring::new();
+    let terminal = wiring.add(Source::Terminal, shell);
+    let helper = match pool.open_exec(target, &connection, &command).await {
+        Ok((_, channel)) => {
+            let writer = wiring.add(Source::Helper, channel);
+            writer.write(Bytes::from(script)).await?;
+            Some(writer)
+        }
+        Err(fault) => {
+            tracing::info!(target = %target.key(), %fault, "no second channel for the helper");
+            None
+        }
+    };
+    let opening = Opening {
+        wiring,
+        connection,
+        terminal,
+        helper,
+        hello: None,
+        helper_frames: Scanner::new(&frame::helper_introducer(&nonce), frame::TERMINATOR),
+        marks: Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR),
+        nonce,
+        shown: Vec::new(),
+        last_shown: None,
+        shell: None,
+        installed: false,
+        after: Vec::new(),
+        candidates: None,
+    };
+    opening.run(claims).await
+}
+
+impl Opening {
+    async fn run(mut self, claims: &Claims) -> Result<Opened, Fault> {
+        let began = Instant::now();
+        self.wait_until(HELPER_WAIT, |opening| {
+            opening.hello.is_some() || opening.helper.is_none()
+        })
+        .await?;
+        let Some(hello) = self.hello.clone().filter(|hello| !hello.dir.is_empty()) else {
+            return Err(Fault::new(
+                Reason::NotSupported,
+                "the host gives no second channel and no writable directory for the session's helper",
+            )
+            .hint("hosts without one cannot be worked yet; check that /tmp or the home directory is writable there"));
+        };
+        self.order(order::install(&hello.dir, &self.nonce)).await?;
+        self.wait_for_prompt(claims, began).await?;
+        self.wait_until(HELPER_WAIT, |opening| opening.installed).await?;
+        let greeting = std::mem::take(&mut self.shown);
+        self.terminal
+            .write(Bytes::from(order::type_install(&hello.dir)))
+            .await?;
+        self.wait_until(INSTALL_WAIT, |opening| opening.shell.is_some())
+            .await?;
+        let Some(shell) = self.shell.take() else {
+            let said = last_words(&self.shown);
+            return Err(Fault::new(
+                Reason::NotSupported,
+                format!("the login shell did not take the session's set-up; its terminal shows: {said}"),
+            )
+            .hint("bash, zsh and dash are worked so far; check which shell the account has"));
+        };
+        self.order(order::introduce(shell.pid, &shell.tty)).await?;
+        let cwd = shell.cwd.clone();
+        let link = self.wiring.finish(
+            self.connection,
+            self.terminal,
+            self.helper,
+            shell,
+            hello,
+            self.nonce,
+        );
+        Ok(Opened {
+            link,
+            greeting,
+            cwd,
+            rest: self.after,
+        })
+    }
+
+    async fn order(&self, order: Vec<u8>) -> Result<(), Fault> {
+        match &self.helper {
+            Some(helper) => helper.write(Bytes::from(order)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Takes events until the condition holds or the time is over.
+    async fn wait_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> Result<(), Fault> {
+        let deadline = tokio::time::Instant::now() + limit;
+        while !done(self) {
+            match timeout_at(deadline, self.wiring.events.recv()).await {
+                Ok(Some(event)) => self.take(event)?,
+                Ok(None) | Err(_) => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the shell reads a line at its prompt.
+    async fn wait_for_prompt(&mut self, claims: &Claims, began: Instant) -> Result<(), Fault> {
+        let mut pause = LOOK_FIRST;
+        loop {
+            self.candidates = None;
+            self.order(b"w\n".to_vec()).await?;
+            self.wait_until(HELPER_WAIT, |opening| opening.candidates.is_some())
+                .await?;
+            let candidates = self.candidates.take().unwrap_or_default();
+            // Shells of sessions that are open already are told from ours by having been claimed.
+            let ours: Vec<&Candidate> = candidates
+                .iter()
+                .filter(|candidate| !claims.has(self.connection.id(), candidate.pid))
+                .collect();
+            if !ours.is_empty() && ours.iter().all(|candidate| candidate.at_prompt()) {
+                return Ok(());
+            }
+            let quiet = self.last_shown.is_some_and(|at| at.elapsed() > QUIET);
+            if ours.is_empty() && quiet {
+                return Ok(());
+            }
+            if began.elapsed() > ASKING && quiet && ours.iter().any(|candidate| candidate.at_prompt()) {
+                return Ok(());
+            }
+            let asks = ours.iter().any(|candidate| {
+                candidate.in_front && candidate.reading && candidate.mode == LineMode::Canonical
+            });
+            if asks && began.elapsed() > ASKING && quiet {
+                let text = last_words(&self.shown);
+                if text.ends_with(['$', '#', '%', '>']) {
+                    return Ok(());
+                }
+                return Err(Fault::new(
+                    Reason::NotSupported,
+                    format!("the login shell's start-up files wait for input: {text}"),
+                )
+                .hint(
+                    "make them ask only when a person is there, for example not when TERM_PROGRAM is unset",
+                ));
+            }
+            if began.elapsed() > STARTUP_MAX {
+                return Err(Fault::new(
+                    Reason::Unreachable,
+                    format!(
+                        "the login shell showed no prompt within {} s; its terminal shows: {}",
+                        STARTUP_MAX.as_secs(),
+                        last_words(&self.shown)
+                    ),
+                )
+                .hint("look at the start-up files of the account")
+                .retryable());
+            }
+            let next = tokio::time::Instant::now() + pause;
+            pause = (pause * 2).min(LOOK_LAST);
+            loop {
+                tokio::select! {
+                    event = self.wiring.events.recv() => match event {
+                        Some(event) => self.take(event)?,
+                        None => return Ok(()),
+                    },
+                    () = sleep_until(next) => break,
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, event: LinkEvent) -> Result<(), Fault> {
+        match (event.source, event.event) {
+            (Source::Terminal, ChannelEvent::Stdout(bytes) | ChannelEvent::Stderr(bytes)) => {
+                self.last_shown = Some(Instant::now());
+                for piece in self.marks.feed(&bytes) {
+                    match piece {
+                        Piece::Data(data) if self.shell.is_some() => self.after.extend(data),
+                        Piece::Data(data) => {
+                            self.shown.extend(data);
+                            let surplus = self.shown.len().saturating_sub(GREETING_MAX);
+                            self.shown.drain(..surplus);
+                        }
+                        Piece::Frame(body) => match mark::parse(&body) {
+                            Some(Mark::Hello(hello)) => self.shell = Some(hello),
+                            Some(_) | None => {
+                                // A prompt mark that came with the hello is given to the session as it was.
+                                self.after.extend(mark::introducer(&self.nonce));
+                                self.after.extend(body);
+                                self.after.push(mark::TERMINATOR);
+                            }
+                        },
+                    }
+                }
+            }
+            (Source::Terminal, ChannelEvent::Closed { reason }) => {
+                let said = last_words(&self.shown);
+                return Err(match reason {
+                    CloseReason::ConnectionLost(cause) => Fault::new(
+                        Reason::ConnectionLost,
+                        format!("the connection was lost while the shell started: {cause}"),
+                    )
+                    .retryable(),
+                    CloseReason::Normal => Fault::new(
+                        Reason::NotSupported,
+                        format!("the login shell ended before it showed a prompt: {said}"),
+                    )
+                    .hint("check that the account has a login shell and may log in interactively"),
+                });
+            }
+            (Source::Helper, ChannelEvent::Stdout(bytes)) => {
+                for piece in self.helper_frames.feed(&bytes) {
+                    let Piece::Frame(body) = piece else { continue };
+                    match frame::parse_helper(&body) {
+                        Some(HelperFrame::Hello(hello)) => self.hello = Some(hello),
+                        Some(HelperFrame::Installed) => self.installed = true,
+                        Some(HelperFrame::Who(candidates)) => self.candidates = Some(candidates),
+                        Some(HelperFrame::Opened(_) | HelperFrame::Probe(_) | HelperFrame::Killed(_))
+                        | None => {}
+                    }
+                }
+            }
+            (Source::Helper, ChannelEvent::Closed { .. }) => {
+                self.helper = None;
+                self.candidates.get_or_insert_default();
+            }
+            (Source::Terminal | Source::Helper | Source::Drain(_), _) => {}
+        }
+        Ok(())
+    }
+}
+
+/// The last line on the terminal, for an error's words.
+fn last_words(shown: &[u8]) -> String {
+    let text = clean(shown);
+    let line = text
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("nothing");
+    shorten(line.trim_end(), 200)
+}
