@@ -75,8 +75,6 @@ struct Usage {
     leases: usize,
     /// Channels that are open.
     channels: usize,
-    /// A channel was once open here.
-    proved: bool,
     room: Room,
 }
 
@@ -175,6 +173,11 @@ impl Connection {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => tracing::debug!(connection = %self.id, "ended without a goodbye"),
         }
+    }
+
+    /// True while no channel is open.
+    fn is_unused(&self) -> bool {
+        self.usage.borrow().channels == 0
     }
 
     fn carry_another(&self) {

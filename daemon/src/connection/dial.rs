@@ -19,7 +19,10 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::words::{place, plain};
+use super::{
+    handshake::keepalive,
+    words::{place, plain},
+};
 use crate::host::Target;
 
 /// A resolver that does not answer: the C library's own limit is 5 s a server, tried twice.
@@ -28,9 +31,9 @@ const DNS_TIMEOUT: Duration = Duration::from_secs(10);
 const TCP_TIMEOUT: Duration = Duration::from_secs(8);
 /// Addresses of one name that are tried; a name with more is a trap or a test.
 const ADDRESSES_MAX: usize = 8;
-/// Unacknowledged bytes kill the connection after this long: russh cannot see a dead peer while its write is stuck.
-#[cfg(target_os = "linux")]
-const UNACKNOWLEDGED_TIMEOUT_MS: u32 = 45_000;
+/// Unacknowledged bytes kill the connection after this long, or what the keepalives allow if that is longer: a dead
+/// peer cannot be seen by keepalives while a write is stuck.
+const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// Resolves the target's name and connects to the first of its addresses that answers.
 pub(super) async fn tcp(target: &Target, deadline: Instant) -> Result<Tcp, Fault> {
@@ -47,9 +50,13 @@ pub(super) async fn tcp(target: &Target, deadline: Instant) -> Result<Tcp, Fault
         return Err(unknown_host(target, "the name has no address"));
     }
     let mut attempts = Vec::new();
+    let mut untried = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
     for address in addresses {
-        match timeout(TCP_TIMEOUT.min(left(deadline)), TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(Tcp::new(stream)),
+        // A silent address must leave time for those after it.
+        let share = left(deadline) / untried.max(1);
+        untried = untried.saturating_sub(1);
+        match timeout(TCP_TIMEOUT.min(share), TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(Tcp::new(stream, target)),
             Ok(Err(error)) => attempts.push(format!("{address}: {}", io_words(&error))),
             Err(_) => attempts.push(format!("{address}: no answer")),
         }
@@ -98,14 +105,20 @@ pub(super) struct Tcp {
 }
 
 impl Tcp {
-    fn new(stream: TcpStream) -> Self {
+    fn new(stream: TcpStream, target: &Target) -> Self {
         // Both are improvements only: a socket that refuses them still works.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was refused");
         }
         #[cfg(target_os = "linux")]
-        if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&stream, UNACKNOWLEDGED_TIMEOUT_MS) {
-            tracing::debug!(%error, "TCP_USER_TIMEOUT was refused");
+        {
+            let (interval, count) = keepalive(target);
+            let patience = interval.saturating_mul(count.saturating_add(1));
+            let patience = patience.max(UNACKNOWLEDGED_TIMEOUT).as_millis();
+            let patience = u32::try_from(patience).unwrap_or(u32::MAX);
+            if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&stream, patience) {
+                tracing::debug!(%error, "TCP_USER_TIMEOUT was refused");
+            }
         }
         Self {
             stream,

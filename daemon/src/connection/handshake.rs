@@ -2,7 +2,10 @@
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -27,10 +30,10 @@ use crate::host::Target;
 
 /// Greeting and key exchange: a busy small device needs several seconds for the latter.
 const KEX_TIMEOUT: Duration = Duration::from_secs(20);
-/// A dead peer is seen within 45 s, an outage of 10 s is forgiven.
+/// With the count below a dead peer is seen within 45 s, and an outage of 10 s is forgiven.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// Unanswered keepalives until the connection counts as dead.
-const KEEPALIVE_MAX: u32 = 3;
+/// Unanswered keepalives that are borne: at the third interval the connection counts as dead.
+const KEEPALIVE_MAX: u32 = 2;
 /// Messages of one channel that wait for its reader, at most 32 KiB each. A full buffer stops the whole
 /// connection, so it outlasts a reader's hiccup at full speed, yet holds at most 4 MiB.
 const CHANNEL_BUFFER: usize = 128;
@@ -43,6 +46,7 @@ pub(super) struct Shared {
     /// None while the connection lives, then why it ended.
     end: watch::Sender<Option<Arc<str>>>,
     facts: Mutex<Facts>,
+    has_opened: AtomicBool,
 }
 
 #[derive(Default)]
@@ -57,6 +61,7 @@ impl Shared {
         Self {
             end: watch::Sender::new(None),
             facts: Mutex::default(),
+            has_opened: AtomicBool::new(false),
         }
     }
 
@@ -79,6 +84,11 @@ impl Shared {
 
     pub(super) fn cause(&self) -> Option<Arc<str>> {
         self.end.borrow().clone()
+    }
+
+    /// True once the server has opened a channel.
+    pub(super) fn has_opened(&self) -> bool {
+        self.has_opened.load(Ordering::Relaxed)
     }
 
     pub(super) fn key(&self) -> Option<PublicKey> {
@@ -150,6 +160,17 @@ impl client::Handler for Handler {
         session: &mut Session,
     ) -> Result<(), HandlerError> {
         self.shared.facts().server_version = plain(&String::from_utf8_lossy(session.remote_sshid()));
+        Ok(())
+    }
+
+    async fn channel_open_confirmation(
+        &mut self,
+        _id: russh::ChannelId,
+        _max_packet_size: u32,
+        _window_size: u32,
+        _session: &mut Session,
+    ) -> Result<(), HandlerError> {
+        self.shared.has_opened.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -330,6 +351,11 @@ where
     let connecting = client::connect_stream(config, stream, handler);
     let result = timeout(KEX_TIMEOUT.min(left(deadline)), connecting).await.ok();
     (result, shared, greeting)
+}
+
+/// Interval and number of keepalives.
+pub(super) fn keepalive(target: &Target) -> (Duration, u32) {
+    target.keepalive.unwrap_or((KEEPALIVE_INTERVAL, KEEPALIVE_MAX))
 }
 
 async fn config(target: &Target) -> client::Config {

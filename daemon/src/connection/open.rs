@@ -35,31 +35,49 @@ pub(super) enum Program {
 pub(super) enum NoChannel {
     /// The server takes no further channel on this connection.
     Refused,
-    /// Anything else.
+    /// The connection is gone, and nothing was started on it: another may be tried.
+    Gone(Fault),
+    /// Anything else. The program may have been started.
     Failed(Fault),
 }
 
 /// Opens a channel and starts the program in it.
-pub(super) async fn open(lease: Lease, program: &Program) -> Result<Channel, NoChannel> {
+pub(super) async fn open(mut lease: Lease, program: &Program) -> Result<Channel, NoChannel> {
     let connection = lease.connection().clone();
-    let lost = async {
-        let cause = connection.closed().await;
-        NoChannel::Failed(lost(&cause))
-    };
-    tokio::select! {
+    let opening = timeout(OPEN_TIMEOUT, connection.handle.channel_open_session());
+    let opened = tokio::select! {
         biased;
-        opened = timeout(OPEN_TIMEOUT, start(lease, program)) => opened.unwrap_or_else(|_| {
-            Err(NoChannel::Failed(
-                Fault::new(
-                    Reason::Unreachable,
-                    "the host did not answer the opening of a channel in time".to_owned(),
-                )
-                .hint("the host may be overloaded; try again")
-                .retryable(),
-            ))
-        }),
-        lost = lost => Err(lost),
-    }
+        cause = connection.closed() => return Err(NoChannel::Gone(lost(&cause))),
+        opened = opening => opened,
+    };
+    let mut channel = match opened {
+        Ok(Ok(channel)) => channel,
+        Ok(Err(russh::Error::ChannelOpenFailure(_))) => return Err(NoChannel::Refused),
+        Ok(Err(_)) => return Err(NoChannel::Gone(lost(&connection.cause_of_end()))),
+        Err(_) => return Err(NoChannel::Failed(no_answer())),
+    };
+    lease.holds_channel();
+    let mut early = VecDeque::new();
+    let started = tokio::select! {
+        biased;
+        cause = connection.closed() => Err(lost(&cause)),
+        started = timeout(OPEN_TIMEOUT, request(&mut channel, program, &mut early)) => {
+            started.unwrap_or_else(|_| Err(no_answer()))
+        }
+    };
+    // From here on the guard closes it, also where the program did not start.
+    let channel = Channel::new(channel, early, lease);
+    started.map_err(NoChannel::Failed)?;
+    Ok(channel)
+}
+
+fn no_answer() -> Fault {
+    Fault::new(
+        Reason::Unreachable,
+        "the host did not answer the opening of a channel in time",
+    )
+    .hint("the host may be overloaded; try again")
+    .retryable()
 }
 
 fn lost(cause: &str) -> Fault {
@@ -69,26 +87,6 @@ fn lost(cause: &str) -> Fault {
     )
     .hint("try again; a new connection will be made")
     .retryable()
-}
-
-async fn start(mut lease: Lease, program: &Program) -> Result<Channel, NoChannel> {
-    let connection = lease.connection().clone();
-    let opened = connection.handle.channel_open_session().await;
-    let mut channel = match opened {
-        Ok(channel) => channel,
-        Err(russh::Error::ChannelOpenFailure(_)) => return Err(NoChannel::Refused),
-        Err(_) => return Err(NoChannel::Failed(lost(&connection.cause_of_end()))),
-    };
-    lease.holds_channel();
-    let mut early = VecDeque::new();
-    let started = request(&mut channel, program, &mut early).await;
-    // From here on the guard closes it, also where the program did not start.
-    let channel = Channel::new(channel, early, lease);
-    match started {
-        Ok(()) => Ok(channel),
-        Err(fault) if connection.is_alive() => Err(NoChannel::Failed(fault)),
-        Err(_) => Err(NoChannel::Failed(lost(&connection.cause_of_end()))),
-    }
 }
 
 async fn request(

@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -30,11 +30,15 @@ use crate::host::{Target, TargetKey};
 /// Handshakes at a time to one target: sshd starts to drop at 10 unauthenticated connections (MaxStartups 10:30:100).
 const HANDSHAKES_MAX: usize = 5;
 /// Connections that one opening tries before it gives up; each refusal means that somebody else took the place.
-const OPENINGS_MAX: usize = 8;
+const OPENINGS_MAX: usize = 12;
 /// Connections to one target; with sshd's default of ten channels each, that is several hundred sessions.
 const CONNECTIONS_MAX: usize = 64;
 
-/// sshd frees a closed channel's place a moment after it said so.
+/// sshd frees a closed channel's place a moment after it said so: a short wait is cheaper than a login.
+const CLEARING_WAIT: Duration = Duration::from_millis(10);
+/// Doubled each time: 70 ms in all.
+const CLEARING_TRIES: u32 = 3;
+/// A place that is still not free belongs to a program that outlives its channel; ask again after this.
 const CLEARING_TIME: Duration = Duration::from_millis(500);
 
 /// What can be set on a pool.
@@ -61,6 +65,8 @@ pub struct Pool {
     next_id: AtomicU64,
     next_attempt: AtomicU64,
     targets: Mutex<HashMap<TargetKey, Entry>>,
+    /// Set by the shutdown, under the lock of `targets`: a connection that is then still being made is dropped.
+    ended: AtomicBool,
 }
 
 struct Entry {
@@ -103,6 +109,7 @@ impl Pool {
             next_id: AtomicU64::new(1),
             next_attempt: AtomicU64::new(1),
             targets: Mutex::default(),
+            ended: AtomicBool::new(false),
         })
     }
 
@@ -144,7 +151,11 @@ impl Pool {
 
     /// Closes every connection.
     pub async fn shutdown(&self) {
-        let entries = std::mem::take(&mut *self.targets());
+        let entries = {
+            let mut targets = self.targets();
+            self.ended.store(true, Ordering::Relaxed);
+            std::mem::take(&mut *targets)
+        };
         let closing = entries
             .into_values()
             .flat_map(|entry| entry.connections)
@@ -175,6 +186,7 @@ impl Pool {
             let usable = connection.is_alive() && connection.usage.borrow().has_room();
             usable.then(|| Lease::new(connection))
         });
+        let mut clearing = 0;
         for _ in 0..OPENINGS_MAX {
             let lease = match prefer.take() {
                 Some(lease) => lease,
@@ -183,17 +195,21 @@ impl Pool {
             let connection = lease.connection().clone();
             match open(lease, program).await {
                 Ok(channel) => return Ok((connection, channel)),
-                Err(NoChannel::Refused) if !connection.usage.borrow().proved => {
+                Err(NoChannel::Refused) if !connection.shared.has_opened() => {
                     return Err(refuses_all(target));
                 }
+                Err(NoChannel::Refused) if clearing < CLEARING_TRIES && connection.is_unused() => {
+                    tokio::time::sleep(CLEARING_WAIT * (1 << clearing)).await;
+                    clearing = clearing.saturating_add(1);
+                    prefer = Some(Lease::new(connection));
+                }
                 Err(NoChannel::Refused) => self.is_full(target, &connection),
-                // An idle connection may turn out to be dead only when it is used: nothing was started on it.
-                Err(NoChannel::Failed(fault)) if fault.reason == Reason::ConnectionLost => {
+                // A connection may turn out to be dead only when it is used.
+                Err(NoChannel::Gone(fault)) => {
                     self.remove(&connection);
-                    if connection.usage.borrow().proved {
-                        continue;
+                    if !connection.shared.has_opened() {
+                        return Err(fault);
                     }
-                    return Err(fault);
                 }
                 Err(NoChannel::Failed(fault)) => return Err(fault),
             }
@@ -273,7 +289,7 @@ impl Pool {
         let entry = targets.entry(target.key()).or_default();
         entry.attempts.retain(|attempt| attempt.number != number);
         match connection {
-            Some(connection) => {
+            Some(connection) if !self.ended.load(Ordering::Relaxed) => {
                 entry.connections.push(connection.clone());
                 tokio::spawn(watch_over(
                     Arc::downgrade(self),
@@ -281,7 +297,7 @@ impl Pool {
                     self.settings.idle,
                 ));
             }
-            None => prune(&mut targets, &target.key()),
+            Some(_) | None => prune(&mut targets, &target.key()),
         }
     }
 
@@ -407,7 +423,6 @@ impl Lease {
             self.channel = true;
             self.connection.usage.send_modify(|usage| {
                 usage.channels = usage.channels.saturating_add(1);
-                usage.proved = true;
             });
         }
     }

@@ -15,6 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, WaitOptions};
+
 /// A machine under load starts an sshd in seconds.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -52,6 +54,8 @@ impl Sshd {
         writeln!(config, "{options}").expect("a string takes all");
         let file = dir.path().join("sshd_config");
         fs::write(&file, config).expect("sshd_config");
+        // Orphans of a killed sshd become ours, so that none is left behind.
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("subreaper");
         let mut child = Command::new(tool("sshd"))
             .args(["-D", "-e", "-f"])
             .arg(&file)
@@ -106,38 +110,61 @@ impl Drop for Sshd {
         self.child.kill().ok();
         self.child.wait().ok();
         kill(&children);
+        reap_orphans();
     }
 }
 
-fn kill(processes: &[u32]) {
-    for process in processes {
-        let pid = i32::try_from(*process)
-            .ok()
-            .and_then(rustix::process::Pid::from_raw);
-        if let Some(pid) = pid {
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+/// Takes in the processes of sshd's that ended after their parent: ours, and those of tests that run beside us.
+fn reap_orphans() {
+    for (pid, parent, stat) in processes() {
+        let ended = ["(sshd) Z", "(bash) Z", "(sleep) Z", "(yes) Z"];
+        if parent == std::process::id() && ended.iter().any(|words| stat.contains(words)) {
+            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+            // Another test may have been quicker.
+            rustix::process::waitpid(pid, WaitOptions::NOHANG).ok();
         }
     }
+}
+
+/// Kills processes and waits until they are gone.
+fn kill(processes: &[u32]) {
+    let pids = processes
+        .iter()
+        .filter_map(|process| Pid::from_raw(i32::try_from(*process).ok()?));
+    let mut left: Vec<Pid> = pids.collect();
+    for pid in &left {
+        rustix::process::kill_process(*pid, Signal::KILL).ok();
+    }
+    let until = Instant::now() + START_TIMEOUT;
+    while !left.is_empty() {
+        assert!(Instant::now() < until, "processes do not end: {left:?}");
+        left.retain(|pid| {
+            // Those whose parent died are ours to reap; the others are their parent's.
+            rustix::process::waitpid(Some(*pid), WaitOptions::NOHANG).ok();
+            Path::new(&format!("/proc/{pid}")).exists()
+        });
+        std::thread::yield_now();
+    }
+}
+
+/// All processes: id, parent's id, and their line in /proc.
+fn processes() -> Vec<(u32, u32, String)> {
+    let entries = fs::read_dir("/proc").expect("/proc").flatten();
+    let read = entries.filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let after_name = stat.rsplit(')').next()?;
+        let parent = after_name.split_whitespace().nth(1)?.parse().ok()?;
+        Some((pid, parent, stat))
+    });
+    read.collect()
 }
 
 /// Every process below this one; sshd's children have sessions of their own, so no group holds them.
 fn descendants(root: u32) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
-    for entry in fs::read_dir("/proc").expect("/proc").flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else {
-            continue;
-        };
-        let after_name = stat.rsplit(')').next().unwrap_or_default();
-        if let Some(parent) = after_name
-            .split_whitespace()
-            .nth(1)
-            .and_then(|word| word.parse().ok())
-        {
-            children.entry(parent).or_default().push(pid);
-        }
+    for (pid, parent, _) in processes() {
+        children.entry(parent).or_default().push(pid);
     }
     let mut found = Vec::new();
     let mut open = vec![root];
