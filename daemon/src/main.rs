@@ -20,7 +20,9 @@ use sshmcp_proto::{
 };
 use sshmcpd::{
     background::{Readiness, detach},
-    core::{Core, Facts, Reloaded, Stopped},
+    config::{self, Sources},
+    core::Core,
+    engine::Engine,
     listener::{Instance, Listener, Refusal},
     log,
     rpc::About,
@@ -100,7 +102,8 @@ fn live(arguments: &Arguments, readiness: &Readiness, background: bool) -> Resul
             }
             Err(Refusal::Failed(fault)) => return Err(fail(&fault)),
         };
-        let core: Arc<dyn Core> = Arc::new(Hollow);
+        let sources = Sources::find(arguments.config.clone()).map_err(|fault| fail(&fault))?;
+        let core: Arc<dyn Core> = Arc::new(Engine::start(sources, &paths.state));
         let listener = Listener::open(&instance).map_err(|fault| fail(&fault))?;
         let about = About {
             socket: instance.socket().path().to_owned(),
@@ -150,14 +153,22 @@ fn set_limits() {
     }
 }
 
-fn check_config(_arguments: &Arguments) -> ExitCode {
-    complain("there is no configuration to check yet");
-    ExitCode::FAILURE
+fn check_config(arguments: &Arguments) -> ExitCode {
+    let sources = match Sources::find(arguments.config.clone()) {
+        Ok(sources) => sources,
+        Err(fault) => {
+            complain(&sentence(&fault));
+            return ExitCode::FAILURE;
+        }
+    };
+    let report = config::check(sources);
+    say(&report.to_string());
+    if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn config_schema() -> ExitCode {
-    complain("there is no configuration to describe yet");
-    ExitCode::FAILURE
+    say(&config::schema().to_string());
+    ExitCode::SUCCESS
 }
 
 /// A line on stdout; nobody to read it is no reason to fail.
@@ -168,34 +179,4 @@ fn say(line: &str) {
 /// A line on stderr.
 fn complain(line: &str) {
     let _unread = writeln!(std::io::stderr(), "sshmcpd: {line}");
-}
-
-/// A core that holds nothing, until there is one.
-struct Hollow;
-
-#[tonic::async_trait]
-impl Core for Hollow {
-    fn facts(&self) -> Facts {
-        Facts::default()
-    }
-
-    fn is_idle(&self) -> bool {
-        true
-    }
-
-    fn idle_exit(&self) -> Option<Duration> {
-        Some(Duration::from_secs(600))
-    }
-
-    async fn reload(&self) -> Reloaded {
-        Reloaded::default()
-    }
-
-    async fn stop(&self, _force: bool) -> Result<Stopped, Fault> {
-        Ok(Stopped::default())
-    }
-
-    fn add_services(self: Arc<Self>, _routes: &mut tonic::service::RoutesBuilder) -> Vec<&'static str> {
-        Vec::new()
-    }
 }

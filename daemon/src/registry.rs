@@ -151,10 +151,10 @@ impl Registry {
             }
             None => {
                 let name = SessionName::for_host(&call.host);
-                let name = match inner.sessions.get(&name) {
+                let name = match inner.sessions.get(&name).cloned() {
                     Some(session) if session.target().key() == key => {
                         inner.defaults.insert(key, name);
-                        return Ok(Found { session: session.clone(), notice: None });
+                        return Ok(Found { session, notice: None });
                     }
                     Some(_) => Self::free_name(&inner, &name),
                     None => name,

@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 
 use super::{from_proto, to_proto};
 use crate::{
-    connection::{Scan, Verdict, scan, trust},
+    connection::{Scan, Verdict},
     host::{self, HostEntry, Target},
     registry::{HostCall, Registry},
 };
@@ -54,7 +54,7 @@ impl HostService for HostRpc {
         let ScanHostKeyRequest { host } = request.into_inner();
         let call = from_proto::host(host.unwrap_or_default())?;
         let target = self.0.resolve(&call).await?;
-        let Scan { known_hosts_name, algorithm, fingerprint, openssh, verdict, known_hosts_file } = scan(&target).await?;
+        let Scan { known_hosts_name, algorithm, fingerprint, openssh, verdict, known_hosts_file } = self.0.pool.scan(&target).await?;
         let (state, known) = match verdict {
             Verdict::Trusted => ("trusted", String::new()),
             Verdict::Unknown { other } => (
@@ -85,7 +85,7 @@ impl HostService for HostRpc {
         let TrustHostKeyRequest { host, fingerprint } = request.into_inner();
         let call = from_proto::host(host.unwrap_or_default())?;
         let target = self.0.resolve(&call).await?;
-        let trusted = trust(&target, &fingerprint).await?;
+        let trusted = self.0.pool.trust(&target, &fingerprint).await?;
         Ok(Response::new(TrustHostKeyResponse {
             known_hosts_file: trusted.file.display().to_string(),
             added: trusted.added,
