@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
 use sshmcp_proto::error::Fault;
 use sshmcp_proto::v1::Reason;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::Failure;
 
@@ -33,17 +33,20 @@ pub(crate) fn size_if_terminal() -> Option<(u32, u32)> {
 
 /// Asks a question on the terminal, whatever stdin and stdout are.
 pub(crate) async fn ask(question: &str) -> Result<String, Failure> {
+    let mut ends = Ends::new()?;
     let mut tty = open()?;
     tty.write_all(question.as_bytes())?;
-    read_line(tty).await
+    read_line(tty, &mut ends).await
 }
 
 /// Asks for a secret on the terminal; what is typed is not shown, and the terminal is as before however this ends.
 pub(crate) async fn ask_secret(question: &str) -> Result<String, Failure> {
+    // Before anything changes: a signal that comes at once must find us ready to change it back.
+    let mut ends = Ends::new()?;
     let mut tty = open()?;
     let echo = EchoOff::new(tty.try_clone()?)?;
     tty.write_all(question.as_bytes())?;
-    let answer = read_line(tty).await;
+    let answer = read_line(tty, &mut ends).await;
     drop(echo);
     answer
 }
@@ -61,19 +64,38 @@ fn open() -> Result<File, Failure> {
         })
 }
 
+/// The signals by which a person or the system ends a program in mid-question.
+struct Ends([Signal; 4]);
+
+impl Ends {
+    /// From here on they no longer end the process.
+    fn new() -> io::Result<Self> {
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+            signal(SignalKind::quit())?,
+        ]))
+    }
+
+    /// The next of them.
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup, quit] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+            _ = quit.recv() => {}
+        }
+    }
+}
+
 /// Reads a line in a thread, so that a signal can end the wait in good order.
-async fn read_line(tty: File) -> Result<String, Failure> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut quit = signal(SignalKind::quit())?;
+async fn read_line(tty: File, ends: &mut Ends) -> Result<String, Failure> {
     let reading = tokio::task::spawn_blocking(move || line_of(tty));
     tokio::select! {
         line = reading => Ok(line.map_err(io::Error::other)??),
-        _ = interrupt.recv() => Err(Failure::Cancelled),
-        _ = terminate.recv() => Err(Failure::Cancelled),
-        _ = hangup.recv() => Err(Failure::Cancelled),
-        _ = quit.recv() => Err(Failure::Cancelled),
+        () = ends.next() => Err(Failure::Cancelled),
     }
 }
 

@@ -12,21 +12,17 @@ use tempfile::TempDir;
 struct Host {
     sshctl: Child,
     login: Vec<String>,
-    /// Holds copies of the programs, because the host wants all three beside each other.
-    programs: TempDir,
+    /// Where the host makes its own directory.
+    place: TempDir,
 }
 
 impl Host {
     fn start() -> Self {
-        let programs = tempfile::tempdir().expect("a temporary directory");
-        fs::copy(env!("CARGO_BIN_EXE_sshctl"), programs.path().join("sshctl")).expect("copied");
-        for stand_in in ["mcp-ssh", "sshmcpd"] {
-            fs::write(programs.path().join(stand_in), "").expect("written");
-        }
-        let mut sshctl = Command::new(programs.path().join("sshctl"))
+        let place = tempfile::tempdir().expect("a temporary directory");
+        let mut sshctl = Command::new(env!("CARGO_BIN_EXE_sshctl"))
             .args(["demo", "--host-only"])
             .env("SHELL", "/bin/bash")
-            .env("TMPDIR", programs.path())
+            .env("TMPDIR", place.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -35,11 +31,7 @@ impl Host {
         let stdout = sshctl.stdout.take().expect("piped");
         BufReader::new(stdout).read_line(&mut line).expect("a line");
         let login = line.split_whitespace().map(str::to_owned).collect();
-        Self {
-            sshctl,
-            login,
-            programs,
-        }
+        Self { sshctl, login, place }
     }
 
     fn ssh(&self, options: &[&str], words: &[&str]) -> Command {
@@ -73,7 +65,7 @@ impl Host {
     fn end(mut self) {
         drop(self.sshctl.stdin.take());
         assert!(self.sshctl.wait().expect("it ends").success());
-        let left: Vec<_> = fs::read_dir(self.programs.path())
+        let left: Vec<_> = fs::read_dir(self.place.path())
             .expect("readable")
             .filter_map(|entry| entry.expect("readable").file_name().into_string().ok())
             .filter(|name| name.starts_with("sshmcp-demo"))
@@ -128,7 +120,8 @@ fn shell_on_a_terminal() {
     let mut keyboard = shell.stdin.take().expect("piped");
     let mut screen = BufReader::new(shell.stdout.take().expect("piped"));
     keyboard
-        .write_all(b"(echo started; exec sleep 300)\n")
+        // Not a subshell: bash loses an interrupt that comes between its last builtin and `exec`.
+        .write_all(b"sh -c 'echo started; exec sleep 300'\n")
         .expect("typed");
     let mut line = String::new();
     while !line.starts_with("started") && !line.ends_with("\rstarted\r\n") {
@@ -153,7 +146,7 @@ fn shell_on_a_terminal() {
 #[test]
 fn nobody_else_gets_in() {
     let host = Host::start();
-    let other = host.programs.path().join("other");
+    let other = host.place.path().join("other");
     let made = Command::new("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "", "-f"])
         .arg(&other)

@@ -43,6 +43,9 @@ pub(crate) async fn run(args: DemoArgs, context: &Context) -> Result<u8, Failure
             .map_err(|cause| broken("clearing up", &cause))?;
         return Ok(0);
     }
+    stage
+        .check_programs()
+        .map_err(|cause| broken("setting up", &cause))?;
     open_curtain(&stage, out)?;
     let mut steps = Vec::new();
     let mut printed = Ok(());

@@ -43,7 +43,8 @@ pub(crate) struct Stage {
 impl Stage {
     /// Makes the directory, the keys and the configuration, and starts the host.
     pub(crate) async fn build() -> Result<Self, Broken> {
-        let programs = programs()?;
+        let own = std::env::current_exe()?.canonicalize()?;
+        let programs = own.parent().unwrap_or(Path::new("/")).to_owned();
         // TempDir makes it 0700.
         let directory = tempfile::Builder::new().prefix("sshmcp-demo-").tempdir()?;
         let (here, host_home) = (directory.path().join("home"), directory.path().join("host"));
@@ -91,6 +92,19 @@ impl Stage {
             ),
         )?;
         Ok(stage)
+    }
+
+    /// Fails unless the programs that the story is about are beside this one.
+    pub(crate) fn check_programs(&self) -> Result<(), Broken> {
+        for program in ["mcp-ssh", "sshmcpd"] {
+            if !self.programs.join(program).is_file() {
+                return Err(Broken(format!(
+                    "{program} is not in {}, where sshctl is; build or install all three programs",
+                    self.programs.display()
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Where the host is.
@@ -227,21 +241,6 @@ fn holds(lock: &Path) -> bool {
     fs::File::open(lock).is_ok_and(|file| {
         rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err()
     })
-}
-
-/// The directory of the three programs: all must be built.
-fn programs() -> Result<PathBuf, Broken> {
-    let own = std::env::current_exe()?.canonicalize()?;
-    let directory = own.parent().unwrap_or(Path::new("/")).to_owned();
-    for program in ["mcp-ssh", "sshmcpd"] {
-        if !directory.join(program).is_file() {
-            return Err(Broken(format!(
-                "{program} is not in {}, where sshctl is; build or install all three programs",
-                directory.display()
-            )));
-        }
-    }
-    Ok(directory)
 }
 
 /// A key for one run, from the system's random numbers.
