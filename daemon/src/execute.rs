@@ -10,7 +10,7 @@ use crate::{
     command::{Command, Status},
     id::shorten,
     registry::{Found, Registry, Wanted},
-    session::{Session, SessionState},
+    session::{Caller, Session, SessionState},
     shell::order::Capture,
 };
 
@@ -30,7 +30,7 @@ pub struct Execution {
     /// Its standard input; the terminal if none.
     pub stdin: Option<Vec<u8>>,
     /// Who runs it.
-    pub client: String,
+    pub client: Caller,
 }
 
 /// A command that was handed to its session.

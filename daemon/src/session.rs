@@ -42,6 +42,8 @@ pub struct Summary {
     pub state: SessionState,
     /// The shell's kind; empty if not known yet.
     pub shell: String,
+    /// Commands' stdout and stderr are got apart.
+    pub apart: bool,
     /// Working directory; empty if not known.
     pub cwd: String,
     /// The running command.
@@ -89,7 +91,7 @@ pub(crate) enum Request {
     Type {
         bytes: Vec<u8>,
         secret: bool,
-        client: String,
+        client: Caller,
         reply: oneshot::Sender<Result<(), Fault>>,
     },
     /// Sends a signal to what runs.
@@ -100,11 +102,20 @@ pub(crate) enum Request {
     Close(oneshot::Sender<Option<CommandId>>),
 }
 
+/// Who asks: an id that tells two clients of one name apart, and the name that people know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// Unique.
+    pub id: String,
+    /// For lists and words.
+    pub name: String,
+}
+
 /// A command for a session.
 pub(crate) struct Run {
     pub(crate) command: Arc<Command>,
     pub(crate) stdin: Option<Vec<u8>>,
-    pub(crate) client: String,
+    pub(crate) client: Caller,
     /// Answered with a fault if it could not be run; nothing was run then.
     pub(crate) failed: oneshot::Sender<Fault>,
     /// How often a shell did not fetch it.
@@ -180,6 +191,7 @@ impl Session {
         let (summary_sender, summary) = watch::channel(Summary {
             state: SessionState::Disconnected,
             shell: String::new(),
+            apart: false,
             cwd: String::new(),
             running: None,
             cursor: 0,
@@ -242,7 +254,7 @@ impl Session {
         &self,
         command: Arc<Command>,
         stdin: Option<Vec<u8>>,
-        client: String,
+        client: Caller,
     ) -> Result<oneshot::Receiver<Fault>, Fault> {
         let (failed, failure) = oneshot::channel();
         self.ask(Request::Run(Run {
@@ -272,7 +284,7 @@ impl Session {
     }
 
     /// Types bytes into the terminal.
-    pub async fn type_bytes(&self, bytes: Vec<u8>, secret: bool, client: String) -> Result<(), Fault> {
+    pub async fn type_bytes(&self, bytes: Vec<u8>, secret: bool, client: Caller) -> Result<(), Fault> {
         let (reply, answer) = oneshot::channel();
         self.ask(Request::Type {
             bytes,

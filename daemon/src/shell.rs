@@ -6,3 +6,4 @@ pub mod mark;
 pub mod order;
 pub mod probe;
 pub mod scan;
+pub mod typed;

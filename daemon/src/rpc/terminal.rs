@@ -19,7 +19,7 @@ use crate::{
     id::shorten,
     output::forward,
     registry::Registry,
-    session::{Look, Session},
+    session::{Caller, Look, Session},
     terminal::keys,
 };
 
@@ -66,7 +66,8 @@ impl TerminalService for TerminalRpc {
         let wait = if timeout_ms == 0 { SETTLE } else { Duration::from_millis(timeout_ms) }.min(max_wait);
         let before = session.summary();
         let from = command.as_ref().map_or(0, |command| command.state().output.total());
-        session.type_bytes(bytes, secret, client.id.clone()).await?;
+        let by = Caller { id: client.id.clone(), name: client.name };
+        session.type_bytes(bytes, secret, by).await?;
         let settling = Settling { session: &session, command: command.as_deref(), from, prompts: before.prompts, cursor: before.cursor };
         let why = settling.wait(pattern.as_ref(), wait).await?;
         let terminal = show(&self.0, &session, Look::Tail(session.rows.into())).await?;

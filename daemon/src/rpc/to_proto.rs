@@ -84,7 +84,12 @@ pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
         target: session.target().key().to_string(),
         keeper: "daemon".into(),
         state: state.into(),
-        capture: if summary.shell.is_empty() { "" } else { "captured" }.into(),
+        capture: match (summary.shell.is_empty(), summary.apart) {
+            (true, _) => "",
+            (false, true) => "captured",
+            (false, false) => "terminal",
+        }
+        .into(),
         shell: summary.shell,
         cwd: summary.cwd,
         running_command: running.as_ref().map(|command| command.id.to_string()).unwrap_or_default(),

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    Claims, Opening, QUEUE_MAX, Request, Run, Session, SessionState, Summary,
+    Caller, Claims, Opening, QUEUE_MAX, Request, Run, Session, SessionState, Summary,
     link::{Link, LinkEvent},
     machine::{Event, Machine, Phase},
     open::{self, Opened},
@@ -48,8 +48,8 @@ pub(super) struct Actor {
     cwd: String,
     /// Why the last shell is gone; the next one's first command says it.
     ended: Option<String>,
-    last_client: String,
-    cwd_client: String,
+    last_client: Caller,
+    cwd_client: Caller,
     opened_before: bool,
 }
 
@@ -106,8 +106,8 @@ impl Actor {
             view: View::new(),
             cwd,
             ended: None,
-            last_client: String::new(),
-            cwd_client: String::new(),
+            last_client: Caller::default(),
+            cwd_client: Caller::default(),
             opened_before: false,
         }
     }
@@ -270,7 +270,7 @@ impl Actor {
             self.queue.push_front(Run {
                 command,
                 stdin: None,
-                client: String::new(),
+                client: Caller::default(),
                 failed,
                 attempts: 0,
             });
@@ -337,29 +337,29 @@ impl Actor {
             .and_then(|shell| shell.running.as_ref())
             .filter(|command| !command.internal)
             .map(|command| command.id);
-        let kind = self.shell.as_ref().map(|shell| shell.link.shell.kind.clone());
+        let kind = self
+            .shell
+            .as_ref()
+            .map(|shell| (shell.link.shell.kind.clone(), shell.link.typed.is_none()));
         self.summary.send_if_modified(|summary| {
             let before = summary.clone();
             summary.state = state;
             summary.cwd.clone_from(&self.cwd);
             summary.running = running;
             summary.cursor = self.view.cursor();
-            if let Some(kind) = kind {
+            if let Some((kind, apart)) = kind {
                 summary.shell = kind;
+                summary.apart = apart;
             }
             *summary != before
         });
     }
 
-    fn used_by(&mut self, client: &str) {
-        if !client.is_empty() {
-            client.clone_into(&mut self.last_client);
-        }
+    fn used_by(&mut self, client: &Caller) {
+        self.last_client.clone_from(client);
         self.summary.send_modify(|summary| {
             summary.last_used_ms = now_ms();
-            if !client.is_empty() {
-                client.clone_into(&mut summary.client);
-            }
+            summary.client.clone_from(&client.name);
         });
     }
 

@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, task::AbortHandle};
 
 use crate::{
     connection::{Channel, ChannelEvent, ChannelWriter, CloseReason, Connection},
-    shell::{frame::HelperHello, mark::ShellHello},
+    shell::{frame::HelperHello, mark::ShellHello, typed::Dialect},
 };
 
 /// Events between the channels and the session: at 32 KiB a message this holds 2 MiB for a session that is slow to
@@ -52,6 +52,8 @@ pub struct Link {
     pub hello: HelperHello,
     /// In every frame and mark.
     pub nonce: String,
+    /// Commands are typed whole, for want of FIFOs; none: they are fetched from there.
+    pub typed: Option<Dialect>,
     sender: mpsc::Sender<LinkEvent>,
     pumps: Vec<AbortHandle>,
     drains: Vec<ChannelWriter>,
@@ -92,6 +94,7 @@ impl Wiring {
         shell: ShellHello,
         hello: HelperHello,
         nonce: String,
+        typed: Option<Dialect>,
     ) -> Link {
         let (_, unused) = mpsc::channel(1);
         Link {
@@ -102,6 +105,7 @@ impl Wiring {
             shell,
             hello,
             nonce,
+            typed,
             sender: self.sender.clone(),
             pumps: std::mem::take(&mut self.pumps),
             drains: Vec::new(),

@@ -511,7 +511,9 @@ impl Machine {
             && matches!(verdict, Verdict::ShellPrompt | Verdict::Reading { .. });
         match &mut self.phase {
             Phase::Settling { .. } => {
-                if shell_reads {
+                // Where nobody can look, a terminal that has fallen silent after a command's end is at its prompt.
+                let silent = probe.is_blind() && now >= self.probes.last_activity + PROMPT_GRACE;
+                if shell_reads || silent {
                     self.phase = Phase::Ready { half_typed: false };
                 }
                 Vec::new()

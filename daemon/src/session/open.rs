@@ -24,6 +24,7 @@ use crate::{
         order,
         probe::{Candidate, LineMode},
         scan::{Piece, Scanner},
+        typed::{self, Dialect},
     },
     terminal::clean::clean,
 };
@@ -128,46 +129,42 @@ impl Opening {
             opening.hello.is_some() || opening.helper.is_none()
         })
         .await?;
-        let Some(hello) = self.hello.clone().filter(|hello| !hello.dir.is_empty()) else {
-            return Err(Fault::new(
-                Reason::NotSupported,
-                "the host gives no second channel and no writable directory for the session's helper",
-            )
-            .hint("hosts without one cannot be worked yet; check that /tmp or the home directory is writable there"));
-        };
-        self.order(order::install(&hello.dir, &self.nonce)).await?;
-        self.wait_for_prompt(claims, began).await?;
-        self.wait_until(HELPER_WAIT, |opening| opening.installed).await?;
+        let hello = self.hello.clone().unwrap_or_default();
+        let fifos = !hello.dir.is_empty();
+        if fifos {
+            self.order(order::install(&hello.dir, &self.nonce)).await?;
+        }
+        let candidate = self.wait_for_prompt(claims, began).await?;
+        let other = candidate.as_ref().and_then(|candidate| Dialect::by_name(&candidate.name));
+        if fifos && other.is_none() {
+            self.wait_until(HELPER_WAIT, |opening| opening.installed).await?;
+        }
         let greeting = std::mem::take(&mut self.shown);
-        self.terminal
-            .write(Bytes::from(order::type_install(&hello.dir)))
-            .await?;
-        self.wait_until(INSTALL_WAIT, |opening| opening.shell.is_some())
-            .await?;
-        let Some(shell) = self.shell.take() else {
+        let (line, typed) = match other {
+            Some(dialect) => (typed::greet(&self.nonce), Some(dialect)),
+            None if fifos => (order::type_install(&hello.dir), None),
+            None => (typed::install(&self.nonce), Some(Dialect::Posix)),
+        };
+        self.terminal.write(Bytes::from(line)).await?;
+        self.wait_until(INSTALL_WAIT, |opening| opening.shell.is_some()).await?;
+        let Some(mut shell) = self.shell.take() else {
             let said = last_words(&self.shown);
             return Err(Fault::new(
                 Reason::NotSupported,
                 format!("the login shell did not take the session's set-up; its terminal shows: {said}"),
             )
-            .hint("bash, zsh and dash are worked so far; check which shell the account has"));
+            .hint("check which shell the account has: bash, zsh and dash are worked fully"));
         };
+        if let (Some(dialect), Some(candidate)) = (other, candidate) {
+            dialect.kind().clone_into(&mut shell.kind);
+            shell.pid = candidate.pid;
+            shell.tty = candidate.tty;
+        }
         self.order(order::introduce(shell.pid, &shell.tty)).await?;
         let cwd = shell.cwd.clone();
-        let link = self.wiring.finish(
-            self.connection,
-            self.terminal,
-            self.helper,
-            shell,
-            hello,
-            self.nonce,
-        );
-        Ok(Opened {
-            link,
-            greeting,
-            cwd,
-            rest: self.after,
-        })
+        let link =
+            self.wiring.finish(self.connection, self.terminal, self.helper, shell, hello, self.nonce, typed);
+        Ok(Opened { link, greeting, cwd, rest: self.after })
     }
 
     async fn order(&self, order: Vec<u8>) -> Result<(), Fault> {
@@ -189,8 +186,8 @@ impl Opening {
         Ok(())
     }
 
-    /// Waits until the shell reads a line at its prompt.
-    async fn wait_for_prompt(&mut self, claims: &Claims, began: Instant) -> Result<(), Fault> {
+    /// Waits until the shell reads a line at its prompt; the process that does, where it can be seen.
+    async fn wait_for_prompt(&mut self, claims: &Claims, began: Instant) -> Result<Option<Candidate>, Fault> {
         let mut pause = LOOK_FIRST;
         loop {
             self.candidates = None;
@@ -204,14 +201,14 @@ impl Opening {
                 .filter(|candidate| !claims.has(self.connection.id(), candidate.pid))
                 .collect();
             if !ours.is_empty() && ours.iter().all(|candidate| candidate.at_prompt()) {
-                return Ok(());
+                return Ok(ours.last().map(|candidate| (*candidate).clone()));
             }
             let quiet = self.last_shown.is_some_and(|at| at.elapsed() > QUIET);
             if ours.is_empty() && quiet {
-                return Ok(());
+                return Ok(ours.last().map(|candidate| (*candidate).clone()));
             }
             if began.elapsed() > ASKING && quiet && ours.iter().any(|candidate| candidate.at_prompt()) {
-                return Ok(());
+                return Ok(ours.last().map(|candidate| (*candidate).clone()));
             }
             let asks = ours.iter().any(|candidate| {
                 candidate.in_front && candidate.reading && candidate.mode == LineMode::Canonical
@@ -219,7 +216,7 @@ impl Opening {
             if asks && began.elapsed() > ASKING && quiet {
                 let text = last_words(&self.shown);
                 if text.ends_with(['$', '#', '%', '>']) {
-                    return Ok(());
+                    return Ok(ours.last().map(|candidate| (*candidate).clone()));
                 }
                 return Err(Fault::new(
                     Reason::NotSupported,
@@ -247,7 +244,7 @@ impl Opening {
                 tokio::select! {
                     event = self.wiring.events.recv() => match event {
                         Some(event) => self.take(event)?,
-                        None => return Ok(()),
+                        None => return Ok(None),
                     },
                     () = sleep_until(next) => break,
                 }

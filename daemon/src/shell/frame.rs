@@ -21,7 +21,7 @@ pub enum HelperFrame {
 }
 
 /// What the helper says first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HelperHello {
     /// The private directory; empty where none could be made.
     pub dir: String,

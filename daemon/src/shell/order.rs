@@ -56,10 +56,21 @@ done
 
 /// The order that puts the integration script into the helper's directory.
 pub fn install(dir: &str, nonce: &str) -> Vec<u8> {
-    let script = POSIX.replace("@NONCE@", nonce).replace("@DIR@", dir);
+    let script = posix_script(dir, nonce);
     let mut order = format!("b {}\n", script.len()).into_bytes();
     order.extend_from_slice(script.as_bytes());
     order
+}
+
+/// The integration script; without a directory it takes texts that are typed.
+pub(super) fn posix_script(dir: &str, nonce: &str) -> String {
+    POSIX
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .flat_map(|line| [line, "\n"])
+        .collect::<String>()
+        .replace("@NONCE@", nonce)
+        .replace("@DIR@", dir)
 }
 
 /// The line that makes a shell read the integration script.

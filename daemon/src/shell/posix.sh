@@ -3,7 +3,7 @@
 # return mean what they mean at a prompt.
 __sshmcp_d=@DIR@
 __sshmcp_n=@NONCE@
-__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g=''
+__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q=''
 __sshmcp_w='
 '
 if [ -n "${BASH_VERSION-}" ]; then __sshmcp_k=bash
@@ -21,13 +21,16 @@ bash|zsh) __sshmcp_b=builtin ;;
 *) __sshmcp_b=command ;;
 esac
 
-# __sshmcp_f ID FLAGS: fetches the text of command ID into __sshmcp_x and says where its output goes.
+# __sshmcp_f ID FLAGS [LENGTH]: fetches the text of command ID into __sshmcp_x and says where its output goes.
 # A header line "r ID OUT ERR MODE LINES" is followed by so many lines; "R ID OUT ERR MODE BYTES" by the file t.
 eval '__sshmcp_f() {
   { set +aeuxvC; } 2>/dev/null
   __sshmcp_x=: __sshmcp_o=/dev/null __sshmcp_e=/dev/null __sshmcp_i=
   __sshmcp_g=$2
-  __sshmcp_r "$1" <"$__sshmcp_d/x"
+  case $__sshmcp_d in
+  "") __sshmcp_t "$1" "$3" ;;
+  *) __sshmcp_r "$1" <"$__sshmcp_d/x" ;;
+  esac
   __sshmcp_a
   \'$__sshmcp_b' printf "\033]6973;%s;C;%s\007" "$__sshmcp_n" "$__sshmcp_i" >/dev/tty
   __sshmcp_u "$2"
@@ -64,6 +67,21 @@ __sshmcp_r() {
     __sshmcp_m=${__sshmcp_l#* }
     return 0
   done
+}
+# Without a directory the text is typed in pieces, written as printf %b reads it; LENGTH says that none is missing.
+__sshmcp_p() {
+  __sshmcp_q=$__sshmcp_q$1
+} 2>/dev/null
+__sshmcp_t() {
+  case ${#__sshmcp_q} in
+  "$2")
+    __sshmcp_x=$('$__sshmcp_b' printf "%b." "$__sshmcp_q")
+    __sshmcp_x=${__sshmcp_x%.}
+    __sshmcp_m=t
+    __sshmcp_i=$1
+    ;;
+  esac
+  __sshmcp_q=
 }
 # __sshmcp_u FLAGS: gives the shell its options and the last status back.
 __sshmcp_u() {

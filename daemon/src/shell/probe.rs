@@ -110,6 +110,16 @@ fn is_tty_wait(wchan: &str) -> bool {
 }
 
 impl Probe {
+    /// What is seen where nobody can look.
+    pub const fn blind() -> Self {
+        Self { mode: LineMode::Unknown, echo: true, foreground: None, processes: Vec::new() }
+    }
+
+    /// Nothing was seen at all.
+    pub fn is_blind(&self) -> bool {
+        self.foreground.is_none() && self.processes.is_empty()
+    }
+
     /// Parses `MODES;PGID;PROCESS|PROCESS|`.
     pub fn parse(text: &str) -> Option<Self> {
         let mut fields = text.splitn(3, ';');
@@ -147,7 +157,7 @@ impl Probe {
             .processes
             .iter()
             .any(|process| process.fd == "-" && process.state == 'S' && process.pid != shell);
-        if relay || hidden || (self.processes.is_empty() && self.foreground.is_some()) {
+        if relay || hidden || self.processes.is_empty() {
             return Verdict::Unclear {
                 echo: self.mode != LineMode::Canonical || self.echo,
             };

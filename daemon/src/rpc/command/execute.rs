@@ -22,6 +22,7 @@ use crate::{
     execute::{Execution, Handed, hand_over},
     output::{Piece, StreamKind},
     registry::{Registry, Wanted},
+    session::Caller,
     shell::order::Capture,
 };
 
@@ -70,7 +71,7 @@ pub(super) async fn execute(
     let size = from_proto::size((cols > 0).then_some(cols), (rows > 0).then_some(rows))?;
     let wanted = Wanted { host: host.map(from_proto::host).transpose()?, session, size };
     let capture = if terminal { Capture::Terminal } else { Capture::Apart };
-    let execution = Execution { wanted, text: command, capture, stdin, client: client.id.clone() };
+    let execution = Execution { wanted, text: command, capture, stdin, client: Caller { id: client.id.clone(), name: client.name } };
     let wait = bounded(&registry, timeout_ms, unbounded_wait);
     let handed = hand_over(&registry, execution).await?;
     let call = Call {

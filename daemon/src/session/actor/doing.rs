@@ -12,10 +12,14 @@ use crate::{
     connection::Channel,
     id::shorten,
     session::{
-        Run, SLOTS_MAX, Signal,
+        Caller, Run, SLOTS_MAX, Signal,
         machine::{Asked, Effect, Event, Phase, Start},
     },
-    shell::order,
+    shell::{
+        order::{self, Capture},
+        probe::Probe,
+        typed,
+    },
 };
 
 /// What is shown of a question.
@@ -28,7 +32,14 @@ impl Actor {
         let Some(run) = self.queue.pop_front() else { return };
         let now = Instant::now();
         let command = run.command.clone();
-        let names = match shell.machine.start(command.id, command.capture, now) {
+        let capture = if shell.link.typed.is_some() { Capture::Terminal } else { command.capture };
+        if shell.link.typed.is_some()
+            && let Some(fault) = cannot_type(&run)
+        {
+            let _ = run.failed.send(fault);
+            return;
+        }
+        let names = match shell.machine.start(command.id, capture, now) {
             Start::Go(names) => names,
             Start::NeedSlot(set) => {
                 self.queue.push_front(run);
@@ -51,23 +62,17 @@ impl Actor {
         command.change(|state| {
             state.status = Status::Running;
             state.started = Some(now);
+            state.apart = capture == Capture::Apart;
             state.cwd.clone_from(&self.cwd);
         });
         let stdin = run.stdin.as_deref();
-        let text = order::text(
-            command.id,
-            &names.out,
-            &names.err,
-            command.capture,
-            stdin,
-            &command.text,
-        );
-        let line = order::type_run(
-            &shell.link.shell.kind,
-            command.id,
-            command.capture,
-            stdin.is_some(),
-        );
+        let (text, line) = match shell.link.typed {
+            None => (
+                order::text(command.id, &names.out, &names.err, capture, stdin, &command.text),
+                order::type_run(&shell.link.shell.kind, command.id, capture, stdin.is_some()),
+            ),
+            Some(dialect) => (Vec::new(), typed::run(dialect, &shell.link.nonce, command.id, &command.text)),
+        };
         shell.machine.set_wanted(command.is_awaited(), now);
         shell.running = Some(command);
         self.note_cwd(&run);
@@ -85,15 +90,13 @@ impl Actor {
 
     /// Says when another client's command was the last to change the working directory.
     fn note_cwd(&mut self, run: &Run) {
-        if run.client.is_empty() {
+        if run.client.id.is_empty() {
             return;
         }
-        if !self.cwd_client.is_empty() && self.cwd_client != run.client {
-            run.command.notice(format!(
-                "another client ({}) changed the working directory to {}",
-                self.cwd_client, self.cwd
-            ));
-            self.cwd_client.clear();
+        if !self.cwd_client.id.is_empty() && self.cwd_client != run.client {
+            let name = &self.cwd_client.name;
+            run.command.notice(format!("another client ({name}) changed the working directory to {}", self.cwd));
+            self.cwd_client = Caller::default();
         }
     }
 
@@ -137,8 +140,13 @@ impl Actor {
                     }
                 }
                 Effect::Probe => {
-                    if let Some(shell) = &self.shell {
+                    let Some(shell) = &mut self.shell else { return };
+                    if shell.link.helper.is_some() {
                         let _ = shell.link.order(b"q\n".to_vec()).await;
+                    } else {
+                        // Nobody can look: only the text is left, and silence for a prompt.
+                        let effects = shell.machine.on(Event::Probe(Probe::blind()), Instant::now());
+                        Box::pin(self.carry_out(effects)).await;
                     }
                 }
                 Effect::TypeSync => {
@@ -335,6 +343,18 @@ impl Actor {
             (_, None) => {}
         }
     }
+}
+
+/// What cannot be typed whole into a shell without FIFOs.
+fn cannot_type(run: &Run) -> Option<Fault> {
+    let what = if run.stdin.is_some() {
+        "`stdin` needs a writable directory on the host, or bash, zsh or dash as the login shell"
+    } else if run.command.text.len() > typed::TEXT_MAX {
+        "a command over 32 KiB needs a writable directory on the host, or bash, zsh or dash as the login shell"
+    } else {
+        return None;
+    };
+    Some(Fault::new(Reason::NotSupported, format!("{what}; nothing was run")).hint("put the data into a file first"))
 }
 
 /// A line that a program would print before it waits for an answer.
