@@ -124,6 +124,18 @@ impl Stage {
         )
     }
 
+    /// What lies in the home directory there that is neither the story's nor a shell's own history.
+    pub(super) fn left_on_host(&self) -> Result<Vec<String>, Broken> {
+        let mut left = Vec::new();
+        for entry in fs::read_dir(self.directory.path().join("host"))? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if !["shop", ".zshrc", ".bash_history", ".zsh_history"].contains(&name.as_str()) {
+                left.push(name);
+            }
+        }
+        Ok(left)
+    }
+
     /// The shell that runs there.
     pub(super) fn shell(&self) -> &Path {
         &self.shell

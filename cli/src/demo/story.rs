@@ -123,8 +123,8 @@ pub(crate) async fn play(stage: &Stage, mut told: impl FnMut(Step)) -> Result<()
     );
     step!(
         "It closes the session and leaves",
-        "nothing was installed on the host, and nothing stays there",
-        close(&mut scene)
+        "nothing of ours lies in the home directory there",
+        close(&mut scene, stage)
     );
     Ok(())
 }

@@ -293,7 +293,7 @@ pub(super) async fn flood(scene: &mut Scene) -> Result<(), Broken> {
     Ok(())
 }
 
-pub(super) async fn close(scene: &mut Scene) -> Result<(), Broken> {
+pub(super) async fn close(scene: &mut Scene, stage: &Stage) -> Result<(), Broken> {
     scene
         .call("close_session", NAME, json!({"session": NAME}))
         .await?;
@@ -305,6 +305,10 @@ pub(super) async fn close(scene: &mut Scene) -> Result<(), Broken> {
         return Err(Broken(format!("a session is still open: {}", sessions.facts)));
     }
     scene.back("no sessions");
+    let left = stage.left_on_host()?;
+    if !left.is_empty() {
+        return Err(Broken(format!("the home directory there still has {left:?}")));
+    }
     Ok(())
 }
 
