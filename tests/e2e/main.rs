@@ -1,0 +1,3 @@
+//! Stories over the built programs, real sshd and real shells. One binary, so that they share the machine in order.
+
+mod first;

@@ -1,0 +1,190 @@
+//! An sshd on loopback: its own port, host key and options. It and all below it are gone when it is dropped.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{BufRead as _, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, sync_channel},
+    time::Instant,
+};
+
+use rustix::process::Signal;
+
+use crate::{
+    process::{MARK, Process},
+    program::tool,
+    user::{Shell, User},
+    wait::{LONG, eventually},
+};
+
+/// Lines of the log that are kept for a reader; a login writes a handful.
+const LOG_LINES: usize = 10_000;
+/// How often a port that was free is taken by somebody else before we can.
+const PORT_ATTEMPTS: usize = 5;
+
+/// What differs from one sshd to the next.
+#[derive(Clone, Debug, Default)]
+pub struct SshdOptions {
+    /// Channels a connection; the server's own default is 10.
+    pub max_sessions: Option<u32>,
+    /// Further lines of its configuration.
+    pub lines: Vec<String>,
+}
+
+/// A running sshd, which lets the host users in with the keys that `keys/NAME` of its directory lists.
+pub struct Sshd {
+    port: u16,
+    directory: PathBuf,
+    child: Child,
+    log: Receiver<String>,
+}
+
+impl Sshd {
+    /// Starts one with its files in this (new) directory; `mark` is in the environment of all that it starts.
+    pub fn start(directory: &Path, mark: &str, options: &SshdOptions) -> Self {
+        fs::create_dir_all(directory.join("keys")).expect("a directory for keys");
+        keygen(&directory.join("host_key"));
+        if User::many() {
+            fs::create_dir_all("/run/sshd").expect("/run/sshd");
+        }
+        let mut said = String::new();
+        for _ in 0..PORT_ATTEMPTS {
+            match Self::listen(directory, mark, options) {
+                Ok(sshd) => return sshd,
+                Err(words) => said = words,
+            }
+        }
+        panic!("sshd does not start: {said}");
+    }
+
+    fn listen(directory: &Path, mark: &str, options: &SshdOptions) -> Result<Self, String> {
+        let port = free_port();
+        let d = directory.display();
+        let mut config = format!(
+            "ListenAddress 127.0.0.1:{port}\nPidFile none\nHostKey {d}/host_key\nAuthorizedKeysFile {d}/keys/%u\n\
+             StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPrintMotd no\n\
+             PrintLastLog no\nMaxStartups 100\nSetEnv {MARK}={mark}\n"
+        );
+        if let Some(number) = options.max_sessions {
+            writeln!(config, "MaxSessions {number}").expect("a string takes all");
+        }
+        for line in &options.lines {
+            writeln!(config, "{line}").expect("a string takes all");
+        }
+        let file = directory.join("sshd_config");
+        fs::write(&file, config).expect("sshd_config");
+        let mut child = Command::new(tool("sshd"))
+            .args(["-D", "-e", "-f"])
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("sshd runs");
+        let stderr = child.stderr.take().expect("piped");
+        let (sender, log) = sync_channel(LOG_LINES);
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                // Read on when nobody listens: sshd must not block on its log.
+                sender.try_send(line).ok();
+            }
+        });
+        let until = Instant::now() + LONG;
+        let mut said = String::new();
+        loop {
+            match log.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) if line.contains("Server listening") => break,
+                Ok(line) => said = said + &line + "\n",
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    child.kill().ok();
+                    child.wait().ok();
+                    return Err(said);
+                }
+            }
+        }
+        Ok(Self {
+            port,
+            directory: directory.to_owned(),
+            child,
+            log,
+        })
+    }
+
+    /// Where it listens on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The line for a known_hosts file.
+    pub fn known_host(&self) -> String {
+        let key = fs::read_to_string(self.directory.join("host_key.pub")).expect("a host key");
+        let fields: Vec<&str> = key.split(' ').take(2).collect();
+        format!("[127.0.0.1]:{} {}\n", self.port, fields.join(" "))
+    }
+
+    /// Lets somebody in with this public key.
+    pub fn authorize(&self, user: &User, public_key: &str) {
+        let file = self.directory.join("keys").join(&user.name);
+        let mut keys = fs::read_to_string(&file).unwrap_or_default();
+        keys.push_str(public_key);
+        fs::write(file, keys).expect("authorized keys");
+    }
+
+    /// The processes that serve connections, and all below them.
+    pub fn serving(&self) -> Vec<Process> {
+        Process::below(self.child.id().cast_signed())
+    }
+
+    /// Kills what serves connections (not what their users started), and leaves the one that listens.
+    pub fn cut_connections(&self) {
+        let serving = self.serving();
+        let sshds: Vec<&Process> = serving.iter().filter(|process| process.name == "sshd").collect();
+        for process in &sshds {
+            process.signal(Signal::KILL);
+        }
+        eventually("cut connections end", || {
+            !sshds.iter().any(|process| process.lives())
+        });
+    }
+
+    /// What it logged so far and was not read yet.
+    pub fn log(&self) -> Vec<String> {
+        self.log.try_iter().collect()
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let serving = self.serving();
+        self.child.kill().ok();
+        self.child.wait().ok();
+        for process in &serving {
+            process.signal(Signal::KILL);
+        }
+    }
+}
+
+/// The lines that give a login this shell where the user is ourselves, whatever our own login shell is.
+pub fn forced(login: &Path, shell: Shell, home: &Path) -> String {
+    let (login, program, home) = (login.display(), shell.program(), home.display());
+    format!("ForceCommand exec {login} {} {home}", program.display())
+}
+
+/// Makes a key pair without a passphrase.
+pub fn keygen(path: &Path) {
+    let status = Command::new(tool("ssh-keygen"))
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "test", "-f"])
+        .arg(path)
+        .stdin(Stdio::null())
+        .status();
+    assert!(status.expect("ssh-keygen runs").success(), "ssh-keygen failed");
+}
+
+/// A port of the kernel's choice that nobody listens on just now.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("bind");
+    listener.local_addr().expect("an address").port()
+}
