@@ -35,12 +35,17 @@ impl Engine {
         let limits = CommandLimits {
             ended: settings.keep_commands,
             disk_bytes: settings.spool_total_mib << 20,
-            output: OutputLimits { disk_bytes: settings.spool_limit_mib << 20, ..OutputLimits::default() },
+            output: OutputLimits {
+                disk_bytes: settings.spool_limit_mib << 20,
+                ..OutputLimits::default()
+            },
         };
         tokio::spawn(config.clone().watch());
         let pool = Pool::new(PoolSettings::default());
         let commands = Arc::new(Commands::open(state_dir, limits));
-        Self { registry: Arc::new(Registry::new(config, pool, commands)) }
+        Self {
+            registry: Arc::new(Registry::new(config, pool, commands)),
+        }
     }
 }
 
@@ -84,7 +89,10 @@ impl Core for Engine {
         if !force && !running.is_empty() {
             return Err(Fault::new(
                 Reason::SessionBusy,
-                format!("commands are still running: {}; nothing was stopped", running.join(", ")),
+                format!(
+                    "commands are still running: {}; nothing was stopped",
+                    running.join(", ")
+                ),
             )
             .hint("wait for them, or stop with force"));
         }
@@ -92,7 +100,10 @@ impl Core for Engine {
         self.registry.pool.shutdown().await;
         Ok(Stopped {
             closed_sessions: closed.iter().map(|(name, _)| name.to_string()).collect(),
-            ended_commands: closed.iter().filter_map(|(_, id)| id.map(|id| id.to_string())).collect(),
+            ended_commands: closed
+                .iter()
+                .filter_map(|(_, id)| id.map(|id| id.to_string()))
+                .collect(),
         })
     }
 

@@ -45,15 +45,22 @@ pub struct Handed {
 /// Checks a text that is to be run.
 pub fn check(text: &str, stdin: Option<&[u8]>) -> Result<(), Fault> {
     if text.is_empty() {
-        return Err(Fault::new(Reason::InvalidArgument, "the command is empty").hint("give the command's text"));
+        return Err(
+            Fault::new(Reason::InvalidArgument, "the command is empty").hint("give the command's text")
+        );
     }
     if text.contains('\0') {
-        return Err(Fault::new(Reason::InvalidArgument, "the command has a NUL character, which no shell can take")
-            .hint("write it as an escape of printf, or send the data as `stdin`"));
+        return Err(Fault::new(
+            Reason::InvalidArgument,
+            "the command has a NUL character, which no shell can take",
+        )
+        .hint("write it as an escape of printf, or send the data as `stdin`"));
     }
     if text.len() > COMMAND_MAX || stdin.is_some_and(|stdin| stdin.len() > STDIN_MAX) {
-        return Err(Fault::new(Reason::TooLarge, "the command or its stdin is larger than 1 MiB")
-            .hint("put the data into a file on the host"));
+        return Err(
+            Fault::new(Reason::TooLarge, "the command or its stdin is larger than 1 MiB")
+                .hint("put the data into a file on the host"),
+        );
     }
     Ok(())
 }
@@ -63,13 +70,21 @@ pub async fn hand_over(registry: &Registry, execution: Execution) -> Result<Hand
     check(&execution.text, execution.stdin.as_deref())?;
     let Found { session, notice } = registry.find(&execution.wanted).await?;
     refuse_if_held(registry, &session)?;
-    let command = registry.commands.create(&session.name, execution.text, execution.capture, false);
+    let command = registry
+        .commands
+        .create(&session.name, execution.text, execution.capture, false);
     if let Some(notice) = notice {
         command.notice(notice);
     }
-    let handed = session.run(command.clone(), execution.stdin, execution.client).await;
+    let handed = session
+        .run(command.clone(), execution.stdin, execution.client)
+        .await;
     match handed {
-        Ok(failure) => Ok(Handed { command, session, failure: Some(failure) }),
+        Ok(failure) => Ok(Handed {
+            command,
+            session,
+            failure: Some(failure),
+        }),
         Err(fault) => {
             registry.commands.forget(command.id);
             Err(fault)
@@ -83,11 +98,18 @@ fn refuse_if_held(registry: &Registry, session: &Session) -> Result<(), Fault> {
     if summary.state != SessionState::Awaiting {
         return Ok(());
     }
-    let Some(holder) = summary.running.and_then(|id| registry.commands.find(&id.to_string()).ok()) else {
+    let Some(holder) = summary
+        .running
+        .and_then(|id| registry.commands.find(&id.to_string()).ok())
+    else {
         return Ok(());
     };
     let told = matches!(holder.state().status, Status::Awaiting(_));
-    if told { Err(busy(session, Some(&holder))) } else { Ok(()) }
+    if told {
+        Err(busy(session, Some(&holder)))
+    } else {
+        Ok(())
+    }
 }
 
 /// The fault of a session in which nothing can be run now.
@@ -110,7 +132,10 @@ fn busy(session: &Session, holder: Option<&Command>) -> Fault {
     }
     Fault::new(
         Reason::SessionBusy,
-        format!("session {} is still running {what}; nothing was run", session.name),
+        format!(
+            "session {} is still running {what}; nothing was run",
+            session.name
+        ),
     )
     .hint("wait_for that command, interrupt it, or use another session")
     .retryable()
@@ -169,17 +194,25 @@ impl Handed {
         match summary.state {
             SessionState::Opening | SessionState::Disconnected => Fault::new(
                 Reason::SessionBusy,
-                format!("session {} is still being opened; nothing was run", self.session.name),
+                format!(
+                    "session {} is still being opened; nothing was run",
+                    self.session.name
+                ),
             )
             .hint("try again; it goes on opening meanwhile")
             .retryable(),
             SessionState::Ready => Fault::new(
                 Reason::HumanHasControl,
-                format!("a half-typed line stands on the prompt of session {}; nothing was run", self.session.name),
+                format!(
+                    "a half-typed line stands on the prompt of session {}; nothing was run",
+                    self.session.name
+                ),
             )
             .hint("finish it or clear it (send_input with keys [\"ctrl-c\"]), or use another session"),
             SessionState::Busy | SessionState::Awaiting => {
-                let holder = summary.running.and_then(|id| registry.commands.find(&id.to_string()).ok());
+                let holder = summary
+                    .running
+                    .and_then(|id| registry.commands.find(&id.to_string()).ok());
                 busy(&self.session, holder.as_deref())
             }
         }

@@ -4,6 +4,7 @@ mod arguments;
 
 use std::{
     io::Write as _,
+    path::PathBuf,
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
@@ -15,7 +16,7 @@ use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit, umask},
 };
 use sshmcp_proto::{
-    endpoint::{Paths, Socket},
+    endpoint::{CONFIG_VARIABLE, Paths, Socket},
     error::Fault,
 };
 use sshmcpd::{
@@ -102,7 +103,7 @@ fn live(arguments: &Arguments, readiness: &Readiness, background: bool) -> Resul
             }
             Err(Refusal::Failed(fault)) => return Err(fail(&fault)),
         };
-        let sources = Sources::find(arguments.config.clone()).map_err(|fault| fail(&fault))?;
+        let sources = Sources::find(named_config(arguments)).map_err(|fault| fail(&fault))?;
         let core: Arc<dyn Core> = Arc::new(Engine::start(sources, &paths.state));
         let listener = Listener::open(&instance).map_err(|fault| fail(&fault))?;
         let about = About {
@@ -153,8 +154,18 @@ fn set_limits() {
     }
 }
 
+/// The configuration file that somebody named.
+fn named_config(arguments: &Arguments) -> Option<PathBuf> {
+    let from_environment = || {
+        std::env::var_os(CONFIG_VARIABLE)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    arguments.config.clone().or_else(from_environment)
+}
+
 fn check_config(arguments: &Arguments) -> ExitCode {
-    let sources = match Sources::find(arguments.config.clone()) {
+    let sources = match Sources::find(named_config(arguments)) {
         Ok(sources) => sources,
         Err(fault) => {
             complain(&sentence(&fault));
@@ -163,7 +174,11 @@ fn check_config(arguments: &Arguments) -> ExitCode {
     };
     let report = config::check(sources);
     say(&report.to_string());
-    if report.ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if report.ok() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn config_schema() -> ExitCode {

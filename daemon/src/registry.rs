@@ -93,10 +93,15 @@ impl Registry {
 
     /// The session of this name.
     pub fn session(&self, name: &str) -> Result<Arc<Session>, Fault> {
-        let found = SessionName::parse(name).ok().and_then(|name| self.lock().sessions.get(&name).cloned());
+        let found = SessionName::parse(name)
+            .ok()
+            .and_then(|name| self.lock().sessions.get(&name).cloned());
         found.filter(|session| !session.is_closing()).ok_or_else(|| {
-            Fault::new(Reason::SessionNotFound, format!("there is no session {:?}", shorten(name, 80)))
-                .hint("list_sessions shows the open ones; with `host` it would be opened under that name")
+            Fault::new(
+                Reason::SessionNotFound,
+                format!("there is no session {:?}", shorten(name, 80)),
+            )
+            .hint("list_sessions shows the open ones; with `host` it would be opened under that name")
         })
     }
 
@@ -107,7 +112,10 @@ impl Registry {
                 Fault::new(Reason::InvalidArgument, "neither `host` nor `session` is given")
                     .hint("name a host, or a session that list_sessions shows")
             })?;
-            return Ok(Found { session: self.session(name)?, notice: None });
+            return Ok(Found {
+                session: self.session(name)?,
+                notice: None,
+            });
         };
         let target = self.resolve(call).await?;
         let key = target.key();
@@ -118,18 +126,26 @@ impl Registry {
             return match inner.sessions.get(&name) {
                 Some(session) if session.target().key() == key => {
                     session.refresh(target);
-                    Ok(Found { session: session.clone(), notice: None })
+                    Ok(Found {
+                        session: session.clone(),
+                        notice: None,
+                    })
                 }
                 Some(session) => Err(Fault::new(
                     Reason::Conflict,
-                    format!("the session {name} is on another target, {}", session.target().key()),
+                    format!(
+                        "the session {name} is on another target, {}",
+                        session.target().key()
+                    ),
                 )
                 .hint("choose another name, or close that session")),
                 None => self.begin(&mut inner, name, call, target, wanted.size, None),
             };
         }
         let default = inner.defaults.get(&key).cloned();
-        let existing = default.as_ref().and_then(|name| inner.sessions.get(name).cloned());
+        let existing = default
+            .as_ref()
+            .and_then(|name| inner.sessions.get(name).cloned());
         match existing {
             Some(session) if self.is_held(&session) => {
                 let name = Self::free_name(&inner, &SessionName::for_host(&session.host));
@@ -147,14 +163,20 @@ impl Registry {
             }
             Some(session) => {
                 session.refresh(target);
-                Ok(Found { session, notice: None })
+                Ok(Found {
+                    session,
+                    notice: None,
+                })
             }
             None => {
                 let name = SessionName::for_host(&call.host);
                 let name = match inner.sessions.get(&name).cloned() {
                     Some(session) if session.target().key() == key => {
                         inner.defaults.insert(key, name);
-                        return Ok(Found { session, notice: None });
+                        return Ok(Found {
+                            session,
+                            notice: None,
+                        });
                     }
                     Some(_) => Self::free_name(&inner, &name),
                     None => name,
@@ -200,38 +222,72 @@ impl Registry {
     ) -> Result<Found, Fault> {
         let settings = &self.config.current().settings;
         let key = target.key();
-        let there = inner.sessions.values().filter(|session| session.target().key() == key).count();
+        let there = inner
+            .sessions
+            .values()
+            .filter(|session| session.target().key() == key)
+            .count();
         if inner.sessions.len() >= settings.max_sessions || there >= settings.max_sessions_per_host {
             let (limit, name) = if there >= settings.max_sessions_per_host {
                 (settings.max_sessions_per_host, "max_sessions_per_host")
             } else {
                 (settings.max_sessions, "max_sessions")
             };
-            return Err(Fault::new(Reason::LimitReached, format!("{limit} sessions are open, as many as {name} allows"))
-                .hint("close sessions that are not used any more, or raise the limit in config.toml"));
+            return Err(Fault::new(
+                Reason::LimitReached,
+                format!("{limit} sessions are open, as many as {name} allows"),
+            )
+            .hint("close sessions that are not used any more, or raise the limit in config.toml"));
         }
         let (cols, rows) = size.unwrap_or((COLS, ROWS));
-        let opening = Opening { name: name.clone(), host: call.host.clone(), target, cols, rows, cwd };
-        let session = Session::begin(opening, self.pool.clone(), self.claims.clone(), self.commands.clone());
+        let opening = Opening {
+            name: name.clone(),
+            host: call.host.clone(),
+            target,
+            cols,
+            rows,
+            cwd,
+        };
+        let session = Session::begin(
+            opening,
+            self.pool.clone(),
+            self.claims.clone(),
+            self.commands.clone(),
+        );
         inner.sessions.insert(name, session.clone());
-        Ok(Found { session, notice: None })
+        Ok(Found {
+            session,
+            notice: None,
+        })
     }
 
     /// All sessions, by name.
     pub fn list(&self) -> Vec<Arc<Session>> {
-        self.lock().sessions.values().filter(|session| !session.is_closing()).cloned().collect()
+        self.lock()
+            .sessions
+            .values()
+            .filter(|session| !session.is_closing())
+            .cloned()
+            .collect()
     }
 
     /// The sessions of one target.
     pub fn on_target(&self, key: &TargetKey) -> Vec<Arc<Session>> {
-        self.list().into_iter().filter(|session| session.target().key() == *key).collect()
+        self.list()
+            .into_iter()
+            .filter(|session| session.target().key() == *key)
+            .collect()
     }
 
     /// The session that calls use which name only this target.
     pub fn default_of(&self, key: &TargetKey) -> Option<Arc<Session>> {
         let inner = self.lock();
         let name = inner.defaults.get(key)?;
-        inner.sessions.get(name).filter(|session| !session.is_closing()).cloned()
+        inner
+            .sessions
+            .get(name)
+            .filter(|session| !session.is_closing())
+            .cloned()
     }
 
     /// This session is its target's default.
@@ -248,13 +304,20 @@ impl Registry {
         let closed = join_all(closing).await;
         let mut inner = self.lock();
         for (session, _) in &closed {
-            if inner.sessions.get(&session.name).is_some_and(|there| Arc::ptr_eq(there, session)) {
+            if inner
+                .sessions
+                .get(&session.name)
+                .is_some_and(|there| Arc::ptr_eq(there, session))
+            {
                 inner.sessions.remove(&session.name);
             }
             inner.defaults.retain(|_, name| *name != session.name);
         }
         drop(inner);
-        closed.into_iter().map(|(session, running)| (session.name.clone(), running)).collect()
+        closed
+            .into_iter()
+            .map(|(session, running)| (session.name.clone(), running))
+            .collect()
     }
 
     /// Forgets a session that never had a shell, after it failed to open.

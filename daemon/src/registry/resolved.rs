@@ -61,7 +61,12 @@ impl Resolved {
             if answers.len() >= NAMES_MAX {
                 answers.clear();
             }
-            let answer = Answer { target: target.clone(), config: config.clone(), changed, at: Instant::now() };
+            let answer = Answer {
+                target: target.clone(),
+                config: config.clone(),
+                changed,
+                at: Instant::now(),
+            };
             answers.insert(query, answer);
         }
         Ok(target)

@@ -9,9 +9,9 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures::Stream;
 use sshmcp_proto::v1::{
-    self, ExecuteEvent, ExecuteRequest, FollowOutputEvent, FollowOutputRequest, GetOutputRequest, GetOutputResponse,
-    InterruptRequest, InterruptResponse, ListCommandsRequest, ListCommandsResponse, WaitRequest, WaitResponse,
-    command_service_server::CommandService,
+    self, ExecuteEvent, ExecuteRequest, FollowOutputEvent, FollowOutputRequest, GetOutputRequest,
+    GetOutputResponse, InterruptRequest, InterruptResponse, ListCommandsRequest, ListCommandsResponse,
+    WaitRequest, WaitResponse, command_service_server::CommandService,
 };
 use tonic::{Request, Response, Status};
 
@@ -35,7 +35,10 @@ impl CommandService for CommandRpc {
     type ExecuteStream = Events<ExecuteEvent>;
     type FollowOutputStream = Events<FollowOutputEvent>;
 
-    async fn execute(&self, request: Request<ExecuteRequest>) -> Result<Response<Self::ExecuteStream>, Status> {
+    async fn execute(
+        &self,
+        request: Request<ExecuteRequest>,
+    ) -> Result<Response<Self::ExecuteStream>, Status> {
         let client = caller(&request);
         let events = execute::execute(self.0.clone(), request.into_inner(), client).await?;
         Ok(Response::new(events))
@@ -51,10 +54,18 @@ impl CommandService for CommandRpc {
             .commands
             .list()
             .into_iter()
-            .filter(|command| session.as_ref().is_none_or(|name| command.session.as_str() == name))
+            .filter(|command| {
+                session
+                    .as_ref()
+                    .is_none_or(|name| command.session.as_str() == name)
+            })
             .collect();
-        let (ended, running): (Vec<_>, Vec<_>) = all.iter().partition(|command| command.state().status.is_final());
-        let ended = ended.into_iter().rev().take(usize::try_from(finished).unwrap_or(0));
+        let (ended, running): (Vec<_>, Vec<_>) =
+            all.iter().partition(|command| command.state().status.is_final());
+        let ended = ended
+            .into_iter()
+            .rev()
+            .take(usize::try_from(finished).unwrap_or(0));
         let commands = running
             .into_iter()
             .chain(ended)
@@ -63,13 +74,25 @@ impl CommandService for CommandRpc {
         Ok(Response::new(ListCommandsResponse { commands }))
     }
 
-    async fn get_output(&self, request: Request<GetOutputRequest>) -> Result<Response<GetOutputResponse>, Status> {
+    async fn get_output(
+        &self,
+        request: Request<GetOutputRequest>,
+    ) -> Result<Response<GetOutputResponse>, Status> {
         let client = caller(&request);
-        let GetOutputRequest { command_id, offset, tail: lines, grep: pattern, context, output_limit, raw } =
-            request.into_inner();
+        let GetOutputRequest {
+            command_id,
+            offset,
+            tail: lines,
+            grep: pattern,
+            context,
+            output_limit,
+            raw,
+        } = request.into_inner();
         let command = self.0.commands.find(&command_id)?;
         let limit = from_proto::output_limit(output_limit);
-        let pattern = pattern.map(|text| from_proto::pattern("grep", &text)).transpose()?;
+        let pattern = pattern
+            .map(|text| from_proto::pattern("grep", &text))
+            .transpose()?;
         let mut state = command.state();
         let mut matches = 0;
         let output = &state.output;
@@ -85,7 +108,10 @@ impl CommandService for CommandRpc {
         };
         state.show_to(&client.id, view.offset);
         let command = to_proto::command(&command, &state, Some(view), raw);
-        Ok(Response::new(GetOutputResponse { command: Some(command), matches }))
+        Ok(Response::new(GetOutputResponse {
+            command: Some(command),
+            matches,
+        }))
     }
 
     async fn follow_output(
@@ -103,7 +129,10 @@ impl CommandService for CommandRpc {
         Ok(Response::new(response))
     }
 
-    async fn interrupt(&self, request: Request<InterruptRequest>) -> Result<Response<InterruptResponse>, Status> {
+    async fn interrupt(
+        &self,
+        request: Request<InterruptRequest>,
+    ) -> Result<Response<InterruptResponse>, Status> {
         let response = interrupt::interrupt(&self.0, request.into_inner()).await?;
         Ok(Response::new(response))
     }

@@ -12,13 +12,26 @@ const COLS: std::ops::RangeInclusive<u32> = 20..=500;
 const ROWS: std::ops::RangeInclusive<u32> = 5..=200;
 
 pub(super) fn host(message: v1::HostRef) -> Result<HostCall, Fault> {
-    let v1::HostRef { host, username, port, key_filename, password } = message;
+    let v1::HostRef {
+        host,
+        username,
+        port,
+        key_filename,
+        password,
+    } = message;
     if host.is_empty() {
-        return Err(Fault::new(Reason::InvalidArgument, "`host` is empty").hint("list_hosts shows known names"));
+        return Err(
+            Fault::new(Reason::InvalidArgument, "`host` is empty").hint("list_hosts shows known names")
+        );
     }
     Ok(HostCall {
         host,
-        overrides: Overrides { username, port, key_filename, password: password.map(Secret::new) },
+        overrides: Overrides {
+            username,
+            port,
+            key_filename,
+            password: password.map(Secret::new),
+        },
     })
 }
 
@@ -26,14 +39,19 @@ pub(super) fn size(cols: Option<u32>, rows: Option<u32>) -> Result<Option<(u16, 
     if cols.is_none() && rows.is_none() {
         return Ok(None);
     }
-    let check = |name: &str, value: Option<u32>, default: u16, range: &std::ops::RangeInclusive<u32>| match value {
-        None => Ok(default),
-        Some(value) if range.contains(&value) => Ok(u16::try_from(value).unwrap_or(default)),
-        Some(value) => Err(Fault::new(
-            Reason::InvalidArgument,
-            format!("`{name}` is {value}, outside of {} to {}", range.start(), range.end()),
-        )),
-    };
+    let check =
+        |name: &str, value: Option<u32>, default: u16, range: &std::ops::RangeInclusive<u32>| match value {
+            None => Ok(default),
+            Some(value) if range.contains(&value) => Ok(u16::try_from(value).unwrap_or(default)),
+            Some(value) => Err(Fault::new(
+                Reason::InvalidArgument,
+                format!(
+                    "`{name}` is {value}, outside of {} to {}",
+                    range.start(),
+                    range.end()
+                ),
+            )),
+        };
     Ok(Some((
         check("cols", cols, crate::registry::COLS, &COLS)?,
         check("rows", rows, crate::registry::ROWS, &ROWS)?,
@@ -76,15 +94,20 @@ pub(super) fn pattern(field: &str, pattern: &str) -> Result<regex::bytes::Regex,
         .map_err(|error| {
             let words = error.to_string();
             let last = words.lines().last().unwrap_or_default().trim().to_owned();
-            Fault::new(Reason::InvalidArgument, format!("`{field}` is not a regular expression: {last}"))
-                .hint("the syntax is that of Rust's regex crate: no look-around, no back-references")
+            Fault::new(
+                Reason::InvalidArgument,
+                format!("`{field}` is not a regular expression: {last}"),
+            )
+            .hint("the syntax is that of Rust's regex crate: no look-around, no back-references")
         })
 }
 
 /// Refuses parameters whose features are not built yet.
 pub(super) fn not_built(field: &str, is_set: bool) -> Result<(), Fault> {
     if is_set {
-        return Err(Fault::new(Reason::NotSupported, format!("`{field}` is not built yet")).hint("leave it out"));
+        return Err(
+            Fault::new(Reason::NotSupported, format!("`{field}` is not built yet")).hint("leave it out"),
+        );
     }
     Ok(())
 }

@@ -26,7 +26,10 @@ pub struct HostRpc(pub Arc<Registry>);
 
 #[tonic::async_trait]
 impl HostService for HostRpc {
-    async fn list_hosts(&self, request: Request<ListHostsRequest>) -> Result<Response<ListHostsResponse>, Status> {
+    async fn list_hosts(
+        &self,
+        request: Request<ListHostsRequest>,
+    ) -> Result<Response<ListHostsResponse>, Status> {
         let ListHostsRequest { host } = request.into_inner();
         let config = self.0.config.current();
         let mut hosts: Vec<_> = Vec::new();
@@ -54,27 +57,50 @@ impl HostService for HostRpc {
         let ScanHostKeyRequest { host } = request.into_inner();
         let call = from_proto::host(host.unwrap_or_default())?;
         let target = self.0.resolve(&call).await?;
-        let Scan { known_hosts_name, algorithm, fingerprint, openssh, verdict, known_hosts_file } = self.0.pool.scan(&target).await?;
+        let Scan {
+            known_hosts_name,
+            algorithm,
+            fingerprint,
+            openssh,
+            verdict,
+            known_hosts_file,
+        } = self.0.pool.scan(&target).await?;
         let (state, known) = match verdict {
             Verdict::Trusted => ("trusted", String::new()),
             Verdict::Unknown { other } => (
                 "unknown",
                 other.map_or_else(String::new, |known| {
-                    format!("{} line {} has its {} key", known.file.display(), known.line, known.algorithm)
+                    format!(
+                        "{} line {} has its {} key",
+                        known.file.display(),
+                        known.line,
+                        known.algorithm
+                    )
                 }),
             ),
             Verdict::Changed(known) => (
                 "changed",
-                format!("{} line {} says {}", known.file.display(), known.line, known.fingerprint),
+                format!(
+                    "{} line {} says {}",
+                    known.file.display(),
+                    known.line,
+                    known.fingerprint
+                ),
             ),
             Verdict::Revoked(known) => ("revoked", format!("{} line {}", known.file.display(), known.line)),
         };
         Ok(Response::new(ScanHostKeyResponse {
             known_hosts_name,
-            key: Some(HostKey { algorithm, fingerprint, openssh }),
+            key: Some(HostKey {
+                algorithm,
+                fingerprint,
+                openssh,
+            }),
             state: state.into(),
             known,
-            known_hosts_file: known_hosts_file.map(|file| file.display().to_string()).unwrap_or_default(),
+            known_hosts_file: known_hosts_file
+                .map(|file| file.display().to_string())
+                .unwrap_or_default(),
         }))
     }
 
@@ -95,7 +121,10 @@ impl HostService for HostRpc {
 
 impl HostRpc {
     async fn target(&self, name: &str) -> Result<Target, Fault> {
-        let call = HostCall { host: name.to_owned(), ..HostCall::default() };
+        let call = HostCall {
+            host: name.to_owned(),
+            ..HostCall::default()
+        };
         self.0.resolve(&call).await
     }
 }
@@ -120,8 +149,11 @@ fn read_notes(target: &Target) -> Result<String, Fault> {
         return Ok(String::new());
     };
     let unreadable = |cause: String| {
-        Fault::new(Reason::NotFound, format!("the notes {} cannot be read: {cause}", path.display()))
-            .hint("mend `notes_path` of this connection")
+        Fault::new(
+            Reason::NotFound,
+            format!("the notes {} cannot be read: {cause}", path.display()),
+        )
+        .hint("mend `notes_path` of this connection")
     };
     let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
     if !size.is_file() || size.len() > NOTES_MAX {

@@ -13,7 +13,10 @@ use sshmcp_proto::{
 use tonic::{Request, Response, Status};
 
 use super::{caller, from_proto, to_proto};
-use crate::{id::shorten, registry::{Registry, Wanted}};
+use crate::{
+    id::shorten,
+    registry::{Registry, Wanted},
+};
 
 /// The service.
 pub struct SessionRpc(pub Arc<Registry>);
@@ -25,7 +28,14 @@ impl SessionService for SessionRpc {
         request: Request<OpenSessionRequest>,
     ) -> Result<Response<OpenSessionResponse>, Status> {
         let _client = caller(&request);
-        let OpenSessionRequest { host, session, keeper, cols, rows, must_be_new } = request.into_inner();
+        let OpenSessionRequest {
+            host,
+            session,
+            keeper,
+            cols,
+            rows,
+            must_be_new,
+        } = request.into_inner();
         from_proto::keeper(keeper.as_deref())?;
         let host = from_proto::host(host.unwrap_or_default())?;
         let size = from_proto::size(cols, rows)?;
@@ -33,11 +43,18 @@ impl SessionService for SessionRpc {
             && let Some(name) = &session
             && self.0.session(name).is_ok()
         {
-            let fault = Fault::new(Reason::SessionExists, format!("a session {:?} is open already", shorten(name, 80)))
-                .hint("use it, or choose another name");
+            let fault = Fault::new(
+                Reason::SessionExists,
+                format!("a session {:?} is open already", shorten(name, 80)),
+            )
+            .hint("use it, or choose another name");
             return Err(fault.into());
         }
-        let wanted = Wanted { host: Some(host), session, size };
+        let wanted = Wanted {
+            host: Some(host),
+            session,
+            size,
+        };
         let found = self.0.find(&wanted).await?;
         let opened = match found.session.open().await {
             Ok(opened) => opened,
@@ -49,7 +66,11 @@ impl SessionService for SessionRpc {
         Ok(Response::new(OpenSessionResponse {
             session: Some(to_proto::session(&self.0, &found.session)),
             opened,
-            greeting: if opened { found.session.summary().greeting } else { String::new() },
+            greeting: if opened {
+                found.session.summary().greeting
+            } else {
+                String::new()
+            },
             has_notes: found.session.target().notes_path.is_some(),
         }))
     }
@@ -59,7 +80,10 @@ impl SessionService for SessionRpc {
         _request: Request<ListSessionsRequest>,
     ) -> Result<Response<ListSessionsResponse>, Status> {
         let sessions = self.0.list();
-        let sessions = sessions.iter().map(|session| to_proto::session(&self.0, session)).collect();
+        let sessions = sessions
+            .iter()
+            .map(|session| to_proto::session(&self.0, session))
+            .collect();
         Ok(Response::new(ListSessionsResponse { sessions }))
     }
 
@@ -77,8 +101,11 @@ impl SessionService for SessionRpc {
                 let target = self.0.resolve(&from_proto::host(host)?).await?;
                 let sessions = self.0.on_target(&target.key());
                 if sessions.is_empty() {
-                    let fault = Fault::new(Reason::SessionNotFound, format!("no session is open on {}", target.key()))
-                        .hint("list_sessions shows the open ones");
+                    let fault = Fault::new(
+                        Reason::SessionNotFound,
+                        format!("no session is open on {}", target.key()),
+                    )
+                    .hint("list_sessions shows the open ones");
                     return Err(fault.into());
                 }
                 sessions
@@ -94,7 +121,9 @@ impl SessionService for SessionRpc {
                 ClosedSession {
                     name: name.to_string(),
                     running_command: running.map(|id| id.to_string()).unwrap_or_default(),
-                    running_text: command.map(|command| shorten(&command.text, 200)).unwrap_or_default(),
+                    running_text: command
+                        .map(|command| shorten(&command.text, 200))
+                        .unwrap_or_default(),
                 }
             })
             .collect();

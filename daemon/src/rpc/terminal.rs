@@ -41,7 +41,11 @@ impl TerminalService for TerminalRpc {
         &self,
         request: Request<GetTerminalRequest>,
     ) -> Result<Response<GetTerminalResponse>, Status> {
-        let GetTerminalRequest { session, lines, cursor } = request.into_inner();
+        let GetTerminalRequest {
+            session,
+            lines,
+            cursor,
+        } = request.into_inner();
         let session = self.0.session(&session)?;
         let look = match cursor {
             Some(cursor) => Look::Since(cursor),
@@ -58,17 +62,44 @@ impl TerminalService for TerminalRpc {
         request: Request<SendInputRequest>,
     ) -> Result<Response<SendInputResponse>, Status> {
         let client = caller(&request);
-        let SendInputRequest { which, text, enter, keys, data, pattern, timeout_ms, secret } = request.into_inner();
+        let SendInputRequest {
+            which,
+            text,
+            enter,
+            keys,
+            data,
+            pattern,
+            timeout_ms,
+            secret,
+        } = request.into_inner();
         let (session, command) = self.whom(which)?;
         let bytes = bytes(text.as_deref(), &keys, enter, data)?;
-        let pattern = pattern.map(|text| from_proto::pattern("pattern", &text)).transpose()?;
+        let pattern = pattern
+            .map(|text| from_proto::pattern("pattern", &text))
+            .transpose()?;
         let max_wait = self.0.config.current().settings.max_wait;
-        let wait = if timeout_ms == 0 { SETTLE } else { Duration::from_millis(timeout_ms) }.min(max_wait);
+        let wait = if timeout_ms == 0 {
+            SETTLE
+        } else {
+            Duration::from_millis(timeout_ms)
+        }
+        .min(max_wait);
         let before = session.summary();
-        let from = command.as_ref().map_or(0, |command| command.state().output.total());
-        let by = Caller { id: client.id.clone(), name: client.name };
+        let from = command
+            .as_ref()
+            .map_or(0, |command| command.state().output.total());
+        let by = Caller {
+            id: client.id.clone(),
+            name: client.name,
+        };
         session.type_bytes(bytes, secret, by).await?;
-        let settling = Settling { session: &session, command: command.as_deref(), from, prompts: before.prompts, cursor: before.cursor };
+        let settling = Settling {
+            session: &session,
+            command: command.as_deref(),
+            from,
+            prompts: before.prompts,
+            cursor: before.cursor,
+        };
         let why = settling.wait(pattern.as_ref(), wait).await?;
         let terminal = show(&self.0, &session, Look::Tail(session.rows.into())).await?;
         let command = command.map(|command| {
@@ -89,8 +120,10 @@ impl TerminalService for TerminalRpc {
 impl TerminalRpc {
     fn whom(&self, which: Option<Which>) -> Result<(Arc<Session>, Option<Arc<Command>>), Fault> {
         match which {
-            None => Err(Fault::new(Reason::InvalidArgument, "nothing is named to type into")
-                .hint("give `session` or `command_id`")),
+            None => Err(
+                Fault::new(Reason::InvalidArgument, "nothing is named to type into")
+                    .hint("give `session` or `command_id`"),
+            ),
             Some(Which::Session(name)) => {
                 let session = self.0.session(&name)?;
                 let running = session.summary().running;
@@ -101,8 +134,11 @@ impl TerminalRpc {
                 let command = self.0.commands.find(&id)?;
                 let status = command.state().status.clone();
                 if status.is_final() || status == command::Status::Queued {
-                    return Err(Fault::new(Reason::Conflict, format!("{} is not running; nothing was typed", command.id))
-                        .hint("get_command_output shows how it ended"));
+                    return Err(Fault::new(
+                        Reason::Conflict,
+                        format!("{} is not running; nothing was typed", command.id),
+                    )
+                    .hint("get_command_output shows how it ended"));
                 }
                 Ok((self.0.session(command.session.as_str())?, Some(command)))
             }
@@ -123,8 +159,11 @@ fn bytes(text: Option<&str>, names: &[String], enter: bool, data: Vec<u8>) -> Re
     }
     for name in names {
         let key = keys::encode(name, false).ok_or_else(|| {
-            Fault::new(Reason::InvalidArgument, format!("{:?} is no key; nothing was typed", shorten(name, 40)))
-                .hint("keys are named like ctrl-c, up, f5, escape, tab; plain text goes into `text`")
+            Fault::new(
+                Reason::InvalidArgument,
+                format!("{:?} is no key; nothing was typed", shorten(name, 40)),
+            )
+            .hint("keys are named like ctrl-c, up, f5, escape, tab; plain text goes into `text`")
         })?;
         bytes.extend_from_slice(&key);
     }
@@ -137,7 +176,10 @@ fn bytes(text: Option<&str>, names: &[String], enter: bool, data: Vec<u8>) -> Re
             .hint("give `text`, `keys` or `enter`"));
     }
     if bytes.len() > INPUT_MAX {
-        return Err(Fault::new(Reason::TooLarge, "more than 1 MiB cannot be typed at once"));
+        return Err(Fault::new(
+            Reason::TooLarge,
+            "more than 1 MiB cannot be typed at once",
+        ));
     }
     Ok(bytes)
 }
@@ -145,12 +187,19 @@ fn bytes(text: Option<&str>, names: &[String], enter: bool, data: Vec<u8>) -> Re
 async fn show(registry: &Registry, session: &Arc<Session>, look: Look) -> Result<GetTerminalResponse, Fault> {
     let shown = session.look(look).await?;
     let summary = session.summary();
-    let running = summary.running.and_then(|id| registry.commands.find(&id.to_string()).ok());
+    let running = summary
+        .running
+        .and_then(|id| registry.commands.find(&id.to_string()).ok());
     let last = shown.text.lines().last().unwrap_or_default();
     let count = shown.text.lines().count();
     Ok(GetTerminalResponse {
         session: session.name.to_string(),
-        row: u32::try_from(count.saturating_sub(1).min(usize::from(session.rows).saturating_sub(1))).unwrap_or(0),
+        row: u32::try_from(
+            count
+                .saturating_sub(1)
+                .min(usize::from(session.rows).saturating_sub(1)),
+        )
+        .unwrap_or(0),
         column: u32::try_from(last.chars().count()).unwrap_or(0),
         cols: session.cols.into(),
         rows: session.rows.into(),
@@ -205,9 +254,11 @@ impl Settling<'_> {
     async fn settled(&self, pattern: Option<&Regex>) -> Result<Option<&'static str>, Fault> {
         if let Some(pattern) = pattern {
             let shown = self.session.look(Look::Since(self.cursor)).await?;
-            let written = self.command.map(|command| forward(&command.state().output, self.from, INPUT_MAX, false));
-            let in_output = written
-                .is_some_and(|view| pattern.is_match(&view.stdout) || pattern.is_match(&view.stderr));
+            let written = self
+                .command
+                .map(|command| forward(&command.state().output, self.from, INPUT_MAX, false));
+            let in_output =
+                written.is_some_and(|view| pattern.is_match(&view.stdout) || pattern.is_match(&view.stderr));
             if in_output || pattern.is_match(shown.text.as_bytes()) {
                 return Ok(Some("pattern"));
             }

@@ -25,14 +25,24 @@ pub(super) fn command(command: &Command, state: &State, view: Option<View>, raw:
         Status::Lost => (v1::CommandStatus::Lost, None),
     };
     let total = state.output.total();
-    let View { stdout, stderr, omitted_bytes, offset } =
-        view.unwrap_or(View { offset: total, ..View::default() });
+    let View {
+        stdout,
+        stderr,
+        omitted_bytes,
+        offset,
+    } = view.unwrap_or(View {
+        offset: total,
+        ..View::default()
+    });
     let mut notices = state.notices.clone();
     if let Some(problem) = state.output.disk_problem() {
         notices.push(format!("output was dropped: {problem}"));
     }
     if state.output.dropped() > 0 {
-        notices.push(format!("{} bytes in the middle of the output were dropped: it passed its limit", state.output.dropped()));
+        notices.push(format!(
+            "{} bytes in the middle of the output were dropped: it passed its limit",
+            state.output.dropped()
+        ));
     }
     let completion = match state.status {
         Status::Completed | Status::Interrupted => v1::Completion::Exact,
@@ -61,7 +71,9 @@ pub(super) fn command(command: &Command, state: &State, view: Option<View>, raw:
         started_at_ms: state.accepted_ms,
         ended_at_ms: state.ended.map_or(0, |(_, ms)| ms),
         last_line: state.output.last_line(),
-        late_bytes: state.bytes_at_end.map_or(0, |at_end| total.saturating_sub(at_end)),
+        late_bytes: state
+            .bytes_at_end
+            .map_or(0, |at_end| total.saturating_sub(at_end)),
         dropped_bytes: state.output.dropped(),
         raw,
     }
@@ -70,7 +82,9 @@ pub(super) fn command(command: &Command, state: &State, view: Option<View>, raw:
 /// A session as lists show it.
 pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
     let summary = session.summary();
-    let running = summary.running.and_then(|id| registry.commands.find(&id.to_string()).ok());
+    let running = summary
+        .running
+        .and_then(|id| registry.commands.find(&id.to_string()).ok());
     let state = match summary.state {
         SessionState::Opening => v1::SessionState::Opening,
         SessionState::Ready => v1::SessionState::Ready,
@@ -92,8 +106,13 @@ pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
         .into(),
         shell: summary.shell,
         cwd: summary.cwd,
-        running_command: running.as_ref().map(|command| command.id.to_string()).unwrap_or_default(),
-        running_text: running.map(|command| shorten(&command.text, TEXT_SHOWN)).unwrap_or_default(),
+        running_command: running
+            .as_ref()
+            .map(|command| command.id.to_string())
+            .unwrap_or_default(),
+        running_text: running
+            .map(|command| shorten(&command.text, TEXT_SHOWN))
+            .unwrap_or_default(),
         opened_at_ms: session.opened_ms,
         last_used_at_ms: summary.last_used_ms,
         client: summary.client,
@@ -108,7 +127,18 @@ pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
 
 /// A host as lists show it.
 pub(super) fn host(entry: HostEntry) -> v1::Host {
-    let HostEntry { name, user, hostname, port, description, tags, source, jump, has_notes, problem } = entry;
+    let HostEntry {
+        name,
+        user,
+        hostname,
+        port,
+        description,
+        tags,
+        source,
+        jump,
+        has_notes,
+        problem,
+    } = entry;
     v1::Host {
         name,
         user,

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    Caller, Claims, Opening, QUEUE_MAX, Request, Run, Session, SessionState, Summary,
+    Caller, Claims, Opening, QUEUE_MAX, Request, Run, Session, SessionState, Signal, Summary,
     link::{Link, LinkEvent},
     machine::{Event, Machine, Phase},
     open::{self, Opened},
@@ -70,7 +70,15 @@ struct Shell {
     exit_at: Option<Instant>,
     /// The terminal's channel was closed in order: no mark can come any more.
     closed: bool,
+    /// A signal that came before the command had begun, and when it is due.
+    held_signal: Option<HeldSignal>,
+    started_at: Option<Instant>,
     kill_reply: Option<oneshot::Sender<Result<String, Fault>>>,
+}
+
+struct HeldSignal {
+    signal: Signal,
+    reply: oneshot::Sender<Result<String, Fault>>,
 }
 
 enum Wake {
@@ -176,10 +184,10 @@ impl Actor {
     fn deadline(&self) -> Option<Instant> {
         let shell = self.shell.as_ref()?;
         let exit = shell.exit_at.map(|at| at + taking::EXIT_GRACE);
-        match (shell.machine.deadline(), exit) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
+        [shell.machine.deadline(), exit, shell.signal_due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Begins to open a shell unless one is there or on its way.
@@ -221,7 +229,12 @@ impl Actor {
             session = %self.session.name, shell = %link.shell.kind, version = %link.shell.version,
             system = %link.hello.system, "shell opened"
         );
-        let greeting_text = crate::id::shorten(clean(&greeting).trim(), GREETING_SHOWN);
+        let greeting_text = clean(&greeting);
+        // Behind the last line end stands the prompt, which is no greeting.
+        let greeting_text = greeting_text
+            .rsplit_once('\n')
+            .map_or("", |(text, _)| text.trim());
+        let greeting_text = crate::id::shorten(greeting_text, GREETING_SHOWN);
         self.summary
             .send_modify(|summary| summary.greeting = greeting_text);
         self.view.show(&greeting);
@@ -246,13 +259,12 @@ impl Actor {
             exit: None,
             exit_at: None,
             closed: false,
+            held_signal: None,
+            started_at: None,
             kill_reply: None,
             link,
         });
         self.after_opening(&wanted_cwd);
-        for reply in self.waiting_open.drain(..) {
-            let _ = reply.send(Ok(true));
-        }
         self.on_terminal(&rest).await;
     }
 
@@ -295,6 +307,13 @@ impl Actor {
 
     /// Gives the shell the next command if it can take one.
     async fn start_next(&mut self) {
+        if !self.waiting_open.is_empty() && self.shell.as_ref().is_some_and(|shell| shell.machine.is_ready())
+        {
+            self.publish();
+            for reply in self.waiting_open.drain(..) {
+                let _ = reply.send(Ok(true));
+            }
+        }
         if self.queue.is_empty() {
             return;
         }
@@ -425,6 +444,12 @@ impl Actor {
         {
             self.finish_shell().await;
             return;
+        }
+        if let Some(shell) = &mut self.shell
+            && shell.signal_due().is_some_and(|at| now >= at)
+            && let Some(held) = shell.held_signal.take()
+        {
+            self.signal(held.signal, held.reply).await;
         }
         let wanted = self.is_wanted();
         let Some(shell) = &mut self.shell else { return };

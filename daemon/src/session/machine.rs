@@ -25,6 +25,8 @@ pub const STREAM_GRACE: Duration = Duration::from_secs(2);
 const PROMPT_GRACE: Duration = Duration::from_millis(300);
 /// Streams that ended without a status: the shell's hook is lost, or a command closed its own output.
 const HOOK_GRACE: Duration = Duration::from_millis(150);
+/// A typed line is read within this time, or the shell is asked whether it sits at its prompt.
+const START_GRACE: Duration = Duration::from_secs(2);
 /// First look at a running command that somebody waits for; doubled at each look.
 const PROBE_FIRST: Duration = Duration::from_millis(60);
 /// A wait for input is told within a second: two looks, so never further apart than this.
@@ -66,6 +68,8 @@ pub struct Running {
     status: Option<(i32, String, Instant)>,
     streams_done: Option<Instant>,
     prompt_seen: bool,
+    /// A prompt came before the start: what was typed may have been swallowed.
+    unstarted: Option<Instant>,
     interrupted: bool,
     sync_typed: bool,
 }
@@ -264,6 +268,7 @@ impl Machine {
             status: None,
             streams_done: None,
             prompt_seen: false,
+            unstarted: None,
             interrupted: false,
             sync_typed: false,
         });
@@ -291,6 +296,9 @@ impl Machine {
             Phase::Busy(running) => match (&running.status, running.streams_done) {
                 (Some((_, _, at)), _) => Some(*at + STREAM_GRACE),
                 (None, _) if asked.is_some() => asked,
+                (None, _) if running.unstarted.is_some() => running
+                    .unstarted
+                    .map(|at| self.probes.next.map_or(at, |next| next.max(at + START_GRACE))),
                 (None, Some(at)) if !running.sync_typed => {
                     let grace = at + HOOK_GRACE;
                     Some(self.probes.next.map_or(grace, |next| next.max(grace)))
@@ -329,6 +337,8 @@ impl Machine {
             Mark::Start(started) => match &mut self.phase {
                 Phase::Busy(running) if started == Some(running.id) => {
                     running.started = true;
+                    running.prompt_seen = false;
+                    running.unstarted = None;
                     Vec::new()
                 }
                 Phase::Busy(running) if started.is_none() => {
@@ -374,10 +384,9 @@ impl Machine {
                         torn: true,
                     });
                 } else {
-                    let id = running.id;
-                    self.phase = Phase::Ready { half_typed: false };
-                    effects.push(Effect::NotStarted(id));
-                    effects.push(Effect::Broken);
+                    // Line editors draw a prompt anew, and a text that is typed in lines brings one for each.
+                    running.unstarted = Some(now);
+                    self.probes.next = Some(now + START_GRACE);
                 }
             }
         }
@@ -482,7 +491,9 @@ impl Machine {
                 let hook = running.status.is_none()
                     && !running.sync_typed
                     && running.streams_done.is_some_and(|at| now >= at + HOOK_GRACE);
-                (hook || (running.status.is_none() && self.probes.wanted)) && self.probes.is_due(now)
+                let unstarted = running.unstarted.is_some_and(|at| now >= at + START_GRACE);
+                let wanted = running.status.is_none() && running.unstarted.is_none() && self.probes.wanted;
+                (hook || unstarted || wanted) && self.probes.is_due(now)
             }
             Phase::Ready { .. } | Phase::Typed => false,
         };
@@ -519,6 +530,17 @@ impl Machine {
                 Vec::new()
             }
             Phase::Ready { .. } | Phase::Typed => Vec::new(),
+            Phase::Busy(running) if running.unstarted.is_some() => {
+                let id = running.id;
+                let silent = probe.is_blind() && now >= self.probes.last_activity + START_GRACE;
+                if shell_reads || silent {
+                    self.phase = Phase::Ready { half_typed: false };
+                    self.probes.forget();
+                    self.slots.release(id);
+                    return vec![Effect::NotStarted(id)];
+                }
+                Vec::new()
+            }
             Phase::Busy(running) => {
                 let lost_hook =
                     running.streams_done.is_some() || (running.interrupted && running.slot.is_none());

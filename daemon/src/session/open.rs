@@ -135,7 +135,9 @@ impl Opening {
             self.order(order::install(&hello.dir, &self.nonce)).await?;
         }
         let candidate = self.wait_for_prompt(claims, began).await?;
-        let other = candidate.as_ref().and_then(|candidate| Dialect::by_name(&candidate.name));
+        let other = candidate
+            .as_ref()
+            .and_then(|candidate| Dialect::by_name(&candidate.name));
         if fifos && other.is_none() {
             self.wait_until(HELPER_WAIT, |opening| opening.installed).await?;
         }
@@ -146,7 +148,8 @@ impl Opening {
             None => (typed::install(&self.nonce), Some(Dialect::Posix)),
         };
         self.terminal.write(Bytes::from(line)).await?;
-        self.wait_until(INSTALL_WAIT, |opening| opening.shell.is_some()).await?;
+        self.wait_until(INSTALL_WAIT, |opening| opening.shell.is_some())
+            .await?;
         let Some(mut shell) = self.shell.take() else {
             let said = last_words(&self.shown);
             return Err(Fault::new(
@@ -162,9 +165,21 @@ impl Opening {
         }
         self.order(order::introduce(shell.pid, &shell.tty)).await?;
         let cwd = shell.cwd.clone();
-        let link =
-            self.wiring.finish(self.connection, self.terminal, self.helper, shell, hello, self.nonce, typed);
-        Ok(Opened { link, greeting, cwd, rest: self.after })
+        let link = self.wiring.finish(
+            self.connection,
+            self.terminal,
+            self.helper,
+            shell,
+            hello,
+            self.nonce,
+            typed,
+        );
+        Ok(Opened {
+            link,
+            greeting,
+            cwd,
+            rest: self.after,
+        })
     }
 
     async fn order(&self, order: Vec<u8>) -> Result<(), Fault> {
@@ -192,8 +207,10 @@ impl Opening {
         loop {
             self.candidates = None;
             self.order(b"w\n".to_vec()).await?;
-            self.wait_until(HELPER_WAIT, |opening| opening.candidates.is_some())
-                .await?;
+            self.wait_until(HELPER_WAIT, |opening| {
+                opening.candidates.is_some() || opening.helper.is_none()
+            })
+            .await?;
             let candidates = self.candidates.take().unwrap_or_default();
             // Shells of sessions that are open already are told from ours by having been claimed.
             let ours: Vec<&Candidate> = candidates

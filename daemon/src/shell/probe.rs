@@ -112,7 +112,12 @@ fn is_tty_wait(wchan: &str) -> bool {
 impl Probe {
     /// What is seen where nobody can look.
     pub const fn blind() -> Self {
-        Self { mode: LineMode::Unknown, echo: true, foreground: None, processes: Vec::new() }
+        Self {
+            mode: LineMode::Unknown,
+            echo: true,
+            foreground: None,
+            processes: Vec::new(),
+        }
     }
 
     /// Nothing was seen at all.

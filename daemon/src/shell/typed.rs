@@ -66,7 +66,8 @@ pub fn run(dialect: Dialect, nonce: &str, id: CommandId, text: &str) -> Vec<u8> 
             let mut lines = pieces("__sshmcp_p ", &escaped);
             let length = escaped.iter().map(String::len).sum::<usize>();
             lines.extend_from_slice(
-                format!(" __sshmcp_f {id} \"$-\" {length};eval \"$__sshmcp_x\";__sshmcp_z \"$?\" \"$-\"\r").as_bytes(),
+                format!(" __sshmcp_f {id} \"$-\" {length};eval \"$__sshmcp_x\";__sshmcp_z \"$?\" \"$-\"\r")
+                    .as_bytes(),
             );
             lines
         }
@@ -74,10 +75,17 @@ pub fn run(dialect: Dialect, nonce: &str, id: CommandId, text: &str) -> Vec<u8> 
             let quoted = text.replace('\\', "\\\\").replace('\'', "\\'");
             // A line end within quotes is typed as Enter; fish reads on until the quote is closed.
             let line = format!(" {start}; eval '{quoted}'; {}", end("$status"));
-            line.replace('\n', "\r").into_bytes().into_iter().chain(*b"\r").collect()
+            line.replace('\n', "\r")
+                .into_bytes()
+                .into_iter()
+                .chain(*b"\r")
+                .collect()
         }
         Dialect::Csh => {
-            let quoted = text.replace('\'', "'\\''").replace('!', "\\!").replace('\n', "\\\r");
+            let quoted = text
+                .replace('\'', "'\\''")
+                .replace('!', "\\!")
+                .replace('\n', "\\\r");
             format!(" {start}; eval '{quoted}'; {}\r", end("$status")).into_bytes()
         }
     }
@@ -116,7 +124,11 @@ mod tests {
     fn typed_text_is_plain() {
         let text = "echo 'a!b'\n\tü\u{1b}[201~\\";
         let lines = run(Dialect::Posix, "n", CommandId::new(1), text);
-        assert!(lines.iter().all(|&byte| byte == b'\r' || (b' '..=b'~').contains(&byte)));
+        assert!(
+            lines
+                .iter()
+                .all(|&byte| byte == b'\r' || (b' '..=b'~').contains(&byte))
+        );
         assert!(lines.starts_with(b" __sshmcp_p 'echo \\0047a\\0041b\\0047\\0012\\0011\\0303\\0274"));
         let long = run(Dialect::Posix, "n", CommandId::new(1), &"x".repeat(5000));
         assert!(long.split(|&byte| byte == b'\r').all(|line| line.len() < 1000));

@@ -69,9 +69,26 @@ pub(super) async fn execute(
     from_proto::not_built("enable_password", enable_password.is_some())?;
     from_proto::not_built("enable_command", enable_command.is_some())?;
     let size = from_proto::size((cols > 0).then_some(cols), (rows > 0).then_some(rows))?;
-    let wanted = Wanted { host: host.map(from_proto::host).transpose()?, session, size };
-    let capture = if terminal { Capture::Terminal } else { Capture::Apart };
-    let execution = Execution { wanted, text: command, capture, stdin, client: Caller { id: client.id.clone(), name: client.name } };
+    let wanted = Wanted {
+        host: host.map(from_proto::host).transpose()?,
+        session,
+        size,
+    };
+    let capture = if terminal {
+        Capture::Terminal
+    } else {
+        Capture::Apart
+    };
+    let execution = Execution {
+        wanted,
+        text: command,
+        capture,
+        stdin,
+        client: Caller {
+            id: client.id.clone(),
+            name: client.name,
+        },
+    };
     let wait = bounded(&registry, timeout_ms, unbounded_wait);
     let handed = hand_over(&registry, execution).await?;
     let call = Call {
@@ -137,7 +154,8 @@ fn add_advice(command: &Command, result: &mut v1::Command) {
         && command.capture == Capture::Apart
         && result.duration_ms >= 2000;
     if silent {
-        let words = "no output yet: the program may be holding it in its buffer (`terminal: true` would show it)";
+        let words =
+            "no output yet: the program may be holding it in its buffer (`terminal: true` would show it)";
         if !result.notice.is_empty() {
             result.notice.push_str("; ");
         }
@@ -146,7 +164,10 @@ fn add_advice(command: &Command, result: &mut v1::Command) {
 }
 
 async fn send(events: &mpsc::Sender<Result<ExecuteEvent, Status>>, event: Event) -> Result<(), ()> {
-    events.send(Ok(ExecuteEvent { event: Some(event) })).await.map_err(|_| ())
+    events
+        .send(Ok(ExecuteEvent { event: Some(event) }))
+        .await
+        .map_err(|_| ())
 }
 
 /// Sends output as it comes, until nobody takes it.
@@ -155,7 +176,9 @@ async fn stream_output(
     command: &Command,
     events: &mpsc::Sender<Result<ExecuteEvent, Status>>,
 ) {
-    let Some(position) = position else { return std::future::pending().await };
+    let Some(position) = position else {
+        return std::future::pending().await;
+    };
     let mut changes = command.changes();
     loop {
         if send_rest(position, command, events).await.is_err() || changes.changed().await.is_err() {
@@ -171,7 +194,10 @@ async fn send_rest(
     events: &mpsc::Sender<Result<ExecuteEvent, Status>>,
 ) -> Result<(), ()> {
     loop {
-        let pieces = command.state().output.read(position.load(Ordering::Relaxed), CHUNK);
+        let pieces = command
+            .state()
+            .output
+            .read(position.load(Ordering::Relaxed), CHUNK);
         if pieces.is_empty() {
             return Ok(());
         }
@@ -189,7 +215,11 @@ pub(super) fn chunk(piece: Piece) -> OutputChunk {
         StreamKind::Stdout => v1::Stream::Stdout,
         StreamKind::Stderr => v1::Stream::Stderr,
     };
-    OutputChunk { stream: stream.into(), data, offset }
+    OutputChunk {
+        stream: stream.into(),
+        data,
+        offset,
+    }
 }
 
 async fn report_progress(
@@ -197,7 +227,9 @@ async fn report_progress(
     command: &Command,
     events: &mpsc::Sender<Result<ExecuteEvent, Status>>,
 ) {
-    let Some(every) = every else { return std::future::pending().await };
+    let Some(every) = every else {
+        return std::future::pending().await;
+    };
     let mut ticks = interval(every);
     ticks.tick().await;
     loop {

@@ -24,7 +24,12 @@ async fn run(
     mut offset: u64,
     events: &mpsc::Sender<Result<FollowOutputEvent, Status>>,
 ) -> Result<(), ()> {
-    let send = async |event| events.send(Ok(FollowOutputEvent { event: Some(event) })).await.map_err(|_| ());
+    let send = async |event| {
+        events
+            .send(Ok(FollowOutputEvent { event: Some(event) }))
+            .await
+            .map_err(|_| ())
+    };
     let mut changes = command.changes();
     loop {
         let (pieces, ended) = {

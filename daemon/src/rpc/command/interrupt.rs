@@ -20,12 +20,22 @@ const WAIT: Duration = Duration::from_secs(3);
 /// Output in the answer.
 const OUTPUT: usize = 4000;
 
-pub(super) async fn interrupt(registry: &Registry, request: InterruptRequest) -> Result<InterruptResponse, Fault> {
+pub(super) async fn interrupt(
+    registry: &Registry,
+    request: InterruptRequest,
+) -> Result<InterruptResponse, Fault> {
     let signal = request.signal();
-    let InterruptRequest { which, signal: _, timeout_ms } = request;
+    let InterruptRequest {
+        which,
+        signal: _,
+        timeout_ms,
+    } = request;
     let nothing = || {
-        Fault::new(Reason::InvalidArgument, "nothing is named that should be interrupted")
-            .hint("give `command_id`, `session` or `host`")
+        Fault::new(
+            Reason::InvalidArgument,
+            "nothing is named that should be interrupted",
+        )
+        .hint("give `command_id`, `session` or `host`")
     };
     let (session, command) = match which.ok_or_else(nothing)? {
         Which::CommandId(id) => {
@@ -51,7 +61,11 @@ pub(super) async fn interrupt(registry: &Registry, request: InterruptRequest) ->
         return withdraw(registry, &session, command).await;
     }
     let done = session.signal(own(signal)).await?;
-    let wait = if timeout_ms == 0 { WAIT } else { Duration::from_millis(timeout_ms).min(Duration::from_secs(50)) };
+    let wait = if timeout_ms == 0 {
+        WAIT
+    } else {
+        Duration::from_millis(timeout_ms).min(Duration::from_secs(50))
+    };
     let Some(command) = command else {
         return Ok(InterruptResponse {
             command: None,
@@ -90,9 +104,15 @@ fn by_session(registry: &Registry, session: Arc<Session>) -> (Arc<Session>, Opti
 }
 
 /// A command that waits for its turn is taken back instead.
-async fn withdraw(registry: &Registry, session: &Session, command: &Arc<Command>) -> Result<InterruptResponse, Fault> {
+async fn withdraw(
+    registry: &Registry,
+    session: &Session,
+    command: &Arc<Command>,
+) -> Result<InterruptResponse, Fault> {
     if !session.withdraw(command.id).await {
-        return Err(Fault::new(Reason::Conflict, "the command began just now").hint("interrupt it again").retryable());
+        return Err(Fault::new(Reason::Conflict, "the command began just now")
+            .hint("interrupt it again")
+            .retryable());
     }
     command.notice("it was taken back before it began; nothing was run");
     command.end(Status::Interrupted, None, None);

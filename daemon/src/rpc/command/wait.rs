@@ -39,7 +39,11 @@ struct Happened {
     matched: String,
 }
 
-pub(super) async fn wait(registry: &Registry, request: WaitRequest, client: &str) -> Result<WaitResponse, Fault> {
+pub(super) async fn wait(
+    registry: &Registry,
+    request: WaitRequest,
+    client: &str,
+) -> Result<WaitResponse, Fault> {
     let until = request.until();
     let WaitRequest {
         commands,
@@ -55,31 +59,53 @@ pub(super) async fn wait(registry: &Registry, request: WaitRequest, client: &str
     } = request;
     let count = commands.len() + sessions.len();
     if count == 0 || count > ITEMS_MAX {
-        return Err(Fault::new(Reason::InvalidArgument, format!("{count} commands and sessions are named"))
-            .hint(format!("name 1 to {ITEMS_MAX} of them")));
+        return Err(Fault::new(
+            Reason::InvalidArgument,
+            format!("{count} commands and sessions are named"),
+        )
+        .hint(format!("name 1 to {ITEMS_MAX} of them")));
     }
     if offset.is_some() && (commands.len() != 1 || !sessions.is_empty()) {
-        return Err(Fault::new(Reason::InvalidArgument, "`offset` needs exactly one command"));
+        return Err(Fault::new(
+            Reason::InvalidArgument,
+            "`offset` needs exactly one command",
+        ));
     }
-    let pattern = pattern.map(|text| from_proto::pattern("pattern", &text)).transpose()?;
+    let pattern = pattern
+        .map(|text| from_proto::pattern("pattern", &text))
+        .transpose()?;
     let idle = idle_ms.map(Duration::from_millis);
     let mut items = Vec::with_capacity(count);
     for id in &commands {
         let command = registry.commands.find(id)?;
         let from = offset.unwrap_or_else(|| command.state().shown_to(client));
         let session = registry.session(command.session.as_str()).ok();
-        items.push(Item { command: Some(command), session, name: id.clone(), from });
+        items.push(Item {
+            command: Some(command),
+            session,
+            name: id.clone(),
+            from,
+        });
     }
     for name in &sessions {
         let session = registry.session(name)?;
         let running = session.summary().running;
         let command = running.and_then(|id| registry.commands.find(&id.to_string()).ok());
-        let from = command.as_ref().map_or(0, |command| command.state().shown_to(client));
-        items.push(Item { command, session: Some(session), name: name.clone(), from });
+        let from = command
+            .as_ref()
+            .map_or(0, |command| command.state().shown_to(client));
+        items.push(Item {
+            command,
+            session: Some(session),
+            name: name.clone(),
+            from,
+        });
     }
     let limit = bounded(registry, timeout_ms, unbounded_wait);
     let deadline = limit.map(|limit| Instant::now() + limit);
-    let waits = items.iter().map(|item| Box::pin(item.wait(pattern.as_ref(), idle)));
+    let waits = items
+        .iter()
+        .map(|item| Box::pin(item.wait(pattern.as_ref(), idle)));
     let timer = async {
         match deadline {
             Some(deadline) => sleep_until(deadline).await,
@@ -108,7 +134,10 @@ impl Item {
     /// Waits until something comes to pass.
     async fn wait(&self, pattern: Option<&Regex>, idle: Option<Duration>) -> Happened {
         let Some(command) = &self.command else {
-            return Happened { event: "ended", matched: String::new() };
+            return Happened {
+                event: "ended",
+                matched: String::new(),
+            };
         };
         let _waiting = command.wait_guard();
         if let Some(session) = &self.session {
@@ -138,20 +167,34 @@ impl Item {
 
     fn last_write(&self, command: &Command) -> std::time::Instant {
         let state = command.state();
-        state.last_write.or(state.started).unwrap_or_else(std::time::Instant::now)
+        state
+            .last_write
+            .or(state.started)
+            .unwrap_or_else(std::time::Instant::now)
     }
 
     /// What has come to pass by now.
     fn happened(&self, pattern: Option<&Regex>, idle: Option<Duration>) -> Option<Happened> {
-        let plain = |event| Some(Happened { event, matched: String::new() });
+        let plain = |event| {
+            Some(Happened {
+                event,
+                matched: String::new(),
+            })
+        };
         let Some(command) = &self.command else {
-            let gone = self.session.as_ref().is_some_and(|session| session.summary().state == SessionState::Disconnected);
+            let gone = self
+                .session
+                .as_ref()
+                .is_some_and(|session| session.summary().state == SessionState::Disconnected);
             return plain(if gone { "disconnected" } else { "ended" });
         };
         if let Some(pattern) = pattern
             && let Some(matched) = self.find(command, pattern)
         {
-            return Some(Happened { event: "pattern", matched });
+            return Some(Happened {
+                event: "pattern",
+                matched,
+            });
         }
         let status = command.state().status.clone();
         match status {
@@ -172,7 +215,10 @@ impl Item {
         loop {
             let view = forward(&state.output, from, SEARCHED, false);
             for text in [&view.stdout, &view.stderr] {
-                if let Some(line) = text.split(|&byte| byte == b'\n').find(|line| pattern.is_match(line)) {
+                if let Some(line) = text
+                    .split(|&byte| byte == b'\n')
+                    .find(|line| pattern.is_match(line))
+                {
                     return Some(crate::id::shorten(&String::from_utf8_lossy(line), 500));
                 }
             }
@@ -192,9 +238,14 @@ impl Item {
         raw: bool,
     ) -> WaitItem {
         let happened = self.happened(pattern, idle);
-        let (event, matched) = happened.map_or(("timeout", String::new()), |happened| (happened.event, happened.matched));
+        let (event, matched) = happened.map_or(("timeout", String::new()), |happened| {
+            (happened.event, happened.matched)
+        });
         let command = self.command.as_ref().map_or_else(
-            || sshmcp_proto::v1::Command { session: self.name.clone(), ..Default::default() },
+            || sshmcp_proto::v1::Command {
+                session: self.name.clone(),
+                ..Default::default()
+            },
             |command| {
                 let mut state = command.state();
                 let view = forward(&state.output, self.from, limit, raw);
@@ -205,6 +256,10 @@ impl Item {
                 to_proto::command(command, &state, Some(view), raw)
             },
         );
-        WaitItem { command: Some(command), event: event.into(), matched }
+        WaitItem {
+            command: Some(command),
+            event: event.into(),
+            matched,
+        }
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::sync::oneshot;
 
-use super::Actor;
+use super::{Actor, HeldSignal};
 use crate::{
     command::{Command, Question, Status},
     connection::Channel,
@@ -32,7 +32,11 @@ impl Actor {
         let Some(run) = self.queue.pop_front() else { return };
         let now = Instant::now();
         let command = run.command.clone();
-        let capture = if shell.link.typed.is_some() { Capture::Terminal } else { command.capture };
+        let capture = if shell.link.typed.is_some() {
+            Capture::Terminal
+        } else {
+            command.capture
+        };
         if shell.link.typed.is_some()
             && let Some(fault) = cannot_type(&run)
         {
@@ -71,9 +75,13 @@ impl Actor {
                 order::text(command.id, &names.out, &names.err, capture, stdin, &command.text),
                 order::type_run(&shell.link.shell.kind, command.id, capture, stdin.is_some()),
             ),
-            Some(dialect) => (Vec::new(), typed::run(dialect, &shell.link.nonce, command.id, &command.text)),
+            Some(dialect) => (
+                Vec::new(),
+                typed::run(dialect, &shell.link.nonce, command.id, &command.text),
+            ),
         };
         shell.machine.set_wanted(command.is_awaited(), now);
+        shell.started_at = None;
         shell.running = Some(command);
         self.note_cwd(&run);
         let Some(shell) = &mut self.shell else { return };
@@ -95,7 +103,10 @@ impl Actor {
         }
         if !self.cwd_client.id.is_empty() && self.cwd_client != run.client {
             let name = &self.cwd_client.name;
-            run.command.notice(format!("another client ({name}) changed the working directory to {}", self.cwd));
+            run.command.notice(format!(
+                "another client ({name}) changed the working directory to {}",
+                self.cwd
+            ));
             self.cwd_client = Caller::default();
         }
     }
@@ -295,6 +306,11 @@ impl Actor {
             return;
         };
         let now = Instant::now();
+        let too_early = shell.machine.running().is_some() && shell.signal_too_early(now);
+        if too_early && shell.held_signal.is_none() {
+            shell.held_signal = Some(HeldSignal { signal, reply });
+            return;
+        }
         let (byte, name) = match signal {
             Signal::Int => (0x03, "Ctrl-C"),
             Signal::Quit => (0x1c, "Ctrl-\\"),
@@ -354,7 +370,10 @@ fn cannot_type(run: &Run) -> Option<Fault> {
     } else {
         return None;
     };
-    Some(Fault::new(Reason::NotSupported, format!("{what}; nothing was run")).hint("put the data into a file first"))
+    Some(
+        Fault::new(Reason::NotSupported, format!("{what}; nothing was run"))
+            .hint("put the data into a file first"),
+    )
 }
 
 /// A line that a program would print before it waits for an answer.

@@ -29,6 +29,9 @@ use crate::{
 /// After a shell's exit status its last output is on its way; a channel that does not close is not waited for longer.
 pub(super) const EXIT_GRACE: Duration = Duration::from_millis(800);
 
+/// A shell that is about to put a command in front takes a Ctrl-C for itself, and the command never sees it.
+const SIGNAL_GRACE: Duration = Duration::from_millis(100);
+
 impl Actor {
     pub(super) async fn on_request(&mut self, request: Request) {
         match request {
@@ -172,6 +175,7 @@ impl Actor {
                         && let Some(command) = &shell.running
                     {
                         shell.unfetched = None;
+                        shell.started_at = Some(now);
                         if !command.internal {
                             self.view.begin(&command.text);
                         }
@@ -327,6 +331,20 @@ impl Shell {
             .chain(&self.late)
             .find(|command| command.id == id)
             .cloned()
+    }
+
+    /// The command has not begun, or only just.
+    pub(super) fn signal_too_early(&self, now: Instant) -> bool {
+        self.started_at.is_none_or(|at| now < at + SIGNAL_GRACE)
+    }
+
+    /// When a signal that came too early may be given to the command.
+    pub(super) fn signal_due(&self) -> Option<Instant> {
+        self.held_signal.as_ref()?;
+        match (self.machine.running(), self.started_at) {
+            (None, _) => Some(Instant::now()),
+            (Some(_), at) => at.map(|at| at + SIGNAL_GRACE),
+        }
     }
 
     /// Lets go of ended commands that no stream belongs to any more.

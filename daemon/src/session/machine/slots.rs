@@ -115,6 +115,17 @@ impl Slots {
             })
     }
 
+    /// A command that never opened its FIFOs has no claim on them.
+    pub(super) fn release(&mut self, id: CommandId) {
+        for slot in &mut self.0 {
+            for side in [&mut slot.out, &mut slot.err] {
+                if side.owner == Some(id) {
+                    side.owner = None;
+                }
+            }
+        }
+    }
+
     pub(super) fn give_up(&mut self, number: u8) {
         if let Some(slot) = self.find(number) {
             slot.given_up = true;
