@@ -5,8 +5,14 @@ use std::{env, path::PathBuf};
 /// A binary of this workspace, in the target directory that this test was built into.
 pub fn built(name: &str) -> PathBuf {
     let own = env::current_exe().expect("a test has an executable");
-    // target/<profile>/deps/<test>
-    let profile = own.ancestors().nth(2).expect("a target directory");
+    // target/<profile>/deps/<test>, or target/<profile>/<program>
+    let beside = own.parent().expect("a target directory");
+    let profile = if beside.ends_with("deps") {
+        beside.parent()
+    } else {
+        Some(beside)
+    };
+    let profile = profile.expect("a target directory");
     let path = profile.join(name);
     assert!(
         path.is_file(),

@@ -58,7 +58,10 @@ fn ssh(bed: &TestBed, path: &PathBuf) -> Command {
         .arg("-i")
         .arg(files.join("id_ed25519"))
         .arg("-o")
-        .arg(format!("UserKnownHostsFile={}", files.join("known_hosts").display()))
+        .arg(format!(
+            "UserKnownHostsFile={}",
+            files.join("known_hosts").display()
+        ))
         .arg("-o")
         .arg(format!("ControlPath={}", path.display()))
         .stdout(Stdio::null())

@@ -75,7 +75,7 @@ impl RawShell {
     /// Types the line and waits for its mark.
     pub(crate) fn run_true(&mut self) {
         let channel = &mut self.channel;
-        let answered = timeout(ANSWER, async {
+        let typed = async {
             channel.data(LINE).await.expect("the shell reads");
             let mut seen = Vec::new();
             while let Some(message) = channel.wait().await {
@@ -87,15 +87,22 @@ impl RawShell {
                 }
             }
             false
-        });
-        let answered = self.runtime.block_on(answered);
+        };
+        let answered = self.runtime.block_on(async { timeout(ANSWER, typed).await });
         assert_eq!(answered, Ok(true), "no mark came back");
     }
 }
 
 /// Where this shell's user logs in: one sshd serves all users, or one each where all are ourselves.
 fn port(bed: &TestBed, shell: Shell) -> u16 {
-    let number = Shell::ALL.iter().position(|one| *one == shell).unwrap_or_default();
-    let sshd = if User::many() { bed.sshd() } else { &bed.sshds()[number] };
+    let number = Shell::ALL
+        .iter()
+        .position(|one| *one == shell)
+        .unwrap_or_default();
+    let sshd = if User::many() {
+        bed.sshd()
+    } else {
+        &bed.sshds()[number]
+    };
     sshd.port()
 }

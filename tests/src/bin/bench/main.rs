@@ -2,14 +2,11 @@
 //! are of one run on one machine; only those of one table may be compared.
 //!
 //! ```sh
-//! cargo bench --bench warm
+//! cargo run --release --bin bench
 //! ```
 //!
 //! It builds the programs itself, optimised, and starts an sshd and users of its own, as the stories do.
-#![expect(
-    clippy::print_stdout,
-    reason = "a table on stdout is what a benchmark is for"
-)]
+#![expect(clippy::print_stdout, reason = "a table on stdout is what a benchmark is for")]
 
 mod figures;
 mod machine;
@@ -35,10 +32,6 @@ const PROCESS_RUNS: usize = 50;
 const WARM_UP: usize = 50;
 
 fn main() {
-    // `cargo test --benches` only wants to know that it starts.
-    if env::args().any(|argument| argument == "--test") {
-        return;
-    }
     build();
     let bed = TestBed::new();
     println!("{}", machine::describe(&bed));

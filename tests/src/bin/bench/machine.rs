@@ -16,7 +16,11 @@ pub(crate) fn describe(bed: &TestBed) -> String {
     let load = load.split(' ').next().unwrap_or("unknown");
     let version = |mut command: Command, argument: &str| {
         let output = command.arg(argument).output().expect("a program runs");
-        let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+        let said = if output.stdout.is_empty() {
+            output.stderr
+        } else {
+            output.stdout
+        };
         let said = String::from_utf8_lossy(&said).into_owned();
         said.lines().next().unwrap_or_default().to_owned()
     };
