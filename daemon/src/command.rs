@@ -120,7 +120,7 @@ impl Command {
             state: Mutex::new(State {
                 status: Status::Queued,
                 exit_code: None,
-                output: Output::new(spool, plan.limits.clone()),
+                output: Output::new(spool, plan.limits),
                 cwd: String::new(),
                 apart: plan.capture == Capture::Apart,
                 notices: Vec::new(),

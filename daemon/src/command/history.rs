@@ -85,7 +85,7 @@ impl Commands {
         let plan = Plan {
             capture,
             internal,
-            limits: self.limits.output.clone(),
+            limits: self.limits.output,
         };
         let spool = self.dir.join(id.to_string());
         let command = Arc::new(Command::new(id, session.clone(), text, &plan, spool));

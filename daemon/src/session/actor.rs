@@ -84,7 +84,7 @@ struct HeldSignal {
 enum Wake {
     Request(Option<Request>),
     Link(Option<LinkEvent>),
-    Started(Result<Opened, Fault>),
+    Started(Box<Result<Opened, Fault>>),
     Drained(u8, Result<Channel, Fault>),
     Time,
 }
@@ -139,7 +139,7 @@ impl Actor {
                 Wake::Request(Some(request)) => self.on_request(request).await,
                 Wake::Link(Some(event)) => self.on_link(event).await,
                 Wake::Link(None) => self.lose("its channels ended", false).await,
-                Wake::Started(outcome) => self.on_started(outcome).await,
+                Wake::Started(outcome) => self.on_started(*outcome).await,
                 Wake::Drained(set, outcome) => self.on_drained(set, outcome).await,
                 Wake::Time => self.on_time().await,
             }
@@ -164,7 +164,7 @@ impl Actor {
                     Some(task) => task.await,
                     None => std::future::pending().await,
                 }
-            } => Wake::Started(outcome.unwrap_or_else(|error| Err(failed_task(&error)))),
+            } => Wake::Started(Box::new(outcome.unwrap_or_else(|error| Err(failed_task(&error))))),
             (set, outcome) = async {
                 match draining {
                     Some((set, task)) => (*set, task.await),

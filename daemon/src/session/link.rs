@@ -86,16 +86,16 @@ impl Wiring {
     }
 
     /// The finished link.
-    pub fn finish(
-        mut self,
-        connection: Arc<Connection>,
-        terminal: ChannelWriter,
-        helper: Option<ChannelWriter>,
-        shell: ShellHello,
-        hello: HelperHello,
-        nonce: String,
-        typed: Option<Dialect>,
-    ) -> Link {
+    pub fn finish(mut self, parts: Parts) -> Link {
+        let Parts {
+            connection,
+            terminal,
+            helper,
+            shell,
+            hello,
+            nonce,
+            typed,
+        } = parts;
         let (_, unused) = mpsc::channel(1);
         Link {
             connection,
@@ -111,6 +111,24 @@ impl Wiring {
             drains: Vec::new(),
         }
     }
+}
+
+/// What a link is made of beside its wiring; each as in `Link`.
+pub struct Parts {
+    /// The connection.
+    pub connection: Arc<Connection>,
+    /// The terminal's writer.
+    pub terminal: ChannelWriter,
+    /// The helper's writer.
+    pub helper: Option<ChannelWriter>,
+    /// The shell's words.
+    pub shell: ShellHello,
+    /// The helper's words.
+    pub hello: HelperHello,
+    /// In every frame and mark.
+    pub nonce: String,
+    /// How commands are typed, if they are.
+    pub typed: Option<Dialect>,
 }
 
 impl Default for Wiring {

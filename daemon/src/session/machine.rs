@@ -444,12 +444,11 @@ impl Machine {
 
     /// The shell is gone and told its exit status otherwise: the command ends as soon as its streams have.
     pub fn shell_ended(&mut self, status: Option<i32>, now: Instant) -> Vec<Effect> {
-        if let Phase::Busy(running) = &mut self.phase {
-            if running.status.is_none()
-                && let Some(status) = status
-            {
-                running.status = Some((status, String::new(), now));
-            }
+        if let Phase::Busy(running) = &mut self.phase
+            && running.status.is_none()
+            && let Some(status) = status
+        {
+            running.status = Some((status, String::new(), now));
         }
         self.check(now)
     }

@@ -12,7 +12,7 @@ use tokio::time::{sleep_until, timeout_at};
 
 use super::{
     Claims,
-    link::{Link, LinkEvent, Source, Wiring},
+    link::{Link, LinkEvent, Parts, Source, Wiring},
 };
 use crate::{
     connection::{ChannelEvent, ChannelWriter, CloseReason, Connection, Pool, Pty},
@@ -165,15 +165,15 @@ impl Opening {
         }
         self.order(order::introduce(shell.pid, &shell.tty)).await?;
         let cwd = shell.cwd.clone();
-        let link = self.wiring.finish(
-            self.connection,
-            self.terminal,
-            self.helper,
+        let link = self.wiring.finish(Parts {
+            connection: self.connection,
+            terminal: self.terminal,
+            helper: self.helper,
             shell,
             hello,
-            self.nonce,
+            nonce: self.nonce,
             typed,
-        );
+        });
         Ok(Opened {
             link,
             greeting,

@@ -167,7 +167,7 @@ impl Actor {
                 }
                 Effect::Broken => {
                     self.lose("the session's set-up on the host was damaged", false)
-                        .await
+                        .await;
                 }
             }
         }
@@ -206,6 +206,12 @@ impl Actor {
         if code.is_none() {
             command.notice("the shell did not tell the exit code");
         }
+        let code = code.map(|code| {
+            shell_code(
+                self.shell.as_ref().map(|shell| shell.link.shell.kind.as_str()),
+                code,
+            )
+        });
         let status = if interrupted {
             Status::Interrupted
         } else {
@@ -358,6 +364,15 @@ impl Actor {
             }
             (_, None) => {}
         }
+    }
+}
+
+/// ksh tells a signal as 256 + n, where everybody else says 128 + n.
+fn shell_code(kind: Option<&str>, code: i32) -> i32 {
+    if kind == Some("ksh") && code > 256 {
+        code - 128
+    } else {
+        code
     }
 }
 

@@ -44,7 +44,7 @@ impl Actor {
                 }
             }
             Request::Run(run) => {
-                self.used_by(&run.client.clone());
+                self.used_by(&run.client);
                 if let Some(run) = self.refuse_when_full(run) {
                     self.queue.push_back(run);
                 }
@@ -121,13 +121,13 @@ impl Actor {
             }
             (Source::Helper, ChannelEvent::Stdout(bytes)) => self.on_helper(&bytes).await,
             (Source::Helper, ChannelEvent::Stderr(bytes)) => {
-                self.on_stream(0, StreamKind::Stderr, &bytes).await
+                self.on_stream(0, StreamKind::Stderr, &bytes).await;
             }
             (Source::Drain(set), ChannelEvent::Stdout(bytes)) => {
-                self.on_stream(set, StreamKind::Stdout, &bytes).await
+                self.on_stream(set, StreamKind::Stdout, &bytes).await;
             }
             (Source::Drain(set), ChannelEvent::Stderr(bytes)) => {
-                self.on_stream(set, StreamKind::Stderr, &bytes).await
+                self.on_stream(set, StreamKind::Stderr, &bytes).await;
             }
             (Source::Helper, ChannelEvent::Closed { reason }) => self.helper_ended(reason).await,
             (Source::Terminal | Source::Helper | Source::Drain(_), _) => {}
