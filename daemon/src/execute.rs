@@ -19,6 +19,11 @@ pub const COMMAND_MAX: usize = 1 << 20; // 1 MiB
 /// Longest text for standard input.
 pub const STDIN_MAX: usize = 1 << 20; // 1 MiB
 
+/// A session that is free takes a command within this time; half-typed lines are told after it.
+const TURN_GRACE: Duration = Duration::from_secs(1);
+/// How often a queued command whose time is over looks whether it has started.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// What to run, and how.
 pub struct Execution {
     /// Where.
@@ -144,7 +149,8 @@ fn busy(session: &Session, holder: Option<&Command>) -> Fault {
 impl Handed {
     /// Waits until the command ended, asks for input, or time is over; `on_change` is called at each change.
     pub async fn wait(&mut self, registry: &Registry, limit: Option<Duration>) -> Result<(), Fault> {
-        let deadline = limit.map(|limit| Instant::now() + limit);
+        let began = Instant::now();
+        let mut deadline = limit.map(|limit| began + limit);
         let command = self.command.clone();
         let _waiting = command.wait_guard();
         self.session.watch();
@@ -167,7 +173,12 @@ impl Handed {
                         return Err(fault);
                     }
                 }
-                () = until(deadline) => return self.give_up(registry).await,
+                () = until(deadline) => {
+                    match self.longer(registry, began) {
+                        Some(later) => deadline = Some(later),
+                        None => return self.give_up(registry).await,
+                    }
+                }
             }
         }
     }
@@ -176,6 +187,24 @@ impl Handed {
     pub fn is_settled(&self) -> bool {
         let state = self.command.state();
         state.status.is_final() || matches!(state.status, Status::Awaiting(_))
+    }
+
+    /// A command that nothing but the opening of its session, or the drawing of a prompt, holds back is about to
+    /// start: a caller that wants no wait is told `running` then, not that it could not be run.
+    fn longer(&self, registry: &Registry, began: Instant) -> Option<Instant> {
+        if self.command.state().status != Status::Queued {
+            return None;
+        }
+        let summary = self.session.summary();
+        let limit = match summary.state {
+            SessionState::Opening | SessionState::Disconnected => registry.config.current().settings.max_wait,
+            SessionState::Ready => TURN_GRACE,
+            SessionState::Busy if summary.running.is_none() => TURN_GRACE,
+            SessionState::Busy | SessionState::Awaiting => return None,
+        };
+        let end = began + limit;
+        let now = Instant::now();
+        (now < end).then(|| end.min(now + LOOK_AGAIN))
     }
 
     /// Time is over: a command that has not begun is taken back, one that runs goes on.

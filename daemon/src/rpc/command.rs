@@ -107,6 +107,7 @@ impl CommandService for CommandRpc {
             (None, None, offset) => forward(output, offset.unwrap_or(0), limit, raw),
         };
         state.show_to(&client.id, view.offset);
+        state.told_running |= !state.status.is_final();
         let command = to_proto::command(&command, &state, Some(view), raw);
         Ok(Response::new(GetOutputResponse {
             command: Some(command),

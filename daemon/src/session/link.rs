@@ -52,6 +52,8 @@ pub struct Link {
     pub hello: HelperHello,
     /// In every frame and mark.
     pub nonce: String,
+    /// The integration script's alias is there.
+    pub has_alias: bool,
     /// Commands are typed whole, for want of FIFOs; none: they are fetched from there.
     pub typed: Option<Dialect>,
     sender: mpsc::Sender<LinkEvent>,
@@ -105,6 +107,7 @@ impl Wiring {
             shell,
             hello,
             nonce,
+            has_alias: typed.is_none(),
             typed,
             sender: self.sender.clone(),
             pumps: std::mem::take(&mut self.pumps),

@@ -127,6 +127,8 @@ pub enum Effect {
     Cwd(String),
     /// Ask the helper to look at the terminal.
     Probe,
+    /// The short line means nothing to this shell any more: type the long one.
+    TypeLong(CommandId),
     /// Type the line that makes the shell report the last status.
     TypeSync,
     /// The capture is of no more use: a reader on the host was killed.
@@ -348,6 +350,10 @@ impl Machine {
                 }
                 Phase::Busy(_) | Phase::Ready { .. } | Phase::Typed | Phase::Settling { .. } => Vec::new(),
             },
+            Mark::NoAlias(id) if self.running() == Some(id) && !self.has_started() => {
+                vec![Effect::TypeLong(id)]
+            }
+            Mark::NoAlias(_) => Vec::new(),
             Mark::End { id, status, cwd } => {
                 if let Phase::Busy(running) = &mut self.phase
                     && running.id == id

@@ -10,6 +10,8 @@ pub enum Mark {
     Hello(ShellHello),
     /// The text of the command was fetched; it runs from here. None: the text did not arrive, nothing runs.
     Start(Option<CommandId>),
+    /// The short line's alias was taken away; nothing was fetched.
+    NoAlias(CommandId),
     /// The command ended.
     End {
         /// Which one.
@@ -64,6 +66,7 @@ pub fn parse(body: &[u8]) -> Option<Mark> {
                 cwd: fields.next()?.to_owned(),
             }))
         }
+        "A" => CommandId::parse(rest).map(Mark::NoAlias),
         "C" => Some(Mark::Start(CommandId::parse(rest))),
         "D" => {
             let mut fields = rest.splitn(3, ';');

@@ -153,6 +153,11 @@ pub fn type_run(kind: &str, id: CommandId, capture: Capture, stdin: bool) -> Vec
     format!(" __sshmcp_f {id} \"$-\";{run};__sshmcp_z \"$?\" \"$-\"\r").into_bytes()
 }
 
+/// The same for a command without `stdin` whose output is captured: short, by an alias of the integration script.
+pub fn type_run_short(id: CommandId) -> Vec<u8> {
+    format!(" __sshmcp_j={id};__sshmcp_\r").into_bytes()
+}
+
 /// The line that makes a shell which lost its hook report the end of what ran last.
 pub fn type_sync() -> Vec<u8> {
     b" __sshmcp_z \"$?\" \"$-\";__sshmcp_h\r".to_vec()

@@ -3,7 +3,7 @@
 # return mean what they mean at a prompt.
 __sshmcp_d=@DIR@
 __sshmcp_n=@NONCE@
-__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q=''
+__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q='' __sshmcp_j=''
 __sshmcp_w='
 '
 if [ -n "${BASH_VERSION-}" ]; then __sshmcp_k=bash
@@ -168,6 +168,16 @@ __sshmcp_a() {
 }' ;;
 esac
 { __sshmcp_a; } 2>/dev/null
+
+# __sshmcp_j=ID;__sshmcp_ is all that is typed for a plain command: line editors are slow with more. Where the alias
+# was taken away, the function of its name says so, and the long line is typed instead.
+eval '__sshmcp_() {
+  \'$__sshmcp_b' printf "\033]6973;%s;A;%s\007" "$__sshmcp_n" "$__sshmcp_j" >/dev/tty
+}'
+case $__sshmcp_k in
+zsh) alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-";{ set +x; __sshmcp_c; } 2>/dev/null;{ \builtin eval "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";__sshmcp_z "$?" "$-"' ;;
+*) alias __sshmcp_="__sshmcp_f \"\$__sshmcp_j\" \"\$-\";\\$__sshmcp_b eval \"\$__sshmcp_x\" >|\"\$__sshmcp_o\" 2>|\"\$__sshmcp_e\";__sshmcp_z \"\$?\" \"\$-\"" ;;
+esac
 __sshmcp_t=$(tty 2>/dev/null)
 $__sshmcp_b printf '\033]6973;%s;H;%s;%s;%s;%s;%s\007' "$__sshmcp_n" "$__sshmcp_k" "$$" "${__sshmcp_t:-${SSH_TTY-}}" "${BASH_VERSION-}${ZSH_VERSION-}${KSH_VERSION-}" "$PWD" >/dev/tty
 unset __sshmcp_t __sshmcp_v

@@ -1,6 +1,12 @@
 //! `Wait`: one blocking wait over many commands and sessions.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use futures::future::{join_all, select_all};
 use regex::bytes::Regex;
@@ -24,12 +30,17 @@ const ITEMS_MAX: usize = 100;
 /// Bytes that are searched for a pattern at once.
 const SEARCHED: usize = 256 << 10; // 256 KiB
 
+/// A line this long is still matched where it lies across two parts.
+const LINE_REACH: u64 = 8 << 10; // 8 KiB
+
 /// One thing that is waited for.
 struct Item {
     command: Option<Arc<Command>>,
     session: Option<Arc<Session>>,
     name: String,
     from: u64,
+    /// How far the pattern was looked for without being found.
+    searched: AtomicU64,
 }
 
 /// What came to pass.
@@ -85,6 +96,7 @@ pub(super) async fn wait(
             session,
             name: id.clone(),
             from,
+            searched: AtomicU64::new(0),
         });
     }
     for name in &sessions {
@@ -99,6 +111,7 @@ pub(super) async fn wait(
             session: Some(session),
             name: name.clone(),
             from,
+            searched: AtomicU64::new(0),
         });
     }
     let limit = bounded(registry, timeout_ms, unbounded_wait);
@@ -211,7 +224,7 @@ impl Item {
     /// The first line that matches, of what the caller was not yet shown.
     fn find(&self, command: &Command, pattern: &Regex) -> Option<String> {
         let state = command.state();
-        let mut from = self.from;
+        let mut from = self.searched.load(Ordering::Relaxed).max(self.from);
         loop {
             let view = forward(&state.output, from, SEARCHED, false);
             for text in [&view.stdout, &view.stderr] {
@@ -222,10 +235,14 @@ impl Item {
                     return Some(crate::id::shorten(&String::from_utf8_lossy(line), 500));
                 }
             }
-            if view.offset <= from || view.offset >= state.output.total() {
+            let next = view.offset;
+            if next <= from || next >= state.output.total() {
                 return None;
             }
-            from = view.offset;
+            from = next;
+            // A line may go on in the next part.
+            self.searched
+                .store(next.saturating_sub(LINE_REACH), Ordering::Relaxed);
         }
     }
 

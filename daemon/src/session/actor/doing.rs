@@ -73,7 +73,11 @@ impl Actor {
         let (text, line) = match shell.link.typed {
             None => (
                 order::text(command.id, &names.out, &names.err, capture, stdin, &command.text),
-                order::type_run(&shell.link.shell.kind, command.id, capture, stdin.is_some()),
+                if shell.link.has_alias && capture == Capture::Apart && stdin.is_none() {
+                    order::type_run_short(command.id)
+                } else {
+                    order::type_run(&shell.link.shell.kind, command.id, capture, stdin.is_some())
+                },
             ),
             Some(dialect) => (
                 Vec::new(),
@@ -158,6 +162,13 @@ impl Actor {
                         // Nobody can look: only the text is left, and silence for a prompt.
                         let effects = shell.machine.on(Event::Probe(Probe::blind()), Instant::now());
                         Box::pin(self.carry_out(effects)).await;
+                    }
+                }
+                Effect::TypeLong(id) => {
+                    if let Some(shell) = &mut self.shell {
+                        shell.link.has_alias = false;
+                        let line = order::type_run(&shell.link.shell.kind, id, Capture::Apart, false);
+                        let _ = shell.link.write(line).await;
                     }
                 }
                 Effect::TypeSync => {
