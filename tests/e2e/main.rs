@@ -1,7 +1,12 @@
 //! Stories over the built programs, real sshd and real shells. One binary, so that they share the machine in order.
 
 mod clients;
+mod errors;
 mod first;
 mod inspector;
+mod lost;
+mod parallel;
 mod python_client;
+mod queue;
 mod shells;
+mod start;
