@@ -225,6 +225,12 @@ impl Machine {
         self.slots.owner(slot, stream)
     }
 
+    /// Bytes came in a stream; whose they are.
+    pub fn data(&mut self, slot: u8, stream: StreamKind) -> Option<CommandId> {
+        self.slots.data(slot, stream);
+        self.slots.owner(slot, stream)
+    }
+
     /// The terminal shows the output of this command: it runs and has the terminal.
     pub const fn terminal_owner(&self) -> Option<CommandId> {
         match &self.phase {
@@ -379,16 +385,23 @@ impl Machine {
                 if running.status.is_some() {
                     effects.extend(self.check(now));
                 } else if running.started {
-                    // The prompt came back and the hook says that nothing of ours ran: our variables were unset.
-                    let (id, interrupted) = (running.id, running.interrupted);
-                    self.phase = Phase::Ready { half_typed: false };
-                    effects.push(Effect::Complete {
-                        id,
-                        status: None,
-                        cwd: None,
-                        interrupted,
-                        torn: true,
-                    });
+                    // Our variables were unset, or the mark is only somebody's output: the terminal is asked, and
+                    // then the shell.
+                    running.prompt_seen = false;
+                    if running.sync_typed {
+                        let (id, interrupted) = (running.id, running.interrupted);
+                        self.phase = Phase::Ready { half_typed: false };
+                        effects.push(Effect::Complete {
+                            id,
+                            status: None,
+                            cwd: None,
+                            interrupted,
+                            torn: true,
+                        });
+                    } else {
+                        running.streams_done = Some(now);
+                        self.probes.next = Some(now + HOOK_GRACE);
+                    }
                 } else {
                     // Line editors draw a prompt anew, and a text that is typed in lines brings one for each.
                     running.unstarted = Some(now);

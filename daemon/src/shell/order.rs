@@ -150,12 +150,21 @@ pub fn type_run(kind: &str, id: CommandId, capture: Capture, stdin: bool) -> Vec
     } else {
         format!("{eval} \"$__sshmcp_x\"{input}{output}")
     };
-    format!(" __sshmcp_f {id} \"$-\";{run};__sshmcp_z \"$?\" \"$-\"\r").into_bytes()
+    format!(
+        " __sshmcp_f {id} \"$-\";{run};__sshmcp_z \"$?\" \"$-\"{}",
+        enter(kind)
+    )
+    .into_bytes()
+}
+
+/// What ends a typed line: a line editor wants Enter; without one a line feed works in every mode of the terminal.
+fn enter(kind: &str) -> &'static str {
+    if kind == "dash" { "\n" } else { "\r" }
 }
 
 /// The same for a command without `stdin` whose output is captured: short, by an alias of the integration script.
-pub fn type_run_short(id: CommandId) -> Vec<u8> {
-    format!(" __sshmcp_j={id};__sshmcp_\r").into_bytes()
+pub fn type_run_short(kind: &str, id: CommandId) -> Vec<u8> {
+    format!(" __sshmcp_0 {id};__sshmcp_{}", enter(kind)).into_bytes()
 }
 
 /// The line that makes a shell which lost its hook report the end of what ran last.
@@ -199,7 +208,7 @@ mod tests {
     fn typed_lines_are_fixed() {
         for kind in ["bash", "zsh", "dash", "$(x)"] {
             let line = type_run(kind, CommandId::new(7), Capture::Apart, true);
-            assert!(line.ends_with(b"\r") && line.starts_with(b" "));
+            assert!(line.ends_with(enter(kind).as_bytes()) && line.starts_with(b" "));
             assert!(!line.windows(3).any(|part| part == b"(x)"));
             assert!(line.len() < 250, "a canonical terminal takes 4,096 bytes a line");
         }

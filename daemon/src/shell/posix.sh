@@ -3,7 +3,7 @@
 # return mean what they mean at a prompt.
 __sshmcp_d=@DIR@
 __sshmcp_n=@NONCE@
-__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q='' __sshmcp_j=''
+__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q='' __sshmcp_j='' __sshmcp_y=0
 __sshmcp_w='
 '
 if [ -n "${BASH_VERSION-}" ]; then __sshmcp_k=bash
@@ -21,10 +21,21 @@ bash|zsh) __sshmcp_b=builtin ;;
 *) __sshmcp_b=command ;;
 esac
 
-# __sshmcp_f ID FLAGS [LENGTH]: fetches the text of command ID into __sshmcp_x and says where its output goes.
+# __sshmcp_f ID FLAGS [LENGTH [SHORT]]: fetches the text of command ID into __sshmcp_x and says where its output goes.
+# A command that was aborted left its status in $?, where the hook runs in a subshell (dash).
 # A header line "r ID OUT ERR MODE LINES" is followed by so many lines; "R ID OUT ERR MODE BYTES" by the file t.
-eval '__sshmcp_f() {
+eval '__sshmcp_0() {
+  __sshmcp_y=$?
+  __sshmcp_j=$1
+}
+__sshmcp_f() {
+  case ${4-} in
+  "") __sshmcp_y=$? ;;
+  esac
   { set +aeuxvC; } 2>/dev/null
+  case $__sshmcp_i in
+  ?*) __sshmcp_s=$__sshmcp_y ;;
+  esac
   __sshmcp_x=: __sshmcp_o=/dev/null __sshmcp_e=/dev/null __sshmcp_i=
   __sshmcp_g=$2
   case $__sshmcp_d in
@@ -169,14 +180,14 @@ __sshmcp_a() {
 esac
 { __sshmcp_a; } 2>/dev/null
 
-# __sshmcp_j=ID;__sshmcp_ is all that is typed for a plain command: line editors are slow with more. Where the alias
+# __sshmcp_0 ID;__sshmcp_ is all that is typed for a plain command: line editors are slow with more. Where the alias
 # was taken away, the function of its name says so, and the long line is typed instead.
 eval '__sshmcp_() {
   \'$__sshmcp_b' printf "\033]6973;%s;A;%s\007" "$__sshmcp_n" "$__sshmcp_j" >/dev/tty
 }'
 case $__sshmcp_k in
-zsh) alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-";{ set +x; __sshmcp_c; } 2>/dev/null;{ \builtin eval "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";__sshmcp_z "$?" "$-"' ;;
-*) alias __sshmcp_="__sshmcp_f \"\$__sshmcp_j\" \"\$-\";\\$__sshmcp_b eval \"\$__sshmcp_x\" >|\"\$__sshmcp_o\" 2>|\"\$__sshmcp_e\";__sshmcp_z \"\$?\" \"\$-\"" ;;
+zsh) alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s;{ set +x; __sshmcp_c; } 2>/dev/null;{ \builtin eval "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";__sshmcp_z "$?" "$-"' ;;
+*) alias __sshmcp_="__sshmcp_f \"\$__sshmcp_j\" \"\$-\" 0 s;\\$__sshmcp_b eval \"\$__sshmcp_x\" >|\"\$__sshmcp_o\" 2>|\"\$__sshmcp_e\";__sshmcp_z \"\$?\" \"\$-\"" ;;
 esac
 __sshmcp_t=$(tty 2>/dev/null)
 $__sshmcp_b printf '\033]6973;%s;H;%s;%s;%s;%s;%s\007' "$__sshmcp_n" "$__sshmcp_k" "$$" "${__sshmcp_t:-${SSH_TTY-}}" "${BASH_VERSION-}${ZSH_VERSION-}${KSH_VERSION-}" "$PWD" >/dev/tty

@@ -74,7 +74,7 @@ impl Actor {
             None => (
                 order::text(command.id, &names.out, &names.err, capture, stdin, &command.text),
                 if shell.link.has_alias && capture == Capture::Apart && stdin.is_none() {
-                    order::type_run_short(command.id)
+                    order::type_run_short(&shell.link.shell.kind, command.id)
                 } else {
                     order::type_run(&shell.link.shell.kind, command.id, capture, stdin.is_some())
                 },

@@ -241,7 +241,7 @@ impl Actor {
             let Some(shell) = &mut self.shell else { return };
             match piece {
                 Piece::Data(data) => {
-                    let Some(id) = shell.machine.owner(set, stream) else {
+                    let Some(id) = shell.machine.data(set, stream) else {
                         continue;
                     };
                     if let Some(command) = shell.find(id) {

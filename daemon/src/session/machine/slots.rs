@@ -29,6 +29,8 @@ impl SlotNames {
 #[derive(Default)]
 struct Side {
     owner: Option<CommandId>,
+    /// Whose it was until the end of file was seen.
+    last: Option<CommandId>,
     ended: bool,
     /// Which of the two FIFOs the reader opens next.
     turn: u8,
@@ -70,6 +72,7 @@ impl Slots {
         };
         for side in [&mut slot.out, &mut slot.err] {
             side.owner = Some(id);
+            side.last = None;
             side.ended = false;
         }
         let names = SlotNames {
@@ -97,8 +100,23 @@ impl Slots {
 
     pub(super) fn eof(&mut self, number: u8, stream: StreamKind) {
         if let Some(side) = self.find(number).map(|slot| slot.side_mut(stream)) {
-            side.owner = None;
-            side.ended = true;
+            // A second end of file without a command in between: one of the two was only somebody's output.
+            if let Some(owner) = side.owner.take() {
+                side.last = Some(owner);
+                side.ended = true;
+                side.turn ^= 1;
+            }
+        }
+    }
+
+    /// Data after the end of file and before the next command: that end was only somebody's output.
+    pub(super) fn data(&mut self, number: u8, stream: StreamKind) {
+        if let Some(side) = self.find(number).map(|slot| slot.side_mut(stream))
+            && side.owner.is_none()
+            && let Some(last) = side.last.take()
+        {
+            side.owner = Some(last);
+            side.ended = false;
             side.turn ^= 1;
         }
     }

@@ -346,3 +346,37 @@ fn settling_without_a_mark() {
     bench.on(Event::Probe(Probe::blind()));
     assert!(bench.machine.is_ready());
 }
+
+/// Output that looks like an end of file (somebody printed our mark's file) neither ends a stream nor mixes up turns.
+#[test]
+fn a_forged_end_of_file_is_output() {
+    let mut bench = Bench::running(1);
+    bench.on(eof(OUT));
+    assert_eq!(
+        bench.machine.data(0, OUT),
+        Some(id(1)),
+        "what follows is still the command's"
+    );
+    bench.on(eof(OUT));
+    bench.on(eof(ERR));
+    bench.on(eof(ERR));
+    assert_eq!(bench.on(end(1, 0)), vec![complete(1, 0)]);
+    bench.on(prompt());
+    let names = bench.start(2);
+    assert_eq!((names.out.as_str(), names.err.as_str()), ("o01", "e01"));
+}
+
+/// A prompt mark in a command's own output is no end: the terminal is asked, and the command goes on.
+#[test]
+fn a_forged_prompt_ends_nothing() {
+    let mut bench = Bench::running(1);
+    assert_eq!(bench.on(prompt()), vec![Effect::Cwd("/srv".into())]);
+    assert_eq!(bench.later(200), vec![Effect::Probe]);
+    assert_eq!(
+        bench.on(probe("ce;200;200 S hrtimer_nanosleep 230 tty sleep|")),
+        vec![]
+    );
+    bench.on(eof(OUT));
+    bench.on(eof(ERR));
+    assert_eq!(bench.on(end(1, 4)), vec![complete(1, 4)]);
+}
