@@ -9,6 +9,7 @@ use std::{
     process::{Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
+    time::Duration,
 };
 
 use rustix::process::Signal;
@@ -289,6 +290,22 @@ impl TestBed {
         );
     }
 
+    /// After a failure: the hosts are left clean all the same, or the stories beside this one would fail for it.
+    fn sweep(&self) {
+        let mut ours = directories(&self.users());
+        ours.retain(|path| self.uses(path));
+        for process in self.processes() {
+            process.signal(Signal::TERM);
+        }
+        within(SWEEP, || self.processes().is_empty().then_some(()));
+        for process in self.processes() {
+            process.signal(Signal::KILL);
+        }
+        for path in ours {
+            fs::remove_dir_all(path).ok();
+        }
+    }
+
     fn uses(&self, directory: &Path) -> bool {
         let uses = |process: &Process| {
             process
@@ -314,6 +331,9 @@ impl TestBed {
     }
 }
 
+/// What ends in good order after a failure does so in this time.
+const SWEEP: Duration = Duration::from_secs(3);
+
 /// Lines of a log that are shown when a story failed.
 const LOG_TAIL: usize = 40;
 
@@ -330,6 +350,7 @@ impl Drop for TestBed {
         }
         if thread::panicking() {
             self.tell();
+            self.sweep();
         }
         for process in self.processes() {
             process.signal(Signal::KILL);

@@ -1,0 +1,66 @@
+//! Each shell of a host, through the real programs: one session, a long table of commands, each told exactly and the
+//! next one right; against `SHELL -c` where that has an answer.
+
+mod asking;
+mod bulk;
+mod endings;
+mod meddling;
+mod reference;
+mod state;
+mod table;
+mod words;
+
+use sshmcp_tests::{Shell, TestBed};
+
+use self::table::{Row, Session};
+
+fn play(shell: Shell, topics: &[fn(Shell) -> Vec<Row>]) {
+    let bed = TestBed::new();
+    let mut session = Session::new(&bed, shell);
+    let mut rows = 0;
+    for topic in topics {
+        for row in topic(shell) {
+            rows += 1;
+            session.play(&row);
+        }
+    }
+    let wrong = session.finish();
+    assert!(
+        wrong.is_empty(),
+        "{shell:?}: {} of {rows} rows are wrong:\n\n{}",
+        wrong.len(),
+        wrong.join("\n\n")
+    );
+    bed.finish();
+}
+
+/// What every shell is asked, in one session, in this order.
+const ALL: &[fn(Shell) -> Vec<Row>] = &[
+    words::rows,
+    state::rows,
+    asking::rows,
+    bulk::rows,
+    meddling::rows,
+    endings::rows,
+];
+
+#[test]
+fn bash_plays_the_table() {
+    play(Shell::Bash, ALL);
+}
+
+#[test]
+fn zsh_plays_the_table() {
+    play(Shell::Zsh, ALL);
+}
+
+/// A theme with hooks and a prompt of several lines changes nothing.
+#[test]
+fn zsh_with_a_theme_plays_the_table() {
+    play(Shell::ZshThemed, ALL);
+}
+
+#[test]
+fn dash_plays_the_table() {
+    play(Shell::Dash, ALL);
+}

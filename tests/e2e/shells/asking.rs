@@ -1,0 +1,57 @@
+//! Commands that ask, that are silent for long, and that are interrupted.
+
+use sshmcp_tests::Shell;
+
+use super::table::{Act, Row, Text, gives, sees};
+
+pub(super) fn rows(shell: Shell) -> Vec<Row> {
+    let mut rows = vec![
+        gives("read x; echo \"got $x\"", 0, "got hello\n", "").act(Act::Answer(&["hello"], true)),
+        gives("read -r a b; read c; echo \"$a-$b-$c\"", 0, "1-2 3-4\n", "")
+            .act(Act::Answer(&["1 2 3", "4"], true)),
+        gives("sh -c 'read y; echo \"child $y\"'", 0, "child öäü\n", "").act(Act::Answer(&["öäü"], true)),
+        gives("read -r p; echo \"[$p]\"", 0, "[a;b $HOME 'c]\n", "")
+            .act(Act::Answer(&["a;b $HOME 'c"], true)),
+        gives("cat", 0, "typed line\n", "").act(Act::AnswerAndEnd("typed line")),
+        gives("stty -echo; read s; stty echo; echo \"${#s}\"", 0, "6\n", "")
+            .act(Act::Answer(&["secret"], false)),
+        gives("cat | tr a-z A-Z", 0, "PIPED\n", "").act(Act::AnswerAndEnd("piped")),
+        gives("sleep 100", 130, "", "").act(Act::Interrupt),
+        gives("sleep 100; echo NO", 130, "", "").act(Act::Interrupt),
+        gives("while :; do :; done; echo NO", 130, "", "").act(Act::Interrupt),
+        gives("for i in 1 2 3; do sleep 100; done", 130, "", "").act(Act::Interrupt),
+        gives("echo before; sh -c 'sleep 100'", 130, "before\n", "").act(Act::Interrupt),
+        gives("cat", 130, "", "").act(Act::Interrupt),
+        gives(
+            "read x",
+            if shell == Shell::Bash || shell == Shell::Dash {
+                130
+            } else {
+                130
+            },
+            "",
+            "",
+        )
+        .act(Act::Interrupt),
+        gives("yes >/dev/null", 130, "", "").act(Act::Interrupt),
+        gives("sleep 100 | cat", 130, "", "").act(Act::Interrupt),
+        gives("(sleep 100); echo NO", 130, "", "").act(Act::Interrupt),
+        gives(
+            "sh -c 'trap \"echo caught; exit 7\" INT; while :; do sleep 0.1; done'",
+            7,
+            "caught\n",
+            "",
+        )
+        .act(Act::Interrupt),
+        sees(
+            "sleep 12; echo done",
+            0,
+            Text::Is("done\n".into()),
+            Text::Is(String::new()),
+        ),
+    ];
+    if shell != Shell::Dash {
+        rows.push(gives("read -s s; echo \"${#s}\"", 0, "6\n", "").act(Act::Answer(&["secret"], false)));
+    }
+    rows
+}
