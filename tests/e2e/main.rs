@@ -2,8 +2,11 @@
 
 mod clients;
 mod errors;
+mod exec;
 mod first;
+mod hygiene;
 mod inspector;
+mod late;
 mod lost;
 mod parallel;
 mod python_client;

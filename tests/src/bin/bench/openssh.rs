@@ -1,7 +1,7 @@
 //! OpenSSH as scripts use it for speed: one master connection, and a fresh `ssh` process for each command.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -49,7 +49,7 @@ impl Drop for Master<'_> {
 }
 
 /// `ssh` reads the home of the user database; the bed's home is another.
-fn ssh(bed: &TestBed, path: &PathBuf) -> Command {
+fn ssh(bed: &TestBed, path: &Path) -> Command {
     let files = bed.home().join(".ssh");
     let mut command = bed.tool("ssh");
     command
