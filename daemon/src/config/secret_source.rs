@@ -53,6 +53,17 @@ impl Reference {
 }
 
 impl SecretSource {
+    /// Certainly gives the same secret; what has to be asked for is only the same at the same place.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Literal(own), Self::Literal(theirs)) => own.expose() == theirs.expose(),
+            (Self::Env(own), Self::Env(theirs))
+            | (Self::Command(own), Self::Command(theirs))
+            | (Self::Keyring(own), Self::Keyring(theirs)) => own.at == theirs.at && own.file == theirs.file,
+            (Self::Literal(_) | Self::Env(_) | Self::Command(_) | Self::Keyring(_), _) => false,
+        }
+    }
+
     /// Fetches the secret; only to be called when it is needed.
     pub async fn resolve(&self) -> Result<Secret, Fault> {
         match self {

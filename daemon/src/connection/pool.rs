@@ -80,6 +80,8 @@ struct Entry {
 /// A connection that is being made.
 struct Attempt {
     number: u64,
+    /// Only a call that would log in the same way may share it: its fault names what was tried.
+    target: Target,
     waiting: usize,
     connecting: Connecting,
 }
@@ -248,7 +250,7 @@ impl Pool {
         let shared = entry
             .attempts
             .iter_mut()
-            .find(|attempt| attempt.waiting < capacity);
+            .find(|attempt| attempt.waiting < capacity && attempt.target.logs_in_like(target));
         if let Some(attempt) = shared {
             attempt.waiting = attempt.waiting.saturating_add(1);
             return Found::Wait(attempt.connecting.clone());
@@ -260,6 +262,7 @@ impl Pool {
         let connecting = self.connect(target, number, entry.handshakes.clone());
         entry.attempts.push(Attempt {
             number,
+            target: target.clone(),
             waiting: 1,
             connecting: connecting.clone(),
         });

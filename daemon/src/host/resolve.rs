@@ -318,7 +318,8 @@ fn key_file(
         };
     };
     if argument.is_empty() || argument.chars().any(char::is_control) {
-        return Err(Fault::new(Reason::InvalidArgument, "key_filename is no path"));
+        return Err(Fault::new(Reason::InvalidArgument, "key_filename is no path")
+            .hint("give the path of a private key file, or leave it out to use the configured keys"));
     }
     let key = match argument.strip_prefix("~/") {
         Some(rest) => home.join(rest),

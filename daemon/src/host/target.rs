@@ -74,6 +74,22 @@ pub struct Target {
 }
 
 impl Target {
+    /// Connecting there has the same outcome as for this target: the same trust and the same credentials.
+    pub fn logs_in_like(&self, other: &Self) -> bool {
+        let password = match (&self.password, &other.password) {
+            (None, None) => true,
+            (Some(own), Some(theirs)) => own.is_same(theirs),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        password
+            && self.alias == other.alias
+            && self.host_key_policy == other.host_key_policy
+            && self.host_key_alias == other.host_key_alias
+            && self.identities == other.identities
+            && self.identities_only == other.identities_only
+            && self.identity_agent == other.identity_agent
+    }
+
     /// What makes this target the same as another.
     pub fn key(&self) -> TargetKey {
         TargetKey {

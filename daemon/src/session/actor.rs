@@ -70,9 +70,13 @@ struct Shell {
     exit_at: Option<Instant>,
     /// The terminal's channel was closed in order: no mark can come any more.
     closed: bool,
+    /// It does not take commands any more; the next use opens another.
+    is_dead: bool,
     /// A signal that came before the command had begun, and when it is due.
     held_signal: Option<HeldSignal>,
     started_at: Option<Instant>,
+    /// What the terminal showed since then, where it may be an EXIT trap's.
+    terminal_text: Vec<u8>,
     kill_reply: Option<oneshot::Sender<Result<String, Fault>>>,
 }
 
@@ -259,8 +263,10 @@ impl Actor {
             exit: None,
             exit_at: None,
             closed: false,
+            is_dead: false,
             held_signal: None,
             started_at: None,
+            terminal_text: Vec::new(),
             kill_reply: None,
             link,
         });
@@ -313,6 +319,9 @@ impl Actor {
             for reply in self.waiting_open.drain(..) {
                 let _ = reply.send(Ok(true));
             }
+        }
+        if self.shell.as_ref().is_some_and(|shell| shell.is_dead) {
+            self.lose("its shell did not take commands any more", false).await;
         }
         if self.queue.is_empty() {
             return;

@@ -68,10 +68,11 @@ pub struct Running {
     status: Option<(i32, String, Instant)>,
     streams_done: Option<Instant>,
     prompt_seen: bool,
-    /// A prompt came before the start: what was typed may have been swallowed.
+    /// Since when it could have started, until it does: what was typed may have been swallowed.
     unstarted: Option<Instant>,
     interrupted: bool,
-    sync_typed: bool,
+    /// When the shell was asked for the last status.
+    synced: Option<Instant>,
 }
 
 /// What happens to a session.
@@ -276,9 +277,9 @@ impl Machine {
             status: None,
             streams_done: None,
             prompt_seen: false,
-            unstarted: None,
+            unstarted: Some(now),
             interrupted: false,
-            sync_typed: false,
+            synced: None,
         });
         self.probes.restart(now);
         Start::Go(names)
@@ -307,8 +308,8 @@ impl Machine {
                 (None, _) if running.unstarted.is_some() => running
                     .unstarted
                     .map(|at| self.probes.next.map_or(at, |next| next.max(at + START_GRACE))),
-                (None, Some(at)) if !running.sync_typed => {
-                    let grace = at + HOOK_GRACE;
+                (None, Some(at)) => {
+                    let grace = running.synced.map_or(at + HOOK_GRACE, |at| at + START_GRACE);
                     Some(self.probes.next.map_or(grace, |next| next.max(grace)))
                 }
                 (None, _) if self.probes.wanted => self.probes.next,
@@ -388,7 +389,7 @@ impl Machine {
                     // Our variables were unset, or the mark is only somebody's output: the terminal is asked, and
                     // then the shell.
                     running.prompt_seen = false;
-                    if running.sync_typed {
+                    if running.synced.is_some() {
                         let (id, interrupted) = (running.id, running.interrupted);
                         self.phase = Phase::Ready { half_typed: false };
                         effects.push(Effect::Complete {
@@ -507,8 +508,8 @@ impl Machine {
             Phase::Settling { since } => now >= *since + PROMPT_GRACE && self.probes.is_due(now),
             Phase::Busy(running) => {
                 let hook = running.status.is_none()
-                    && !running.sync_typed
-                    && running.streams_done.is_some_and(|at| now >= at + HOOK_GRACE);
+                    && running.streams_done.is_some_and(|at| now >= at + HOOK_GRACE)
+                    && running.synced.is_none_or(|at| now >= at + START_GRACE);
                 let unstarted = running.unstarted.is_some_and(|at| now >= at + START_GRACE);
                 let wanted = running.status.is_none() && running.unstarted.is_none() && self.probes.wanted;
                 (hook || unstarted || wanted) && self.probes.is_due(now)
@@ -562,9 +563,18 @@ impl Machine {
             Phase::Busy(running) => {
                 let lost_hook =
                     running.streams_done.is_some() || (running.interrupted && running.slot.is_none());
-                if running.status.is_none() && lost_hook && shell_reads && !running.sync_typed {
-                    running.sync_typed = true;
-                    return vec![Effect::TypeSync];
+                if running.status.is_none() && lost_hook && shell_reads {
+                    let Some(at) = running.synced else {
+                        running.synced = Some(now);
+                        return vec![Effect::TypeSync];
+                    };
+                    if now >= at + START_GRACE {
+                        // Its own builtins were taken from it: the command is over, and nobody can say how.
+                        let mut effects = self.complete(now, false);
+                        effects.push(Effect::Broken);
+                        return effects;
+                    }
+                    return Vec::new();
                 }
                 let id = running.id;
                 self.judge(id, verdict, now)

@@ -11,6 +11,7 @@ use crate::{
     command::{Command, Question, Status},
     connection::Channel,
     id::shorten,
+    output::StreamKind,
     session::{
         Caller, Run, SLOTS_MAX, Signal,
         machine::{Asked, Effect, Event, Phase, Start},
@@ -193,6 +194,13 @@ impl Actor {
         interrupted: bool,
     ) {
         let shell_gone = self.shell.as_ref().is_some_and(|shell| shell.exit_at.is_some());
+        if shell_gone && let Some(shell) = &mut self.shell {
+            let trap = std::mem::take(&mut shell.terminal_text);
+            if !trap.is_empty() {
+                command.append(StreamKind::Stdout, &trap);
+                command.notice("the end of its stdout is what the terminal showed: there dash prints what an EXIT trap does");
+            }
+        }
         if shell_gone {
             command.notice("the shell ended with this command; the next use of the session opens a new one");
         }
@@ -256,6 +264,8 @@ impl Actor {
             .retryable();
             let _ = run.failed.send(fault);
             self.commands.forget(id);
+            // A shell that twice did not take a command will take no other.
+            shell.is_dead = true;
         }
     }
 

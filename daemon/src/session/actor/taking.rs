@@ -32,6 +32,9 @@ pub(super) const EXIT_GRACE: Duration = Duration::from_millis(800);
 /// A shell that is about to put a command in front takes a Ctrl-C for itself, and the command never sees it.
 const SIGNAL_GRACE: Duration = Duration::from_millis(100);
 
+/// What is kept of the terminal for an EXIT trap's output.
+const TERMINAL_TEXT_MAX: usize = 64 << 10; // 64 KiB
+
 impl Actor {
     pub(super) async fn on_request(&mut self, request: Request) {
         match request {
@@ -116,6 +119,9 @@ impl Actor {
                     shell.closed = true;
                     if !shell.machine.has_started() {
                         self.finish_shell().await;
+                    } else if shell.link.shell.kind == "dash" {
+                        self.end_running().await;
+                        self.finish_if_exited().await;
                     }
                 }
             }
@@ -166,8 +172,9 @@ impl Actor {
                     // Until the shell has fetched a command, what comes is the echo of what we typed.
                     if shell.machine.has_started() {
                         self.view.show(&data);
-                        shell.machine.on(Event::Activity, now);
+                        shell.keep_terminal_text(&data);
                     }
+                    shell.machine.on(Event::Activity, now);
                 }
                 Piece::Frame(body) => {
                     let Some(mark) = mark::parse(&body) else { continue };
@@ -176,6 +183,7 @@ impl Actor {
                     {
                         shell.unfetched = None;
                         shell.started_at = Some(now);
+                        shell.terminal_text.clear();
                         if !command.internal {
                             self.view.begin(&command.text);
                         }
@@ -272,7 +280,10 @@ impl Actor {
         }
         shell.exit = code;
         shell.exit_at = Some(Instant::now());
-        self.end_running().await;
+        // What dash's EXIT trap printed may still be on its way to the terminal's end.
+        if shell.running.is_none() || shell.link.shell.kind != "dash" {
+            self.end_running().await;
+        }
         self.finish_if_exited().await;
     }
 
@@ -331,6 +342,16 @@ impl Shell {
             .chain(&self.late)
             .find(|command| command.id == id)
             .cloned()
+    }
+
+    /// dash undoes a command's redirections before its EXIT trap: what that prints comes on the terminal.
+    fn keep_terminal_text(&mut self, data: &[u8]) {
+        let captured = self.running.as_ref().is_some_and(|command| command.state().apart);
+        if captured && self.link.shell.kind == "dash" {
+            let room = TERMINAL_TEXT_MAX.saturating_sub(self.terminal_text.len());
+            self.terminal_text
+                .extend(data.iter().take(room).filter(|&&byte| byte != b'\r'));
+        }
     }
 
     /// The command has not begun, or only just.
