@@ -1,10 +1,15 @@
 //! Decides what a session's events mean: when a command has ended, when it waits for input, when the next may start.
 //! Does no I/O and does not tell the time; `now` is given to it.
 
+mod look;
 mod slots;
+mod word;
 
 use std::time::{Duration, Instant};
 
+pub use word::{Asked, Effect, Event, Start};
+
+use look::Probes;
 use slots::Slots;
 pub use slots::{SLOTS_MAX, SlotNames};
 
@@ -27,16 +32,6 @@ const PROMPT_GRACE: Duration = Duration::from_millis(300);
 const HOOK_GRACE: Duration = Duration::from_millis(150);
 /// A typed line is read within this time, or the shell is asked whether it sits at its prompt.
 const START_GRACE: Duration = Duration::from_secs(2);
-/// First look at a running command that somebody waits for; doubled at each look.
-const PROBE_FIRST: Duration = Duration::from_millis(60);
-/// A wait for input is told within a second: two looks, so never further apart than this.
-const PROBE_LAST: Duration = Duration::from_millis(400);
-/// The second look that confirms a wait, so that a process on its way out of a read is not taken for a reader.
-const PROBE_CONFIRM: Duration = Duration::from_millis(40);
-/// A probe that was not answered by then is asked again.
-const PROBE_LOST: Duration = Duration::from_secs(3);
-/// Behind a relay the text decides, and only when it has stood for this long.
-const TEXT_QUIET: Duration = Duration::from_millis(700);
 
 /// What a session does now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,113 +70,12 @@ pub struct Running {
     synced: Option<Instant>,
 }
 
-/// What happens to a session.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// The shell printed a mark.
-    Mark(Mark),
-    /// A frame came in a stream of a pair of FIFOs.
-    Frame(u8, StreamKind, StreamFrame),
-    /// The helper looked at the terminal.
-    Probe(Probe),
-    /// Bytes came from the command or its terminal.
-    Activity,
-    /// Something was typed; true if it ended a line.
-    Input {
-        /// The last thing typed was Enter (or a control character that ends a line).
-        entered: bool,
-    },
-    /// The command was interrupted by a signal of ours.
-    Interrupted,
-    /// Time passed.
-    Tick,
-}
-
-/// What has to be done about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// The command ended.
-    Complete {
-        /// Which one.
-        id: CommandId,
-        /// Its status; none if the shell could not tell.
-        status: Option<i32>,
-        /// Working directory; none if not told.
-        cwd: Option<String>,
-        /// It ended after our interrupt.
-        interrupted: bool,
-        /// Its streams did not end in order: output may be missing.
-        torn: bool,
-    },
-    /// The text was never fetched: the command did not run.
-    NotStarted(CommandId),
-    /// It reads from the terminal.
-    Awaiting {
-        /// Which one.
-        id: CommandId,
-        /// What is known of the question.
-        asked: Asked,
-    },
-    /// It does not read from the terminal any more.
-    Working(CommandId),
-    /// The working directory at a prompt.
-    Cwd(String),
-    /// Ask the helper to look at the terminal.
-    Probe,
-    /// The short line means nothing to this shell any more: type the long one.
-    TypeLong(CommandId),
-    /// Type the line that makes the shell report the last status.
-    TypeSync,
-    /// The capture is of no more use: a reader on the host was killed.
-    Broken,
-}
-
-/// How a wait for input was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// A line is read from the terminal.
-    Line {
-        /// What is typed is shown.
-        echo: bool,
-    },
-    /// A full-screen program waits for keys.
-    Keys,
-    /// Only the text says so.
-    Text {
-        /// What is typed is shown.
-        echo: bool,
-    },
-}
-
-/// Where a new command's output goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// It may start, with these FIFOs.
-    Go(SlotNames),
-    /// Background jobs hold every pair; this one has to be made first.
-    NeedSlot(u8),
-    /// Background jobs hold as many pairs as there may be.
-    Full,
-}
-
 /// The state of one session's shell.
 pub struct Machine {
     phase: Phase,
     slots: Slots,
     shell_pid: u32,
     probes: Probes,
-}
-
-/// When to look at the terminal.
-struct Probes {
-    /// Somebody waits for the running command.
-    wanted: bool,
-    next: Option<Instant>,
-    pause: Duration,
-    asked_at: Option<Instant>,
-    seen: Option<Asked>,
-    told: bool,
-    last_activity: Instant,
 }
 
 impl Machine {
@@ -191,15 +85,7 @@ impl Machine {
             phase: Phase::Settling { since: now },
             slots: Slots::new(),
             shell_pid,
-            probes: Probes {
-                wanted: false,
-                next: None,
-                pause: PROBE_FIRST,
-                asked_at: None,
-                seen: None,
-                told: false,
-                last_activity: now,
-            },
+            probes: Probes::new(now),
         }
     }
 
@@ -287,15 +173,12 @@ impl Machine {
 
     /// Somebody waits for the running command, or nobody does any more.
     pub fn set_wanted(&mut self, wanted: bool, now: Instant) {
-        if wanted && !self.probes.wanted {
-            self.probes.next = Some(now + self.probes.pause.min(PROBE_FIRST));
-        }
-        self.probes.wanted = wanted;
+        self.probes.want(wanted, now);
     }
 
     /// When `Event::Tick` is due next.
     pub fn deadline(&self) -> Option<Instant> {
-        let asked = self.probes.asked_at.map(|at| at + PROBE_LOST);
+        let asked = self.probes.lost_at();
         match &self.phase {
             Phase::Ready { .. } | Phase::Typed => None,
             Phase::Settling { since } => asked.or_else(|| {
@@ -498,8 +381,8 @@ impl Machine {
     }
 
     fn on_tick(&mut self, now: Instant) -> Vec<Effect> {
-        if let Some(at) = self.probes.asked_at {
-            if now < at + PROBE_LOST {
+        if let Some(lost) = self.probes.lost_at() {
+            if now < lost {
                 return self.expire(now);
             }
             self.probes.asked_at = None;
@@ -577,74 +460,15 @@ impl Machine {
                     return Vec::new();
                 }
                 let id = running.id;
-                self.judge(id, verdict, now)
+                self.probes.judge(id, verdict, now)
             }
         }
-    }
-
-    /// Tells a wait when it was seen twice, and its end at once.
-    fn judge(&mut self, id: CommandId, verdict: Verdict, now: Instant) -> Vec<Effect> {
-        let asked = match verdict {
-            Verdict::Working => None,
-            Verdict::Reading { echo } => Some(Asked::Line { echo }),
-            Verdict::ShellPrompt => Some(Asked::Line { echo: true }),
-            Verdict::FullScreen => Some(Asked::Keys),
-            Verdict::Unclear { echo } if now >= self.probes.last_activity + TEXT_QUIET => {
-                Some(Asked::Text { echo })
-            }
-            Verdict::Unclear { .. } => None,
-        };
-        match asked {
-            None => {
-                self.probes.seen = None;
-                if std::mem::take(&mut self.probes.told) {
-                    return vec![Effect::Working(id)];
-                }
-            }
-            Some(asked) if self.probes.seen == Some(asked) => {
-                if !self.probes.told {
-                    self.probes.told = true;
-                    return vec![Effect::Awaiting { id, asked }];
-                }
-            }
-            Some(asked) => {
-                self.probes.seen = Some(asked);
-                self.probes.next = Some(now + PROBE_CONFIRM);
-            }
-        }
-        Vec::new()
     }
 
     /// The text does not look like a question after all; the wait that `Asked::Text` told is taken back.
     pub fn not_a_question(&mut self) {
         self.probes.told = false;
         self.probes.seen = None;
-    }
-}
-
-impl Probes {
-    fn restart(&mut self, now: Instant) {
-        self.pause = PROBE_FIRST;
-        self.next = Some(now + PROBE_FIRST);
-        self.seen = None;
-        self.told = false;
-        self.last_activity = now;
-    }
-
-    fn forget(&mut self) {
-        self.next = None;
-        self.asked_at = None;
-        self.seen = None;
-        self.told = false;
-    }
-
-    fn is_due(&self, now: Instant) -> bool {
-        self.next.is_none_or(|next| now >= next)
-    }
-
-    fn later(&mut self, now: Instant) {
-        self.next = Some(now + self.pause);
-        self.pause = (self.pause * 2).min(PROBE_LAST);
     }
 }
 
