@@ -213,6 +213,8 @@ impl Actor {
             Err(fault) => {
                 tracing::info!(session = %self.session.name, %fault, "the session could not be opened");
                 self.ended = Some(fault.message.clone());
+                // Before anybody is told: who is told looks at what the session is now.
+                self.publish();
                 for reply in self.waiting_open.drain(..) {
                     let _ = reply.send(Err(fault.clone()));
                 }

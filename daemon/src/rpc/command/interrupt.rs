@@ -78,7 +78,13 @@ pub(super) async fn interrupt(
     let message = if ended {
         format!("{done}, and the command ended")
     } else {
-        format!("{done}, but the command has not ended; try QUIT, TERM or KILL")
+        let next = match signal {
+            Signal::Unspecified | Signal::Int => "try QUIT, TERM or KILL",
+            Signal::Quit => "try TERM or KILL",
+            Signal::Term => "try KILL, or INT if it is the shell itself that runs",
+            Signal::Kill => "try INT if it is the shell itself that runs; close_session ends everything",
+        };
+        format!("{done}, but the command has not ended; {next}")
     };
     Ok(InterruptResponse {
         command: Some(report(&command, "", OUTPUT, false)),
