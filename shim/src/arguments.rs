@@ -38,8 +38,13 @@ pub(crate) fn check(
             .get(schema::MAXIMUM)
             .and_then(Value::as_u64)
             .unwrap_or(u64::MAX);
-        let Some(value) = fit(kind, value.clone()).filter(|fitted| fitted.as_u64().is_none_or(|n| n <= most))
-        else {
+        // `finished` reads like a switch, and models use it as one.
+        let meant = match (name.as_str(), &value) {
+            ("finished", Value::Bool(true)) => Value::from(FINISHED),
+            ("finished", Value::Bool(false)) => Value::from(0),
+            _ => value.clone(),
+        };
+        let Some(value) = fit(kind, meant).filter(|fitted| fitted.as_u64().is_none_or(|n| n <= most)) else {
             // A text is not repeated: it may be a secret.
             let given = match &value {
                 Value::Number(number) => number.to_string(),
@@ -64,6 +69,9 @@ pub(crate) fn check(
     }
     Ok(fitted)
 }
+
+/// Ended commands that `finished: true` means.
+const FINISHED: u32 = 10;
 
 /// Arguments that passed `check` as the tool's struct.
 pub(crate) fn decode<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, Fault> {

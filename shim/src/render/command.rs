@@ -201,8 +201,8 @@ fn notes(command: &Command) -> Vec<String> {
         ),
         CommandStatus::AwaitingInput => asks(command, &id, &session),
         CommandStatus::Lost => {
-            "The connection died while it ran, so nobody knows how it ended. It is not run again by \
-                                itself: look at the host before you repeat it."
+            "Its shell or connection went away while it ran, so nobody knows how it ended. It is not run again by \
+             itself: look at the host before you repeat it."
                 .to_owned()
         }
         CommandStatus::Completed | CommandStatus::Interrupted | CommandStatus::Unspecified => String::new(),
