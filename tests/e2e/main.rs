@@ -4,6 +4,7 @@ mod clients;
 mod errors;
 mod exec;
 mod first;
+mod generated;
 mod hygiene;
 mod inspector;
 mod late;

@@ -5,7 +5,7 @@ mod asking;
 mod bulk;
 mod endings;
 mod meddling;
-mod reference;
+pub(crate) mod reference;
 mod state;
 mod table;
 mod words;

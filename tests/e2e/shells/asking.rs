@@ -22,17 +22,7 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         gives("for i in 1 2 3; do sleep 100; done", 130, "", "").act(Act::Interrupt),
         gives("echo before; sh -c 'sleep 100'", 130, "before\n", "").act(Act::Interrupt),
         gives("cat", 130, "", "").act(Act::Interrupt),
-        gives(
-            "read x",
-            if shell == Shell::Bash || shell == Shell::Dash {
-                130
-            } else {
-                130
-            },
-            "",
-            "",
-        )
-        .act(Act::Interrupt),
+        gives("read x", 130, "", "").act(Act::Interrupt),
         gives("yes >/dev/null", 130, "", "").act(Act::Interrupt),
         gives("sleep 100 | cat", 130, "", "").act(Act::Interrupt),
         gives("(sleep 100); echo NO", 130, "", "").act(Act::Interrupt),

@@ -39,22 +39,22 @@ pub(crate) fn without_names(shell: Shell, stderr: &str) -> String {
     let (name, repeated) = match shell {
         // bash calls itself by its path, and names the line in -c and in eval.
         Shell::Bash => (
-            r"^(?:-bash|bash|/\S*/bash): (?:eval: )?(?:-c: )?(?:line \d+: )?",
+            r"(?:-?bash|/\S*/bash|environment|main): (?:eval: )?(?:-c: )?(?:line \d+: )?",
             r"^`.*'\n$",
         ),
         // zsh names the builtin with the line's number, or without one.
         Shell::Zsh | Shell::ZshThemed => (
-            r"^(?:-?zsh|/\S*/zsh|\(eval\)):(?:(?<of>[a-z]+:))?(?:\d+:)? ",
+            r"(?:-?zsh|/\S*/zsh|\(eval\)):(?:(?<of>[a-z]+:))?(?:\d+:)? ",
             r"^\z.",
         ),
-        Shell::Dash => (r"^(?:-dash|dash|/\S*/dash): \d+: (?:eval: )?", r"^\z."),
+        Shell::Dash => (r"(?:-dash|dash|/\S*/dash): \d+: (?:eval: )?", r"^\z."),
     };
     let name = Regex::new(name).expect("a constant");
     let repeated = Regex::new(repeated).expect("a constant");
     stderr
         .split_inclusive('\n')
         .map(|line| {
-            name.replace(line, |found: &regex::Captures<'_>| {
+            name.replace_all(line, |found: &regex::Captures<'_>| {
                 found
                     .name("of")
                     .map_or_else(String::new, |of| format!("{} ", of.as_str()))

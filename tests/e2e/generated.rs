@@ -1,0 +1,191 @@
+//! Scripts that nobody thought of: written by a small grammar, run by the product and by `SHELL -c` on the same host,
+//! and alike in exit code, standard output and standard error.
+//!
+//! `SSHMCP_SEED=N` repeats a run, `SSHMCP_LONG=1` writes 1,000 scripts a shell.
+
+mod grammar;
+
+use std::path::PathBuf;
+
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use serde_json::json;
+use sshmcp_tests::{Shell, Shim, TestBed, User};
+
+use self::grammar::{RUN, Writer};
+use crate::shells::reference::{Said, run, without_names};
+
+/// Scripts a shell in the fast suite.
+const FEW: u32 = 60;
+/// Scripts a shell in the long one.
+const MANY: u32 = 1000;
+/// Differences that are told; one fault shows in many scripts.
+const TOLD: usize = 5;
+
+#[test]
+fn bash_runs_what_is_generated() {
+    play(Shell::Bash);
+}
+
+#[test]
+fn zsh_runs_what_is_generated() {
+    play(Shell::Zsh);
+}
+
+#[test]
+fn dash_runs_what_is_generated() {
+    play(Shell::Dash);
+}
+
+#[expect(clippy::print_stderr, reason = "whoever wants to repeat a run needs its seed")]
+fn play(shell: Shell) {
+    let seed = match std::env::var("SSHMCP_SEED") {
+        Ok(given) => given.parse().expect("SSHMCP_SEED is a number"),
+        Err(_) => rand::rng().random::<u64>(),
+    };
+    let count = if std::env::var_os("SSHMCP_LONG").is_some() {
+        MANY
+    } else {
+        FEW
+    };
+    eprintln!("{shell:?}: {count} scripts with SSHMCP_SEED={seed}");
+    let bed = TestBed::new();
+    let mut pair = Pair {
+        shim: bed.shim(),
+        shell,
+        user: bed.user(shell).clone(),
+        scratch: bed.scratch(shell),
+        runs: 0,
+    };
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut wrong = Vec::new();
+    for number in 0..count {
+        let script = Writer::new(&mut random, shell).script();
+        if let Some(words) = pair.differ(&script) {
+            let (least, words) = pair.least(script, words);
+            wrong.push(format!("script {number}:\n{}\n{words}", least.join("\n")));
+            if wrong.len() == TOLD {
+                break;
+            }
+        }
+    }
+    pair.shim.close();
+    assert!(
+        wrong.is_empty(),
+        "{shell:?}, SSHMCP_SEED={seed}: {} scripts differ:\n\n{}",
+        wrong.len(),
+        wrong.join("\n\n")
+    );
+    bed.finish();
+}
+
+/// The product beside the shell.
+struct Pair {
+    shim: Shim,
+    shell: Shell,
+    user: User,
+    scratch: PathBuf,
+    runs: u32,
+}
+
+impl Pair {
+    /// In what the two differ, if they do.
+    fn differ(&mut self, script: &[String]) -> Option<String> {
+        // Both write their files into a place of their own, of one name's length.
+        let [ours, theirs] = ["a", "b"].map(|side| self.place(side));
+        let body = script.join("\n").replace(RUN, &format!("{:06}", self.runs));
+        let text = |place: &PathBuf| format!("cd {}\n{body}", place.display());
+        let wanted = run(&self.user, self.shell, &theirs, &text(&theirs));
+        let arguments = json!({
+            "host": self.shell.host(),
+            "session": "generated",
+            "command": text(&ours),
+            "timeout": 50,
+            "output_limit": 40_000,
+        });
+        let outcome = match self.shim.execute(arguments) {
+            Ok(outcome) => outcome,
+            Err(error) => return Some(format!("{error:?}")),
+        };
+        if outcome.status != "completed" {
+            self.shim
+                .call("close_session", json!({"session": "generated"}))
+                .ok();
+            return Some(format!("status {}: {}", outcome.status, outcome.object));
+        }
+        let omitted = outcome.number("omitted_bytes");
+        let (stdout, stderr) = if omitted == 0 {
+            (outcome.stdout, outcome.stderr)
+        } else {
+            self.shim.whole_output(&outcome.id)
+        };
+        let code = outcome.exit_code;
+        let got = Said { code, stdout, stderr };
+        let [got, wanted] = [got, wanted].map(|said| self.plain(said));
+        let mut found = Vec::new();
+        // eval and -c of one bash give different codes for a quote that never ends.
+        let open = self.shell == Shell::Bash && wanted.stderr.contains("unexpected EOF while looking");
+        if got.code != wanted.code && !open {
+            found.push(format!("exit code {:?}, not {:?}", got.code, wanted.code));
+        }
+        found.extend(difference("stdout", &got.stdout, &wanted.stdout));
+        found.extend(difference("stderr", &got.stderr, &wanted.stderr));
+        (!found.is_empty()).then(|| found.join("\n"))
+    }
+
+    fn place(&mut self, side: &str) -> PathBuf {
+        self.runs += 1;
+        let place = self.scratch.join(format!("{side}{:06}", self.runs));
+        std::fs::create_dir_all(&place).expect("a directory");
+        self.user.own(&place);
+        place
+    }
+
+    /// Without what an interactive shell alone says: its name, and which jobs it has.
+    fn plain(&self, said: Said) -> Said {
+        let names = without_names(self.shell, &said.stderr);
+        let job = |line: &str| self.shell == Shell::Bash && line.starts_with('[') && line.contains(']');
+        let left = |line: &&str| !job(line) && *line != "logout\n";
+        Said {
+            stdout: said.stdout,
+            stderr: names.split_inclusive('\n').filter(left).collect(),
+            code: said.code,
+        }
+    }
+
+    /// The script without the statements that the difference does not need, and how it differed last.
+    fn least(&mut self, mut script: Vec<String>, mut words: String) -> (Vec<String>, String) {
+        let mut at = 0;
+        while at < script.len() && script.len() > 1 {
+            let mut shorter = script.clone();
+            shorter.remove(at);
+            if let Some(now) = self.differ(&shorter) {
+                (script, words) = (shorter, now);
+            } else {
+                at += 1;
+            }
+        }
+        if self.differ(&script).is_none() {
+            words.push_str("\n(but not each time)");
+        }
+        (script, words)
+    }
+}
+
+/// Where two texts begin to differ.
+fn difference(name: &str, got: &str, wanted: &str) -> Option<String> {
+    const BEFORE: usize = 60;
+    const SHOWN: usize = 240;
+    if got == wanted {
+        return None;
+    }
+    let same = got
+        .chars()
+        .zip(wanted.chars())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let from = same.saturating_sub(BEFORE);
+    let [got, wanted] = [got, wanted].map(|text| text.chars().skip(from).take(SHOWN).collect::<String>());
+    Some(format!(
+        "{name} from character {from}\n  got    {got:?}\n  wanted {wanted:?}"
+    ))
+}
