@@ -50,7 +50,8 @@ pub(super) fn size(cols: Option<u32>, rows: Option<u32>) -> Result<Option<(u16, 
                     range.start(),
                     range.end()
                 ),
-            )),
+            )
+            .hint("leave it out for 120 columns and 40 rows")),
         };
     Ok(Some((
         check("cols", cols, crate::registry::COLS, &COLS)?,

@@ -62,6 +62,9 @@ struct Opening {
     connection: Arc<Connection>,
     terminal: ChannelWriter,
     helper: Option<ChannelWriter>,
+    /// The helper's script, until it is sent.
+    script: Option<Vec<u8>>,
+    reading: bool,
     hello: Option<HelperHello>,
     nonce: String,
     helper_frames: Scanner,
@@ -95,7 +98,6 @@ pub async fn open(
     let helper = match pool.open_exec(target, &connection, &command).await {
         Ok((_, channel)) => {
             let writer = wiring.add(Source::Helper, channel);
-            writer.write(Bytes::from(script)).await?;
             Some(writer)
         }
         Err(fault) => {
@@ -108,6 +110,8 @@ pub async fn open(
         connection,
         terminal,
         helper,
+        script: Some(script),
+        reading: false,
         hello: None,
         helper_frames: Scanner::new(&frame::helper_introducer(&nonce), frame::TERMINATOR),
         marks: Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR),
@@ -125,6 +129,10 @@ pub async fn open(
 impl Opening {
     async fn run(mut self, claims: &Claims) -> Result<Opened, Fault> {
         let began = Instant::now();
+        self.wait_until(HELPER_WAIT, |opening| opening.reading || opening.helper.is_none())
+            .await?;
+        let script = self.script.take().unwrap_or_default();
+        self.order(script).await?;
         self.wait_until(HELPER_WAIT, |opening| {
             opening.hello.is_some() || opening.helper.is_none()
         })
@@ -135,6 +143,7 @@ impl Opening {
             self.order(order::install(&hello.dir, &self.nonce)).await?;
         }
         let candidate = self.wait_for_prompt(claims, began).await?;
+        let seen = candidate.clone();
         let other = candidate
             .as_ref()
             .and_then(|candidate| Dialect::by_name(&candidate.name));
@@ -162,6 +171,10 @@ impl Opening {
             dialect.kind().clone_into(&mut shell.kind);
             shell.pid = candidate.pid;
             shell.tty = candidate.tty;
+        }
+        // What the shell says may be mixed with what its traps print.
+        if let Some(seen) = seen.filter(|seen| seen.pid == shell.pid) {
+            shell.tty = seen.tty;
         }
         self.order(order::introduce(shell.pid, &shell.tty)).await?;
         let cwd = shell.cwd.clone();
@@ -312,6 +325,7 @@ impl Opening {
                 for piece in self.helper_frames.feed(&bytes) {
                     let Piece::Frame(body) = piece else { continue };
                     match frame::parse_helper(&body) {
+                        Some(HelperFrame::Reading) => self.reading = true,
                         Some(HelperFrame::Hello(hello)) => self.hello = Some(hello),
                         Some(HelperFrame::Installed) => self.installed = true,
                         Some(HelperFrame::Who(candidates)) => self.candidates = Some(candidates),

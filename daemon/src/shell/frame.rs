@@ -6,6 +6,8 @@ use crate::id::CommandId;
 /// A frame that the helper script prints itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HelperFrame {
+    /// The helper can be given its script.
+    Reading,
     /// The helper runs.
     Hello(HelperHello),
     /// The integration script is in place.
@@ -71,6 +73,7 @@ pub fn parse_helper(body: &[u8]) -> Option<HelperFrame> {
                 shell: fields.next()?.to_owned(),
             }))
         }
+        "R" => Some(HelperFrame::Reading),
         "B" => Some(HelperFrame::Installed),
         "O" => rest.parse().ok().map(HelperFrame::Opened),
         "Q" => Probe::parse(rest).map(HelperFrame::Probe),

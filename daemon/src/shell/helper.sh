@@ -74,7 +74,8 @@ one() {
   w=- y=- f=-
   { read -r w <"/proc/$1/wchan"; } 2>/dev/null
   { read -r y z u <"/proc/$1/syscall"; } 2>/dev/null || { y=-; z=-; }
-  case $z in 0x[0-9a-f]|0x[0-9a-f][0-9a-f]) f=$((z)) ;; *) f=0 ;; esac
+  # Only of read (0, or 63 where numbers are newer) is the first argument a descriptor.
+  case $y,$z in 0,0x[0-9a-f]|0,0x[0-9a-f][0-9a-f]|63,0x[0-9a-f]) f=$((z)) ;; *) f=0 ;; esac
   if [ "/proc/$1/fd/$f" -ef "$t" ] || [ "/proc/$1/fd/$f" -ef /dev/tty ]; then f=tty; elif [ -e "/proc/$1/fd/$f" ]; then f=other; else f=-; fi
   out="$out$1 $2 ${w:-0} $y $f ${cm%%[!A-Za-z0-9._+-]*}|"
 }

@@ -23,7 +23,9 @@ pub enum Capture {
 /// The command line of the exec channel that runs the helper: short, and the same in every login shell's syntax.
 pub fn helper_command(nonce: &str) -> (String, Vec<u8>) {
     let script = HELPER.replace("@NONCE@", nonce);
-    let command = format!(r#"exec /bin/sh -c 'eval "$(head -c {})"'"#, script.len());
+    // Start-up files that read would swallow a script that came before this word.
+    let length = script.len();
+    let command = format!(r#"exec /bin/sh -c 'printf "\036%s!R\037" {nonce}; eval "$(head -c {length})"'"#);
     (command, script.into_bytes())
 }
 

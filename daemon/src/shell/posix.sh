@@ -3,7 +3,7 @@
 # return mean what they mean at a prompt.
 __sshmcp_d=@DIR@
 __sshmcp_n=@NONCE@
-__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q='' __sshmcp_j='' __sshmcp_y=0
+__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q='' __sshmcp_j='' __sshmcp_y=0 __sshmcp_v=: __sshmcp_h0=''
 __sshmcp_w='
 '
 if [ -n "${BASH_VERSION-}" ]; then __sshmcp_k=bash
@@ -17,7 +17,12 @@ else
   esac
 fi
 case $__sshmcp_k in
-bash|zsh) __sshmcp_b=builtin ;;
+bash) __sshmcp_b=builtin ;;
+zsh)
+  __sshmcp_b=builtin
+  # Options that change what a function may do; local, so that the user's come back at its end.
+  __sshmcp_v='[[ -o err_return ]] && __sshmcp_h0=1 || __sshmcp_h0=; setopt local_options no_err_return no_ksh_arrays no_warn_create_global'
+  ;;
 *) __sshmcp_b=command ;;
 esac
 
@@ -32,6 +37,7 @@ __sshmcp_f() {
   case ${4-} in
   "") __sshmcp_y=$? ;;
   esac
+  eval "$__sshmcp_v"
   { set +aeuxvC; } 2>/dev/null
   case $__sshmcp_i in
   ?*) __sshmcp_s=$__sshmcp_y ;;
@@ -102,10 +108,12 @@ __sshmcp_u() {
   case $1 in *v*) set -v ;; esac
   case $1 in *x*) set -x ;; esac
   case $1 in *e*) set -e; return 0 ;; esac
+  case $__sshmcp_h0 in ?*) return 0 ;; esac
   return "$__sshmcp_s"
 } 2>/dev/null
 # __sshmcp_z STATUS FLAGS: reports the end of the running command, once.
 __sshmcp_z() {
+  eval "$__sshmcp_v"
   { set +aeuxvC; } 2>/dev/null
   __sshmcp_s=$1
   case $__sshmcp_i in
@@ -126,7 +134,7 @@ __sshmcp_z() {
 } 2>/dev/null
 # __sshmcp_c: the last status again, unless the shell would leave for it.
 __sshmcp_c() {
-  case $__sshmcp_g in *e*) return 0 ;; esac
+  case $__sshmcp_g$__sshmcp_h0 in *[e1]*) return 0 ;; esac
   return "$__sshmcp_s"
 }
 # The prompt hook.
@@ -158,9 +166,9 @@ __sshmcp_a() {
   *) builtin history -s -- "$__sshmcp_x" ;;
   esac
 }
-__sshmcp_v=$(HISTTIMEFORMAT= builtin history 1)
-case $__sshmcp_v in
-*" . $__sshmcp_d/b") __sshmcp_v=${__sshmcp_v#"${__sshmcp_v%%[! ]*}"}; builtin history -d "${__sshmcp_v%%[!0-9]*}" ;;
+__sshmcp_l=$(HISTTIMEFORMAT= builtin history 1)
+case $__sshmcp_l in
+*" . $__sshmcp_d/b") __sshmcp_l=${__sshmcp_l#"${__sshmcp_l%%[! ]*}"}; builtin history -d "${__sshmcp_l%%[!0-9]*}" ;;
 esac' ;;
 zsh) eval '
 __sshmcp_a() {
@@ -169,7 +177,19 @@ __sshmcp_a() {
   [[ -z $__sshmcp_i || $__sshmcp_x == " "* || ${#__sshmcp_x} -gt 9999 ]] || builtin print -sr -- "$__sshmcp_x"
   [[ -z $__sshmcp_i || $__sshmcp_g != *x* ]] || __sshmcp_x="{ set -x; __sshmcp_c; } 2>/dev/null;$__sshmcp_x"
 }
-setopt hist_ignore_space interactive_comments' ;;
+setopt hist_ignore_space interactive_comments
+# The line that brought us here is in the history already, and in its file where that is written line by line. The
+# file loses it; the list is left behind unsaved, and a new one is read from the file.
+__sshmcp_l=
+[[ ! -w ${HISTFILE-} ]] || __sshmcp_l=$(tail -n 1 -- "$HISTFILE" 2>/dev/null)
+if [[ $__sshmcp_l == *" . $__sshmcp_d/b" ]]; then
+  __sshmcp_q=$(wc -c <"$HISTFILE")
+  dd if=/dev/null of="$HISTFILE" bs=1 seek=$((__sshmcp_q - ${#__sshmcp_l} - 1)) 2>/dev/null
+fi
+__sshmcp_q=${SAVEHIST-0}
+SAVEHIST=0
+if [[ -n ${HISTFILE-} ]]; then fc -p "$HISTFILE" "${HISTSIZE-30}" "$__sshmcp_q"; else fc -p; SAVEHIST=$__sshmcp_q; fi
+__sshmcp_q=' ;;
 *) eval '
 __sshmcp_a() {
   case ${PS1-} in
@@ -191,4 +211,4 @@ zsh) alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s;{ set +x; __sshmcp_c; } 
 esac
 __sshmcp_t=$(tty 2>/dev/null)
 $__sshmcp_b printf '\033]6973;%s;H;%s;%s;%s;%s;%s\007' "$__sshmcp_n" "$__sshmcp_k" "$$" "${__sshmcp_t:-${SSH_TTY-}}" "${BASH_VERSION-}${ZSH_VERSION-}${KSH_VERSION-}" "$PWD" >/dev/tty
-unset __sshmcp_t __sshmcp_v
+unset __sshmcp_t

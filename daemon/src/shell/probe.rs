@@ -96,6 +96,9 @@ const RELAYS: [&str; 12] = [
     "machinectl",
 ];
 
+/// Shells whose `read` can have a time limit.
+const SHELLS: [&str; 6] = ["bash", "zsh", "ksh", "ksh93", "mksh", "fish"];
+
 fn parse_mode(letters: &str) -> (LineMode, bool) {
     let mode = match letters.chars().next() {
         Some('c') => LineMode::Canonical,
@@ -168,6 +171,12 @@ impl Probe {
             };
         }
         let poller = self.processes.iter().find(|process| process.polls_terminal());
+        // `read -t`, and any read under TMOUT: a shell that waits for a child sits in another call.
+        if let (LineMode::Canonical, Some(process)) = (self.mode, poller)
+            && (process.pid == shell || SHELLS.contains(&process.name.as_str()))
+        {
+            return Verdict::Reading { echo: self.echo };
+        }
         match (self.mode, poller) {
             (LineMode::Raw, Some(process)) if process.pid == shell => Verdict::ShellPrompt,
             (LineMode::Raw, Some(_)) => Verdict::FullScreen,
@@ -299,6 +308,8 @@ mod tests {
             verdict("cn;200;200 S 0 - - passwd|"),
             Verdict::Unclear { echo: false }
         );
+        assert_eq!(verdict("ce;100;100 S do_select 270 tty bash|"), line, "read -t");
+        assert_eq!(verdict("ce;200;200 S do_sys_poll 7 tty curl|"), Verdict::Working);
         assert_eq!(verdict("ce;200;"), Verdict::Unclear { echo: true });
     }
 

@@ -231,7 +231,7 @@ impl Actor {
                 }
             }
             HelperFrame::Opened(set) => self.drain(set),
-            HelperFrame::Hello(_) | HelperFrame::Installed | HelperFrame::Who(_) => {}
+            HelperFrame::Reading | HelperFrame::Hello(_) | HelperFrame::Installed | HelperFrame::Who(_) => {}
         }
     }
 

@@ -149,7 +149,7 @@ fn each_status_reads_well() {
                 stdout: Vec::new(),
                 ..done()
             },
-            "[lost, exit code unknown · web1 · c42 · /srv · 3 ms]\nThe connection died while it ran, so nobody knows how \
+            "[lost, exit code unknown · web1 · c42 · /srv · 3 ms]\nIts shell or connection went away while it ran, so nobody knows how \
              it ended. It is not run again by itself: look at the host before you repeat it.",
         ),
         (
