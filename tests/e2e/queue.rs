@@ -115,6 +115,25 @@ fn a_turn_that_does_not_come() {
     bed.finish();
 }
 
+/// A long job may be the very first call to a host: no wait is asked for, so the answer is its id, not that the session
+/// is not open yet.
+#[test]
+fn a_first_call_that_does_not_wait() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Dash] {
+        let gate = Gate::new(&bed, shell, "gate");
+        let command = format!("{}; echo through", gate.command());
+        let begun = shim.execute(json!({"host": shell.host(), "command": command, "timeout": 0}));
+        let begun = begun.expect("it begins");
+        assert_eq!((&*begun.status, begun.exit_code), ("running", None), "{begun:?}");
+        gate.open();
+        assert_eq!(shim.wait_for(&begun.id).stdout, "through\n", "{shell:?}");
+    }
+    shim.close();
+    bed.finish();
+}
+
 /// An agent that was told `running` goes on working on that host without a thought: its next call finds a further
 /// session in the same directory. Who names a session means that one.
 #[test]
