@@ -174,7 +174,7 @@ impl Handed {
                     }
                 }
                 () = until(deadline) => {
-                    match self.longer(registry, began) {
+                    match self.longer(registry, began, limit) {
                         Some(later) => deadline = Some(later),
                         None => return self.give_up(registry).await,
                     }
@@ -189,15 +189,18 @@ impl Handed {
         state.status.is_final() || matches!(state.status, Status::Awaiting(_))
     }
 
-    /// A command that nothing but the opening of its session, or the drawing of a prompt, holds back is about to
-    /// start: a caller that wants no wait is told `running` then, not that it could not be run.
-    fn longer(&self, registry: &Registry, began: Instant) -> Option<Instant> {
+    /// A command that only the drawing of a prompt holds back is about to start. A caller that wants no wait at all
+    /// gets its session opened nevertheless: the answer is then that it runs, or why it cannot.
+    fn longer(&self, registry: &Registry, began: Instant, asked: Option<Duration>) -> Option<Instant> {
         if self.command.state().status != Status::Queued {
             return None;
         }
         let summary = self.session.summary();
         let limit = match summary.state {
-            SessionState::Opening | SessionState::Disconnected => registry.config.current().settings.max_wait,
+            SessionState::Opening | SessionState::Disconnected if asked == Some(Duration::ZERO) => {
+                registry.config.current().settings.max_wait
+            }
+            SessionState::Opening | SessionState::Disconnected => return None,
             SessionState::Ready => TURN_GRACE,
             SessionState::Busy if summary.running.is_none() => TURN_GRACE,
             SessionState::Busy | SessionState::Awaiting => return None,

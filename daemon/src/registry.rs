@@ -88,7 +88,7 @@ impl Registry {
 
     /// The target of a host.
     pub async fn resolve(&self, call: &HostCall) -> Result<Target, Fault> {
-        self.resolved.get(&self.config.current(), call).await
+        self.resolved.get(&self.config, call).await
     }
 
     /// The session of this name.

@@ -159,7 +159,8 @@ fn rename(given: JsonObject, own: &[(&str, &str)]) -> Result<JsonObject, Fault> 
         let ours = own
             .iter()
             .chain(&PARAMETERS)
-            .find(|(theirs, _)| *theirs == name)
+            // A list of keys is ours already, by whatever name the tool is called.
+            .find(|(theirs, ours)| *theirs == name && !(*ours == "typed" && value.is_array()))
             .map_or(name.as_str(), |(_, ours)| ours);
         // `input_text` is renamed later: what it means differs by a little.
         let ours = if name == ITS_TEXT { ITS_TEXT } else { ours };

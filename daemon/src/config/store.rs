@@ -15,6 +15,8 @@ use super::{Config, Configured, Sources};
 /// How often the files are looked at: quick for a person who edits, free for the machine. Looking needs no
 /// notification service, and works on network file systems and through an editor's rename.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long a call waits for a look at the files.
+const LOOK_WAIT: Duration = Duration::from_millis(500);
 
 /// Problems kept of a connection, and of all that is outside of them: a wholly wrong file has as many as lines, and
 /// every listing shows them.
@@ -124,6 +126,15 @@ impl ConfigStore {
                 tracing::warn!(%problem, "configuration");
             }
         }
+    }
+
+    /// Reads the files again if they changed since; a caller that names a host sees what was written before its call.
+    pub async fn refresh(self: &Arc<Self>) {
+        let store = Arc::clone(self);
+        // Off the runtime's threads: a home directory can be on a slow network.
+        let looking = tokio::task::spawn_blocking(move || store.changed().then(|| store.reload()));
+        // A file system that hangs must not hang every call: the configuration in force is used then.
+        let _late = tokio::time::timeout(LOOK_WAIT, looking).await;
     }
 
     /// Whether the files look other than when they were read.

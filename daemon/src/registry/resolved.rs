@@ -11,7 +11,7 @@ use sshmcp_proto::error::Fault;
 
 use super::HostCall;
 use crate::{
-    config::Config,
+    config::{Config, ConfigStore},
     host::{self, Target},
 };
 
@@ -33,8 +33,9 @@ struct Answer {
 pub(super) struct Resolved(Mutex<HashMap<Query, Answer>>);
 
 impl Resolved {
-    pub(super) async fn get(&self, config: &Arc<Config>, call: &HostCall) -> Result<Target, Fault> {
+    pub(super) async fn get(&self, store: &Arc<ConfigStore>, call: &HostCall) -> Result<Target, Fault> {
         let overrides = &call.overrides;
+        let config = &store.current();
         let query = (
             call.host.clone(),
             overrides.username.clone(),
@@ -55,6 +56,8 @@ impl Resolved {
                 return Ok(answer.target.clone());
             }
         }
+        store.refresh().await;
+        let config = &store.current();
         let target = host::resolve(config, &call.host, overrides).await?;
         if plain {
             let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -31,6 +31,7 @@ impl HostService for HostRpc {
         request: Request<ListHostsRequest>,
     ) -> Result<Response<ListHostsResponse>, Status> {
         let ListHostsRequest { host } = request.into_inner();
+        self.0.config.refresh().await;
         let config = self.0.config.current();
         let mut hosts: Vec<_> = Vec::new();
         match host {

@@ -50,7 +50,11 @@ impl TerminalService for TerminalRpc {
         let look = match cursor {
             Some(cursor) => Look::Since(cursor),
             None => {
-                let lines = u32::from(session.rows).saturating_add(lines).min(LINES_MAX);
+                let lines = if lines == 0 {
+                    u32::from(session.rows)
+                } else {
+                    lines.min(LINES_MAX)
+                };
                 Look::Tail(usize::try_from(lines).unwrap_or(0))
             }
         };
