@@ -112,6 +112,8 @@ impl<'a> Writer<'a> {
             2 => format!("{{ {body} }} >&2"),
             MERGED => format!("{{ {body} }} 2>&1"),
             4 => format!("{{ {body} }} 2>/dev/null"),
+            // Else two of them would write to one output at the same time.
+            5 if merged => format!("{{ {body} }} 2>&1 | {}", self.filter()),
             5 => format!("{{ {body} }} | {}", self.filter()),
             6 => {
                 let (name, words) = (self.name(), self.words());
