@@ -72,9 +72,11 @@ fn measure(bed: &TestBed, shell: Shell) -> Vec<String> {
     let mut through_mcp = Figures::default();
     let mut without_ssh = Figures::default();
     let mut marker = Figures::default();
+    let mut to_the_prompt = Figures::default();
     let mut control_master = Figures::default();
     for _ in 0..ROUNDS {
         marker.measure(RUNS, || raw.run_true());
+        to_the_prompt.measure(RUNS, || raw.run_true_to_the_prompt());
         through_mcp.measure(RUNS, || client.run_true(shell.host()));
         without_ssh.measure(RUNS, || client.list_sessions());
         control_master.measure(PROCESS_RUNS, || master.run_true());
@@ -84,6 +86,7 @@ fn measure(bed: &TestBed, shell: Shell) -> Vec<String> {
         through_mcp.line(shell.host(), "`true` through MCP", least),
         control_master.line(shell.host(), "`ssh -o ControlPath=… true`, a process each", least),
         marker.line(shell.host(), "raw: marker typed into one shell over russh", least),
+        to_the_prompt.line(shell.host(), "raw, and its next prompt waited for", least),
         without_ssh.line(shell.host(), "`list_sessions` through MCP (no SSH in it)", least),
         format!(
             "| {} | first call: programs started, logged in, session opened | 1 | {:.0} | | |",

@@ -15,6 +15,10 @@ use tokio::{runtime::Runtime, time::timeout};
 const LINE: &[u8] = b"true; printf '\\033]7777;%s\\007' $?\r";
 /// What comes back.
 const MARK: &[u8] = b"\x1b]7777;0\x07";
+/// Makes the prompt another such sequence, in any of the shells.
+const SET_PROMPT: &[u8] = b"PS1=$(printf '\\033]7778\\007')\r";
+/// The prompt.
+const PROMPT: &[u8] = b"\x1b]7778\x07";
 /// A machine under load answers in this time.
 const ANSWER: Duration = Duration::from_secs(30);
 
@@ -63,6 +67,7 @@ impl RawShell {
                 .await
                 .expect("a terminal");
             channel.request_shell(false).await.expect("a shell");
+            channel.data(SET_PROMPT).await.expect("the shell reads");
             (connection, channel)
         });
         Self {
@@ -72,21 +77,37 @@ impl RawShell {
         }
     }
 
-    /// Types the line and waits for its mark.
+    /// Types the line and waits for its mark. The shell draws its prompt while the next line is on its way.
     pub(crate) fn run_true(&mut self) {
+        self.type_until(&[MARK]);
+    }
+
+    /// The same, and waits for the prompt, too: the shell is ready then.
+    pub(crate) fn run_true_to_the_prompt(&mut self) {
+        self.type_until(&[MARK, PROMPT]);
+    }
+
+    /// Types the line and waits for these in turn.
+    fn type_until(&mut self, wanted: &[&[u8]]) {
         let channel = &mut self.channel;
         let typed = async {
             channel.data(LINE).await.expect("the shell reads");
             let mut seen = Vec::new();
-            while let Some(message) = channel.wait().await {
-                if let ChannelMsg::Data { data } = message {
-                    seen.extend_from_slice(&data);
-                    if seen.windows(MARK.len()).any(|bytes| bytes == MARK) {
-                        return true;
+            for mark in wanted {
+                loop {
+                    let found = seen.windows(mark.len()).position(|bytes| bytes == *mark);
+                    if let Some(at) = found {
+                        seen.drain(..at + mark.len());
+                        break;
+                    }
+                    match channel.wait().await {
+                        Some(ChannelMsg::Data { data }) => seen.extend_from_slice(&data),
+                        Some(_) => {}
+                        None => return false,
                     }
                 }
             }
-            false
+            true
         };
         let answered = self.runtime.block_on(async { timeout(ANSWER, typed).await });
         assert_eq!(answered, Ok(true), "no mark came back");
