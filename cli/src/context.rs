@@ -27,7 +27,11 @@ impl Context {
             client: Client {
                 program: "sshctl".to_owned(),
                 name: login_name(),
-                id: format!("{:016x}", rand::random::<u64>()),
+                // One person at one shell is one client, however often the program is started there.
+                id: format!(
+                    "sshctl-{}",
+                    rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get())
+                ),
                 pid: std::process::id(),
             },
         }

@@ -24,7 +24,7 @@ pub use machine::SLOTS_MAX;
 pub use view::Shown;
 
 use crate::{
-    command::{Command, Commands},
+    command::{Command, Commands, Status},
     connection::Pool,
     host::Target,
     id::{CommandId, SessionName},
@@ -120,6 +120,18 @@ pub(crate) struct Run {
     pub(crate) failed: oneshot::Sender<Fault>,
     /// How often a shell did not fetch it.
     pub(crate) attempts: u8,
+}
+
+impl Run {
+    /// It could not be run. Whoever still waits is told so; for everybody else it stands in the command.
+    pub(crate) fn fail(self, fault: Fault) {
+        let Self { command, failed, .. } = self;
+        let words = format!("nothing was run: {}", fault.message);
+        if failed.send(fault).is_err() {
+            command.notice(words);
+            command.end(Status::Lost, None, None);
+        }
+    }
 }
 
 /// Which signal.

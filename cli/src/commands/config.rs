@@ -43,8 +43,12 @@ pub(crate) async fn run(verb: ConfigVerb, context: &Context) -> Result<u8, Failu
             Ok(0)
         }
         ConfigVerb::Check => {
-            let (good, text) =
-                ask_program(&["--check-config".into(), "--config".into(), path.clone().into()]).await?;
+            let mut question: Vec<OsString> = vec!["--check-config".into()];
+            // A file that nobody named need not be there.
+            if let Some(named) = &context.global.config {
+                question.extend(["--config".into(), named.into()]);
+            }
+            let (good, text) = ask_program(&question).await?;
             if out.is_json() {
                 let problems: Vec<&str> = if good { Vec::new() } else { text.lines().collect() };
                 out.json(&json!({"path": path.to_string_lossy(), "valid": good, "problems": problems}))?;

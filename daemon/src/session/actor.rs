@@ -219,7 +219,7 @@ impl Actor {
                     let _ = reply.send(Err(fault.clone()));
                 }
                 for run in self.queue.drain(..) {
-                    let _ = run.failed.send(fault.clone());
+                    run.fail(fault.clone());
                 }
                 return;
             }
@@ -401,7 +401,7 @@ impl Actor {
         )
         .hint("nothing was run; open the session again with open_session");
         for run in self.queue.drain(..) {
-            let _ = run.failed.send(gone.clone());
+            run.fail(gone.clone());
         }
         for reply in self.waiting_open.drain(..) {
             let _ = reply.send(Err(gone.clone()));
@@ -496,7 +496,7 @@ impl Actor {
         )
         .hint("wait for some of them, or use another session")
         .retryable();
-        let _ = run.failed.send(fault);
+        run.fail(fault);
         None
     }
 }

@@ -41,7 +41,7 @@ impl Actor {
         if shell.link.typed.is_some()
             && let Some(fault) = cannot_type(&run)
         {
-            let _ = run.failed.send(fault);
+            run.fail(fault);
             return;
         }
         let names = match shell.machine.start(command.id, capture, now) {
@@ -60,7 +60,7 @@ impl Actor {
                     format!("background jobs of {SLOTS_MAX} earlier commands still hold their output in this session"),
                 )
                 .hint("end them, start them with their output sent to a file, or use another session");
-                let _ = run.failed.send(fault);
+                run.fail(fault);
                 return;
             }
         };
@@ -194,7 +194,12 @@ impl Actor {
         interrupted: bool,
     ) {
         let shell_gone = self.shell.as_ref().is_some_and(|shell| shell.exit_at.is_some());
-        if shell_gone && let Some(shell) = &mut self.shell {
+        // A directory is told by the end mark; without one it was the shell's own end that ended the command.
+        let by_exit = cwd.as_deref().is_none_or(str::is_empty);
+        if shell_gone
+            && by_exit
+            && let Some(shell) = &mut self.shell
+        {
             let trap = std::mem::take(&mut shell.terminal_text);
             if !trap.is_empty() {
                 command.append(StreamKind::Stdout, &trap);
@@ -262,8 +267,7 @@ impl Actor {
             )
             .hint("look at the session with get_terminal_output")
             .retryable();
-            let _ = run.failed.send(fault);
-            self.commands.forget(id);
+            run.fail(fault);
             // A shell that twice did not take a command will take no other.
             shell.is_dead = true;
         }
@@ -380,7 +384,7 @@ impl Actor {
             }
             (Err(fault), Some(_)) => {
                 if let Some(run) = self.queue.pop_front() {
-                    let _ = run.failed.send(fault);
+                    run.fail(fault);
                 }
             }
             (_, None) => {}
