@@ -30,8 +30,9 @@ pub const STREAM_GRACE: Duration = Duration::from_secs(2);
 const PROMPT_GRACE: Duration = Duration::from_millis(300);
 /// Streams that ended without a status: the shell's hook is lost, or a command closed its own output.
 const HOOK_GRACE: Duration = Duration::from_millis(150);
-/// A typed line is read within this time, or the shell is asked whether it sits at its prompt.
-const START_GRACE: Duration = Duration::from_secs(2);
+/// A typed line is read within this time, or the shell is asked whether it sits at its prompt. On a loaded host a shell
+/// may be later; it never runs an id twice, so that a line typed again does no harm.
+const START_GRACE: Duration = Duration::from_secs(3);
 
 /// What a session does now.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,8 +29,8 @@ printf '\036%s;M\037' "$n" >"$d/m"
 # the other FIFO, without a fork. Two in turn, so that what is written after the end of one command never meets the
 # reader of the next. The list is long and even, and the loop begins it anew.
 drain() {
-  set -- "$d/${1}0" "$d/m" "$d/${1}1" "$d/m"
-  set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
+  cd "$d" || exit 0
+  set -- "${1}0" m "${1}1" m
   set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
   while cat "$@" 2>/dev/null; do :; done
   [ -p "$1" ] && printf '\036%s;X\037' "$n"

@@ -34,8 +34,8 @@ pub fn drain_command(dir: &str, nonce: &str, set: u8) -> (String, Vec<u8>) {
     let script = format!(
         r#"n={nonce} d={dir}
 drain() {{
-  set -- "$d/${{1}}0" "$d/m" "$d/${{1}}1" "$d/m"
-  set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
+  cd "$d" || exit 0
+  set -- "${{1}}0" m "${{1}}1" m
   set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
   while cat "$@" 2>/dev/null; do :; done
 }}

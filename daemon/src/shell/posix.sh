@@ -3,7 +3,7 @@
 # return mean what they mean at a prompt.
 __sshmcp_d=@DIR@
 __sshmcp_n=@NONCE@
-__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q='' __sshmcp_j='' __sshmcp_y=0 __sshmcp_v=: __sshmcp_h0=''
+__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q='' __sshmcp_j='' __sshmcp_y=0 __sshmcp_v=: __sshmcp_h0='' __sshmcp_w0=''
 __sshmcp_w='
 '
 if [ -n "${BASH_VERSION-}" ]; then __sshmcp_k=bash
@@ -43,12 +43,19 @@ __sshmcp_f() {
   ?*) __sshmcp_s=$__sshmcp_y ;;
   esac
   __sshmcp_x=: __sshmcp_o=/dev/null __sshmcp_e=/dev/null __sshmcp_i=
+  # An id runs once, however often it is typed: a line that seemed to be swallowed may only have been read late.
+  case $1 in
+  "$__sshmcp_w0") __sshmcp_q=; __sshmcp_u "$2"; return ;;
+  esac
   __sshmcp_g=$2
   case $__sshmcp_d in
   "") __sshmcp_t "$1" "$3" ;;
   *) __sshmcp_r "$1" <"$__sshmcp_d/x" ;;
   esac
   __sshmcp_a
+  case $__sshmcp_i in
+  ?*) __sshmcp_w0=$__sshmcp_i ;;
+  esac
   \'$__sshmcp_b' printf "\033]6973;%s;C;%s\007" "$__sshmcp_n" "$__sshmcp_i" >/dev/tty
   __sshmcp_u "$2"
 } 2>/dev/null

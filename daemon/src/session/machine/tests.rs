@@ -296,7 +296,7 @@ fn a_swallowed_line_did_not_run() {
     let mut bench = Bench::ready();
     bench.start(1);
     bench.on(prompt());
-    assert_eq!(bench.later(1000), vec![]);
+    assert_eq!(bench.later(2000), vec![]);
     assert_eq!(bench.later(1100), vec![Effect::Probe]);
     assert_eq!(
         bench.on(probe("rn;100;100 S do_select 270 tty bash|")),
