@@ -70,6 +70,8 @@ struct Shell {
     exit_at: Option<Instant>,
     /// The terminal's channel was closed in order: no mark can come any more.
     closed: bool,
+    /// The running command was told that its shell is gone.
+    is_told: bool,
     /// It does not take commands any more; the next use opens another.
     is_dead: bool,
     /// A signal that came before the command had begun, and when it is due.
@@ -265,6 +267,7 @@ impl Actor {
             exit: None,
             exit_at: None,
             closed: false,
+            is_told: false,
             is_dead: false,
             held_signal: None,
             started_at: None,
@@ -453,7 +456,16 @@ impl Actor {
         if let Some(shell) = &self.shell
             && shell.exit_at.is_some_and(|at| now >= at + taking::EXIT_GRACE)
         {
-            self.finish_shell().await;
+            if shell.is_told || shell.running.is_none() {
+                self.finish_shell().await;
+                return;
+            }
+            // A job of its holds the terminal open: what the shell printed has come all the same by now.
+            self.end_running().await;
+            if let Some(shell) = &mut self.shell {
+                shell.exit_at = Some(now);
+            }
+            self.finish_if_exited().await;
             return;
         }
         if let Some(shell) = &mut self.shell

@@ -103,6 +103,11 @@ impl Machine {
         }
     }
 
+    /// The running command was sent a signal by us.
+    pub const fn was_interrupted(&self) -> bool {
+        matches!(&self.phase, Phase::Busy(running) if running.interrupted)
+    }
+
     /// A command may be typed now.
     pub const fn is_ready(&self) -> bool {
         matches!(self.phase, Phase::Ready { half_typed: false })
@@ -245,7 +250,12 @@ impl Machine {
                 vec![Effect::TypeLong(id)]
             }
             Mark::NoAlias(_) => Vec::new(),
-            Mark::End { id, status, cwd } => {
+            Mark::End {
+                id,
+                status,
+                cwd,
+                aborted: _,
+            } => {
                 if let Phase::Busy(running) = &mut self.phase
                     && running.id == id
                     && running.status.is_none()

@@ -18,6 +18,8 @@ pub enum Mark {
         id: CommandId,
         /// Its status.
         status: i32,
+        /// The line was aborted: the prompt's hook told the end.
+        aborted: bool,
         /// Working directory then.
         cwd: String,
     },
@@ -70,9 +72,12 @@ pub fn parse(body: &[u8]) -> Option<Mark> {
         "C" => Some(Mark::Start(CommandId::parse(rest))),
         "D" => {
             let mut fields = rest.splitn(3, ';');
+            let id = CommandId::parse(fields.next()?)?;
+            let status = fields.next()?;
             Some(Mark::End {
-                id: CommandId::parse(fields.next()?)?,
-                status: fields.next()?.parse().ok()?,
+                id,
+                status: status.trim_end_matches('a').parse().ok()?,
+                aborted: status.ends_with('a'),
                 cwd: fields.next().unwrap_or_default().to_owned(),
             })
         }
@@ -105,7 +110,17 @@ mod tests {
             Some(Mark::End {
                 id: CommandId::new(9),
                 status: 130,
+                aborted: false,
                 cwd: "/a;b".into()
+            })
+        );
+        assert_eq!(
+            parse(b"D;c9;2a;/"),
+            Some(Mark::End {
+                id: CommandId::new(9),
+                status: 2,
+                aborted: true,
+                cwd: "/".into()
             })
         );
         assert_eq!(parse(b"P;/x"), Some(Mark::Prompt { cwd: "/x".into() }));

@@ -126,7 +126,7 @@ __sshmcp_z() {
   case $__sshmcp_i in
   "") ;;
   *)
-    \'$__sshmcp_b' printf "\033]6973;%s;D;%s;%s;%s\007" "$__sshmcp_n" "$__sshmcp_i" "$1" "$PWD" >/dev/tty
+    \'$__sshmcp_b' printf "\033]6973;%s;D;%s;%s;%s\007" "$__sshmcp_n" "$__sshmcp_i" "$1${3-}" "$PWD" >/dev/tty
     case $__sshmcp_m in
     c*)
       \'$__sshmcp_b' printf "\036%s;E;%s;%s;%s\037" "$__sshmcp_n" "$__sshmcp_i" "$1" "$PWD" 1<>"$__sshmcp_o"
@@ -144,14 +144,9 @@ __sshmcp_c() {
   case $__sshmcp_g$__sshmcp_h0 in *[e1]*) return 0 ;; esac
   return "$__sshmcp_s"
 }
-# The prompt hook. It finds a command only where the line was aborted; for an interrupt zsh puts its error flag (2, or 3
-# with an error) where the status would be.
+# The prompt hook. It finds a command only where the line was aborted, and says so.
 __sshmcp_h() {
-  __sshmcp_l=$?
-  case $__sshmcp_k$__sshmcp_i,$__sshmcp_l in
-  zshc*,[23]) __sshmcp_l=130 ;;
-  esac
-  __sshmcp_z "$__sshmcp_l" "$-"
+  __sshmcp_z "$?" "$-" a
   { \'$__sshmcp_b' printf "\033]6973;%s;P;%s\007" "$__sshmcp_n" "$PWD" >/dev/tty; } 2>/dev/null
   return "$__sshmcp_s"
 }'

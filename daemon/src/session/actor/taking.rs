@@ -119,7 +119,7 @@ impl Actor {
                     shell.closed = true;
                     if !shell.machine.has_started() {
                         self.finish_shell().await;
-                    } else if shell.link.shell.kind == "dash" {
+                    } else {
                         self.end_running().await;
                         self.finish_if_exited().await;
                     }
@@ -188,16 +188,13 @@ impl Actor {
                             self.view.begin(&command.text);
                         }
                     }
-                    let started = matches!(mark, Mark::Start(Some(_)));
+                    let mark = interrupted_as_elsewhere(mark, shell);
                     let is_prompt = matches!(mark, Mark::Prompt { .. });
                     let effects = shell.machine.on(Event::Mark(mark), now);
                     if is_prompt {
                         self.summary.send_modify(|summary| summary.prompts += 1);
                     }
                     self.carry_out(effects).await;
-                    if started && self.shell.as_ref().is_some_and(|shell| shell.exit_at.is_some()) {
-                        self.end_running().await;
-                    }
                 }
             }
         }
@@ -280,16 +277,14 @@ impl Actor {
         }
         shell.exit = code;
         shell.exit_at = Some(Instant::now());
-        // What dash's EXIT trap printed may still be on its way to the terminal's end.
-        if shell.running.is_none() || shell.link.shell.kind != "dash" {
-            self.end_running().await;
-        }
         self.finish_if_exited().await;
     }
 
-    /// The shell is gone and will print no end of the running command.
-    async fn end_running(&mut self) {
+    /// The shell is gone and will print no end of the running command. Not sooner: its exit status comes before what it
+    /// printed last, and that may be the command's own end.
+    pub(super) async fn end_running(&mut self) {
         let Some(shell) = &mut self.shell else { return };
+        shell.is_told = true;
         // Until its start was seen, it may be that the shell never fetched it; the channel's end decides that.
         let Some(command) = shell.running.as_ref().filter(|_| shell.machine.has_started()) else {
             return;
@@ -387,6 +382,25 @@ impl Shell {
             self.streams
                 .push((set, stream, Scanner::new(&introducer, frame::TERMINATOR)));
         }
+    }
+}
+
+/// A line that an interrupt aborted has its error flag as status in zsh (2, or 3 with an error), where it is 130 at a
+/// prompt and everywhere else.
+fn interrupted_as_elsewhere(mark: Mark, shell: &Shell) -> Mark {
+    match mark {
+        Mark::End {
+            id,
+            status: 2 | 3,
+            aborted: true,
+            cwd,
+        } if shell.link.shell.kind == "zsh" && shell.machine.was_interrupted() => Mark::End {
+            id,
+            status: 130,
+            aborted: true,
+            cwd,
+        },
+        other => other,
     }
 }
 

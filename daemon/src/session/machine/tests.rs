@@ -28,6 +28,7 @@ fn end(number: u64, status: i32) -> Event {
     Event::Mark(Mark::End {
         id: id(number),
         status,
+        aborted: false,
         cwd: "/srv".into(),
     })
 }
