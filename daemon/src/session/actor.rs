@@ -70,6 +70,8 @@ struct Shell {
     exit_at: Option<Instant>,
     /// The terminal's channel was closed in order: no mark can come any more.
     closed: bool,
+    /// The last status, where the shell itself remembers another.
+    last_status: Option<i32>,
     /// The running command was told that its shell is gone.
     is_told: bool,
     /// It does not take commands any more; the next use opens another.
@@ -267,6 +269,7 @@ impl Actor {
             exit: None,
             exit_at: None,
             closed: false,
+            last_status: None,
             is_told: false,
             is_dead: false,
             held_signal: None,

@@ -310,7 +310,7 @@ impl Machine {
     fn on_frame(&mut self, slot: u8, stream: StreamKind, frame: &StreamFrame, now: Instant) -> Vec<Effect> {
         match frame {
             StreamFrame::End(id) => self.slots.end(slot, stream, *id),
-            StreamFrame::Eof => self.slots.eof(slot, stream),
+            StreamFrame::Eof(turn) => self.slots.eof(slot, stream, *turn),
             StreamFrame::Broken => return vec![Effect::Broken],
         }
         self.check(now)

@@ -40,8 +40,8 @@ pub struct HelperHello {
 pub enum StreamFrame {
     /// The command with this id ended; what follows was written by its background jobs.
     End(CommandId),
-    /// The last writer has gone.
-    Eof,
+    /// The last writer of the FIFO with this number, 0 or 1, has gone.
+    Eof(u8),
     /// The reader was killed; the stream is of no more use.
     Broken,
 }
@@ -88,7 +88,8 @@ pub fn parse_helper(body: &[u8]) -> Option<HelperFrame> {
 /// Parses the inside of a stream's frame.
 pub fn parse_stream(body: &[u8]) -> Option<StreamFrame> {
     match body.first()? {
-        b'M' => Some(StreamFrame::Eof),
+        b'M' if body == b"M0" => Some(StreamFrame::Eof(0)),
+        b'M' if body == b"M1" => Some(StreamFrame::Eof(1)),
         b'X' => Some(StreamFrame::Broken),
         b'E' => {
             let text = String::from_utf8_lossy(body);
@@ -119,7 +120,7 @@ mod tests {
         assert_eq!(parse_helper(b"O;999"), None);
         assert_eq!(parse_helper(b"H;only"), None);
         assert_eq!(parse_helper(b""), None);
-        assert_eq!(parse_stream(b"M"), Some(StreamFrame::Eof));
+        assert_eq!(parse_stream(b"M1"), Some(StreamFrame::Eof(1)));
         assert_eq!(
             parse_stream(b"E;c7;0;/tmp"),
             Some(StreamFrame::End(CommandId::new(7)))

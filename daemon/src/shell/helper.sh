@@ -21,8 +21,10 @@ r=
 printf '\036%s!H;%s;%s;%s;%s;%s\037' "$n" "$d" "$r" "$(uname -sm)" "${SHELL:-}" "$$"
 [ -n "$d" ] || { cat >/dev/null; exit 0; }
 
-# The end-of-file mark that the drains below print whenever the last writer of a FIFO has gone.
-printf '\036%s;M\037' "$n" >"$d/m"
+# The end-of-file marks that the drains below print whenever the last writer of a FIFO has gone, one for each of the
+# two in turn: what somebody prints of them by chance is no end of the other.
+printf '\036%s;M0\037' "$n" >"$d/m0"
+printf '\036%s;M1\037' "$n" >"$d/m1"
 : >"$d/s"
 
 # cat reads its arguments one after the other: when the last writer of a FIFO has gone it prints the mark and opens
@@ -30,7 +32,7 @@ printf '\036%s;M\037' "$n" >"$d/m"
 # reader of the next. The list is long and even, and the loop begins it anew.
 drain() {
   cd "$d" || exit 0
-  set -- "${1}0" m "${1}1" m
+  set -- "${1}0" m0 "${1}1" m1
   set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
   while cat "$@" 2>/dev/null; do :; done
   [ -p "$1" ] && printf '\036%s;X\037' "$n"

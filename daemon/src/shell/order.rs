@@ -35,7 +35,7 @@ pub fn drain_command(dir: &str, nonce: &str, set: u8) -> (String, Vec<u8>) {
         r#"n={nonce} d={dir}
 drain() {{
   cd "$d" || exit 0
-  set -- "${{1}}0" m "${{1}}1" m
+  set -- "${{1}}0" m0 "${{1}}1" m1
   set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
   while cat "$@" 2>/dev/null; do :; done
 }}
@@ -162,6 +162,13 @@ pub fn type_run(kind: &str, id: CommandId, capture: Capture, stdin: bool) -> Vec
 /// What ends a typed line: a line editor wants Enter; without one a line feed works in every mode of the terminal.
 fn enter(kind: &str) -> &'static str {
     if kind == "dash" { "\n" } else { "\r" }
+}
+
+/// A typed line for a shell that remembers another status than the last command is said to have had.
+pub fn with_status(status: i32, line: &[u8]) -> Vec<u8> {
+    let mut typed = format!(" __sshmcp_s={status};").into_bytes();
+    typed.extend_from_slice(line.trim_ascii_start());
+    typed
 }
 
 /// The same for a command without `stdin` whose output is captured: short, by an alias of the integration script.

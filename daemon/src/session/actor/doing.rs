@@ -86,6 +86,10 @@ impl Actor {
             ),
         };
         shell.machine.set_wanted(command.is_awaited(), now);
+        let line = match (shell.last_status.take(), shell.link.typed) {
+            (Some(status), None) => order::with_status(status, &line),
+            (Some(_) | None, _) => line,
+        };
         shell.started_at = None;
         shell.running = Some(command);
         self.note_cwd(&run);

@@ -387,7 +387,7 @@ impl Shell {
 
 /// A line that an interrupt aborted has its error flag as status in zsh (2, or 3 with an error), where it is 130 at a
 /// prompt and everywhere else.
-fn interrupted_as_elsewhere(mark: Mark, shell: &Shell) -> Mark {
+fn interrupted_as_elsewhere(mark: Mark, shell: &mut Shell) -> Mark {
     match mark {
         Mark::End {
             id,

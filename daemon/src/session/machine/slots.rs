@@ -98,10 +98,12 @@ impl Slots {
         }
     }
 
-    pub(super) fn eof(&mut self, number: u8, stream: StreamKind) {
+    pub(super) fn eof(&mut self, number: u8, stream: StreamKind, turn: u8) {
         if let Some(side) = self.find(number).map(|slot| slot.side_mut(stream)) {
             // A second end of file without a command in between: one of the two was only somebody's output.
-            if let Some(owner) = side.owner.take() {
+            if side.turn == turn
+                && let Some(owner) = side.owner.take()
+            {
                 side.last = Some(owner);
                 side.ended = true;
                 side.turn ^= 1;

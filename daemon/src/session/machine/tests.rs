@@ -34,7 +34,11 @@ fn end(number: u64, status: i32) -> Event {
 }
 
 fn eof(stream: StreamKind) -> Event {
-    Event::Frame(0, stream, StreamFrame::Eof)
+    eof_of(stream, 0)
+}
+
+fn eof_of(stream: StreamKind, turn: u8) -> Event {
+    Event::Frame(0, stream, StreamFrame::Eof(turn))
 }
 
 fn stream_end(stream: StreamKind, number: u64) -> Event {
@@ -163,8 +167,15 @@ fn fifos_are_used_in_turn() {
     for (number, out) in [(1, "o00"), (2, "o01"), (3, "o00")] {
         assert_eq!(bench.start(number).out, out);
         bench.on(start(number));
-        bench.on(eof(OUT));
-        bench.on(eof(ERR));
+        let turn = u8::from(number == 2);
+        bench.on(eof_of(OUT, turn ^ 1));
+        assert_eq!(
+            bench.machine.owner(0, OUT),
+            Some(id(number)),
+            "the other FIFO's end is none of this"
+        );
+        bench.on(eof_of(OUT, turn));
+        bench.on(eof_of(ERR, turn));
         assert_eq!(bench.on(end(number, 0)), vec![complete(number, 0)]);
         bench.on(prompt());
     }
