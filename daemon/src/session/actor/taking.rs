@@ -388,19 +388,30 @@ impl Shell {
 /// A line that an interrupt aborted has its error flag as status in zsh (2, or 3 with an error), where it is 130 at a
 /// prompt and everywhere else.
 fn interrupted_as_elsewhere(mark: Mark, shell: &mut Shell) -> Mark {
-    match mark {
-        Mark::End {
-            id,
-            status: 2 | 3,
-            aborted: true,
-            cwd,
-        } if shell.link.shell.kind == "zsh" && shell.machine.was_interrupted() => Mark::End {
-            id,
-            status: 130,
-            aborted: true,
-            cwd,
-        },
-        other => other,
+    let Mark::End {
+        id,
+        status,
+        aborted,
+        cwd,
+    } = mark
+    else {
+        return mark;
+    };
+    let is_interrupt = shell.link.shell.kind == "zsh" && shell.machine.was_interrupted();
+    let status = if is_interrupt && aborted && matches!(status, 2 | 3) {
+        130
+    } else {
+        status
+    };
+    if is_interrupt {
+        // Its prompt may remember the flag even where the command's end was told right.
+        shell.last_status = Some(status);
+    }
+    Mark::End {
+        id,
+        status,
+        aborted,
+        cwd,
     }
 }
 
