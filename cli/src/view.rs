@@ -83,7 +83,14 @@ pub(crate) fn state_entry(session: &v1::Session) -> Entry {
         v1::SessionState::Disconnected => Tone::Bad,
         v1::SessionState::Unspecified => Tone::Plain,
     };
-    Entry(state_word(state).to_owned(), tone)
+    let mut text = state_word(state).to_owned();
+    if session.idle_since_ms > 0 {
+        text.push_str(&format!(
+            ", idle {}",
+            ago(session.idle_since_ms).trim_end_matches(" ago")
+        ));
+    }
+    Entry(text, tone)
 }
 
 /// A command as the tools return it.
@@ -167,6 +174,7 @@ pub(crate) fn session_json(session: &v1::Session) -> Value {
         is_default,
         capture,
         notice,
+        idle_since_ms,
     } = session;
     json!({
         "name": name, "host": host, "target": target, "keeper": keeper, "state": state_word(state),
@@ -174,6 +182,7 @@ pub(crate) fn session_json(session: &v1::Session) -> Value {
         "running_text": or_null(running_text), "opened_at_ms": opened_at_ms, "last_used_at_ms": last_used_at_ms,
         "client": client, "cursor": cursor, "log_path": or_null(log_path), "cols": cols, "rows": rows,
         "is_default": is_default, "capture": capture, "notice": or_null(notice),
+        "idle_since_ms": (*idle_since_ms != 0).then_some(idle_since_ms),
     })
 }
 

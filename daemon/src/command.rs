@@ -7,18 +7,19 @@ use std::{
     collections::VecDeque,
     path::PathBuf,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
+use history::Shelf;
 pub use history::{CommandLimits, Commands};
 use tokio::sync::watch;
 
 use crate::{
     id::{CommandId, SessionName},
-    output::{Output, OutputLimits, StreamKind},
+    output::{Budget, Output, OutputLimits, StreamKind},
     shell::order::Capture,
 };
 
@@ -78,6 +79,9 @@ pub struct Command {
     state: Mutex<State>,
     changed: watch::Sender<u64>,
     waiters: AtomicUsize,
+    budget: Arc<Budget>,
+    /// Where its fellows are, whose output gives way to its.
+    shelf: Weak<Shelf>,
 }
 
 /// The changing part of a command.
@@ -110,19 +114,27 @@ pub struct State {
 }
 
 impl Command {
-    fn new(id: CommandId, session: SessionName, text: String, plan: &Plan, spool: PathBuf) -> Self {
+    fn new(id: CommandId, session: SessionName, text: String, plan: Plan) -> Self {
+        let Plan {
+            capture,
+            internal,
+            limits,
+            spool,
+            budget,
+            shelf,
+        } = plan;
         Self {
             id,
             session,
             text,
-            capture: plan.capture,
-            internal: plan.internal,
+            capture,
+            internal,
             state: Mutex::new(State {
                 status: Status::Queued,
                 exit_code: None,
-                output: Output::new(spool, plan.limits),
+                output: Output::new(spool, limits, budget.clone()),
                 cwd: String::new(),
-                apart: plan.capture == Capture::Apart,
+                apart: capture == Capture::Apart,
                 notices: Vec::new(),
                 told_running: false,
                 accepted_ms: now_ms(),
@@ -134,6 +146,8 @@ impl Command {
             }),
             changed: watch::channel(0).0,
             waiters: AtomicUsize::new(0),
+            budget,
+            shelf,
         }
     }
 
@@ -151,10 +165,24 @@ impl Command {
 
     /// Takes output in.
     pub fn append(&self, stream: StreamKind, bytes: &[u8]) {
+        // Before the lock of this one's state: those of others are taken.
+        if self.budget.should_make_room()
+            && let Some(shelf) = self.shelf.upgrade()
+        {
+            shelf.make_room();
+        }
         self.change(|state| {
             state.output.append(stream, bytes);
             state.last_write = Some(Instant::now());
+            self.tell_spare(state);
         });
+    }
+
+    /// What an ended command holds on disk may be given up for others.
+    fn tell_spare(&self, state: &State) {
+        if state.status.is_final() && state.output.disk_used() > 0 {
+            self.budget.has_spare();
+        }
     }
 
     /// Ends it; once.
@@ -170,6 +198,7 @@ impl Command {
             }
             state.ended = Some((Instant::now(), now_ms()));
             state.bytes_at_end = Some(state.output.total());
+            self.tell_spare(state);
         });
     }
 
@@ -229,14 +258,13 @@ impl State {
 }
 
 /// How a new command is to be kept.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// How its output is got.
-    pub capture: Capture,
-    /// In no list.
-    pub internal: bool,
-    /// How much of its output is kept.
-    pub limits: OutputLimits,
+struct Plan {
+    capture: Capture,
+    internal: bool,
+    limits: OutputLimits,
+    spool: PathBuf,
+    budget: Arc<Budget>,
+    shelf: Weak<Shelf>,
 }
 
 /// Counts as somebody who waits.

@@ -21,6 +21,27 @@ pub struct Facts {
     pub config_problems: Vec<String>,
 }
 
+/// What the process lets in; as configured now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Programs connected at a time.
+    pub clients: usize,
+    /// Calls under way at a time.
+    pub calls: usize,
+    /// Calls under way at a time of one program.
+    pub calls_per_client: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            clients: usize::MAX,
+            calls: usize::MAX,
+            calls_per_client: usize::MAX,
+        }
+    }
+}
+
 /// The outcome of reading the configuration again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reloaded {
@@ -44,6 +65,11 @@ pub struct Stopped {
 pub trait Core: Send + Sync + 'static {
     /// What it holds now; must not wait for anything remote.
     fn facts(&self) -> Facts;
+
+    /// What may be let in; asked at each connection and call.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
 
     /// True if nothing would be lost by ending now: no session, no running command, nothing on its way to one.
     fn is_idle(&self) -> bool;

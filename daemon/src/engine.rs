@@ -16,7 +16,7 @@ use crate::{
     command::{CommandLimits, Commands},
     config::{ConfigStore, Sources},
     connection::{Pool, PoolSettings},
-    core::{Core, Facts, Reloaded, Stopped},
+    core::{Core, Facts, Limits, Reloaded, Stopped},
     output::OutputLimits,
     registry::Registry,
     rpc::{CommandRpc, HostRpc, SessionRpc, TerminalRpc},
@@ -31,21 +31,27 @@ impl Engine {
     /// Reads the configuration and begins to watch it; must be called within the runtime.
     pub fn start(sources: Sources, state_dir: &Path) -> Self {
         let config = Arc::new(ConfigStore::open(sources));
-        let settings = config.current().settings.clone();
-        let limits = CommandLimits {
-            ended: settings.keep_commands,
-            disk_bytes: settings.spool_total_mib << 20,
-            output: OutputLimits {
-                disk_bytes: settings.spool_limit_mib << 20,
-                ..OutputLimits::default()
-            },
+        let limits = {
+            let config = config.clone();
+            move || {
+                let settings = &config.current().settings;
+                CommandLimits {
+                    ended: settings.keep_commands,
+                    disk_bytes: settings.spool_total_mib << 20,
+                    output: OutputLimits {
+                        disk_bytes: settings.spool_limit_mib << 20,
+                        ..OutputLimits::default()
+                    },
+                }
+            }
         };
         tokio::spawn(config.clone().watch());
         let pool = Pool::new(PoolSettings::default());
         let commands = Arc::new(Commands::open(state_dir, limits));
-        Self {
-            registry: Arc::new(Registry::new(config, pool, commands)),
-        }
+        let registry = Arc::new(Registry::new(config, pool, commands));
+        let closing = registry.clone();
+        tokio::spawn(async move { closing.close_idle().await });
+        Self { registry }
     }
 }
 
@@ -60,6 +66,15 @@ impl Core for Engine {
             running_commands: count(self.registry.commands.running()),
             spool_bytes: self.registry.commands.disk_bytes(),
             config_problems: config.all_problems().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        let settings = &self.registry.config.current().settings;
+        Limits {
+            clients: settings.max_clients,
+            calls: settings.max_calls,
+            calls_per_client: settings.max_calls_per_client,
         }
     }
 

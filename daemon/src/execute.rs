@@ -8,16 +8,12 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     command::{Command, Status},
+    config::Settings,
     id::shorten,
     registry::{Found, Registry, Wanted},
     session::{Caller, Session, SessionState},
     shell::order::Capture,
 };
-
-/// Longest command text.
-pub const COMMAND_MAX: usize = 1 << 20; // 1 MiB
-/// Longest text for standard input.
-pub const STDIN_MAX: usize = 1 << 20; // 1 MiB
 
 /// A session that is free takes a command within this time; half-typed lines are told after it.
 const TURN_GRACE: Duration = Duration::from_secs(1);
@@ -48,7 +44,7 @@ pub struct Handed {
 }
 
 /// Checks a text that is to be run.
-pub fn check(text: &str, stdin: Option<&[u8]>) -> Result<(), Fault> {
+fn check(text: &str, stdin: Option<&[u8]>, settings: &Settings) -> Result<(), Fault> {
     if text.is_empty() {
         return Err(
             Fault::new(Reason::InvalidArgument, "the command is empty").hint("give the command's text")
@@ -61,18 +57,40 @@ pub fn check(text: &str, stdin: Option<&[u8]>) -> Result<(), Fault> {
         )
         .hint("write it as an escape of printf, or send the data as `stdin`"));
     }
-    if text.len() > COMMAND_MAX || stdin.is_some_and(|stdin| stdin.len() > STDIN_MAX) {
-        return Err(
-            Fault::new(Reason::TooLarge, "the command or its stdin is larger than 1 MiB")
-                .hint("put the data into a file on the host"),
-        );
+    let parts = [
+        (
+            "`command`",
+            text.len(),
+            settings.max_command_kib,
+            "max_command_kib",
+        ),
+        (
+            "`stdin`",
+            stdin.map_or(0, <[u8]>::len),
+            settings.max_stdin_kib,
+            "max_stdin_kib",
+        ),
+    ];
+    for (what, size, kib, setting) in parts {
+        if size > kib << 10 {
+            return Err(Fault::new(
+                Reason::TooLarge,
+                format!(
+                    "{what} has {size} bytes, more than the {kib} KiB that {setting} allows; nothing was run"
+                ),
+            )
+            .hint(format!(
+                "put the data into a file on the host, or raise {setting} in [settings] of config.toml"
+            )));
+        }
     }
     Ok(())
 }
 
 /// Hands a command over. It exists from then on.
 pub async fn hand_over(registry: &Registry, execution: Execution) -> Result<Handed, Fault> {
-    check(&execution.text, execution.stdin.as_deref())?;
+    let config = registry.config.current();
+    check(&execution.text, execution.stdin.as_deref(), &config.settings)?;
     let Found { session, notice } = registry.find(&execution.wanted).await?;
     refuse_if_held(registry, &session)?;
     let command = registry
@@ -82,7 +100,12 @@ pub async fn hand_over(registry: &Registry, execution: Execution) -> Result<Hand
         command.notice(notice);
     }
     let handed = session
-        .run(command.clone(), execution.stdin, execution.client)
+        .run(
+            command.clone(),
+            execution.stdin,
+            execution.client,
+            config.settings.max_queued_commands,
+        )
         .await;
     match handed {
         Ok(failure) => Ok(Handed {

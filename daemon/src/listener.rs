@@ -3,6 +3,7 @@
 
 mod admission;
 mod instance;
+mod seats;
 
 use std::{
     fs, io,
@@ -18,6 +19,7 @@ use tokio::net::UnixListener;
 
 pub use admission::{Admission, Connection};
 pub use instance::{Instance, Refusal, try_start_lock};
+pub use seats::Peer;
 
 /// A socket that accepts connections.
 #[derive(Debug)]

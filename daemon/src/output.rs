@@ -3,17 +3,19 @@
 //! The newest part is in memory, older parts in a spool file, and past its limit the middle is dropped and counted.
 //! Nothing here waits or knows a clock; the session that runs the command owns it and appends.
 
+mod budget;
 mod chunk;
 mod grep;
 mod render;
 mod spool;
 mod view;
 
-use std::{collections::VecDeque, path::PathBuf};
+use std::{collections::VecDeque, path::PathBuf, sync::Arc};
 
+pub use budget::Budget;
 use chunk::{Chunk, Place, Records};
 pub use grep::{LINE_CAP, grep};
-use spool::Spool;
+use spool::{NotWritten, Spool};
 pub use view::{View, forward, tail, whole};
 
 use crate::{id::shorten, terminal::clean::clean};
@@ -73,6 +75,26 @@ impl Piece {
     }
 }
 
+/// Bytes that can no longer be read, by why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// This output passed what is kept of one.
+    pub own_limit: u64,
+    /// All outputs together passed what is kept of them.
+    pub budget: u64,
+    /// The disk did not take them.
+    pub disk: u64,
+    /// Path and cause of the latest of those.
+    pub disk_cause: String,
+}
+
+impl Losses {
+    /// All of them.
+    pub const fn total(&self) -> u64 {
+        self.own_limit + self.budget + self.disk
+    }
+}
+
 /// What a command wrote.
 #[derive(Debug)]
 pub struct Output {
@@ -86,16 +108,15 @@ pub struct Output {
     open: Records,
     total: u64,
     stderr_total: u64,
-    dropped: u64,
+    losses: Losses,
     last: StreamKind,
     spool: Spool,
-    disk_problem: Option<String>,
 }
 
 impl Output {
     /// Nothing written yet. The spool file, and its directory, are made only when memory is not enough, and the file
     /// is deleted with this value.
-    pub fn new(spool_file: PathBuf, limits: OutputLimits) -> Self {
+    pub fn new(spool_file: PathBuf, limits: OutputLimits, budget: Arc<Budget>) -> Self {
         let by_memory = limits.memory_bytes / 4;
         let by_disk = usize::try_from(limits.disk_bytes / 8).unwrap_or(CHUNK_BYTES);
         Self {
@@ -107,10 +128,9 @@ impl Output {
             open: Records::new(0),
             total: 0,
             stderr_total: 0,
-            dropped: 0,
+            losses: Losses::default(),
             last: StreamKind::Stdout,
-            spool: Spool::new(spool_file, limits.disk_bytes),
-            disk_problem: None,
+            spool: Spool::new(spool_file, limits.disk_bytes, budget),
         }
     }
 
@@ -150,12 +170,20 @@ impl Output {
 
     /// Raw bytes that can no longer be read.
     pub const fn dropped(&self) -> u64 {
-        self.dropped
+        self.losses.total()
     }
 
-    /// Why output cannot be put on disk at present: path and cause.
-    pub fn disk_problem(&self) -> Option<String> {
-        self.disk_problem.clone()
+    /// Why they cannot.
+    pub const fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
+    /// Gives up what is on disk, so that others have room; the end that is in memory stays.
+    pub fn drop_spooled(&mut self) {
+        let spooled = self.chunks.drain(..self.unspooled.min(self.chunks.len()));
+        self.losses.budget += spooled.map(|chunk| chunk.len).sum::<u64>();
+        self.unspooled = 0;
+        self.spool.clear();
     }
 
     /// Bytes that the spool file takes.
@@ -274,16 +302,16 @@ impl Output {
         self.drop_overwritten();
         match written {
             Ok(place) => {
-                self.disk_problem = None;
                 if let Some(chunk) = self.chunks.get_mut(self.unspooled) {
                     chunk.place = Place::Disk(place);
                 }
                 self.unspooled += 1;
                 self.memory = self.memory.saturating_sub(cost);
             }
-            Err(problem) => {
-                self.disk_problem = Some(problem);
-                self.drop_from_memory();
+            Err(NotWritten::NoBudget) => self.losses.budget += self.drop_from_memory(),
+            Err(NotWritten::Failed(cause)) => {
+                self.losses.disk_cause = cause;
+                self.losses.disk += self.drop_from_memory();
             }
         }
     }
@@ -294,14 +322,15 @@ impl Output {
             // The ring's chunks are the spooled ones behind the head's, oldest first.
             let at = self.spool.head_chunks();
             if let Some(chunk) = self.chunks.remove(at) {
-                self.dropped += chunk.len;
+                self.losses.own_limit += chunk.len;
                 self.unspooled = self.unspooled.saturating_sub(1);
             }
         }
     }
 
     /// The disk takes nothing: the beginning (if it is still in memory, half of what memory may hold) and the end stay.
-    fn drop_from_memory(&mut self) {
+    /// How many bytes went comes back.
+    fn drop_from_memory(&mut self) -> u64 {
         let mut at = self.unspooled;
         if self.unspooled == 0 {
             let mut held = 0;
@@ -314,10 +343,10 @@ impl Output {
             }
             at = at.min(self.chunks.len().saturating_sub(1));
         }
-        if let Some(chunk) = self.chunks.remove(at) {
+        self.chunks.remove(at).map_or(0, |chunk| {
             self.memory = self.memory.saturating_sub(chunk.cost());
-            self.dropped += chunk.len;
-        }
+            chunk.len
+        })
     }
 }
 

@@ -3,8 +3,9 @@
 mod resolved;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures::future::join_all;
@@ -25,6 +26,11 @@ pub const COLS: u16 = 120;
 /// As `COLS`.
 pub const ROWS: u16 = 40;
 
+/// Shortest and longest time between two looks for sessions in which nothing happens.
+const IDLE_LOOK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(10));
+/// Sessions that were closed for that are remembered, for whoever asks for them again.
+const CLOSED_IDLE_MAX: usize = 100;
+
 /// All sessions, and what they are made of.
 pub struct Registry {
     /// The configuration in force.
@@ -43,6 +49,19 @@ struct Inner {
     sessions: BTreeMap<SessionName, Arc<Session>>,
     /// The session that calls use which name only a host.
     defaults: HashMap<TargetKey, SessionName>,
+    /// Sessions that were closed because nothing happened in them, the latest last, and after how many seconds.
+    closed_idle: VecDeque<(SessionName, u64)>,
+}
+
+impl Inner {
+    /// Takes out a session that was closed, unless another has its name by now.
+    fn forget(&mut self, session: &Arc<Session>) {
+        let there = self.sessions.get(&session.name);
+        if there.is_some_and(|there| Arc::ptr_eq(there, session)) {
+            self.sessions.remove(&session.name);
+        }
+        self.defaults.retain(|_, name| *name != session.name);
+    }
 }
 
 /// A destination as a call names it.
@@ -93,13 +112,23 @@ impl Registry {
 
     /// The session of this name.
     pub fn session(&self, name: &str) -> Result<Arc<Session>, Fault> {
-        let found = SessionName::parse(name)
-            .ok()
-            .and_then(|name| self.lock().sessions.get(&name).cloned());
+        let (mut found, mut closed) = (None, None);
+        if let Ok(name) = SessionName::parse(name) {
+            let inner = self.lock();
+            found = inner.sessions.get(&name).cloned();
+            closed = inner
+                .closed_idle
+                .iter()
+                .rfind(|(closed, _)| *closed == name)
+                .map(|(_, after)| *after);
+        }
         found.filter(|session| !session.is_closing()).ok_or_else(|| {
+            let closed = closed.map_or_else(String::new, |seconds| {
+                format!(": it was closed when nothing had happened in it for {seconds} s (close_idle_after)")
+            });
             Fault::new(
                 Reason::SessionNotFound,
-                format!("there is no session {:?}", shorten(name, 80)),
+                format!("there is no session {:?}{closed}", shorten(name, 80)),
             )
             .hint("list_sessions shows the open ones; with `host` it would be opened under that name")
         })
@@ -228,16 +257,22 @@ impl Registry {
             .filter(|session| session.target().key() == key)
             .count();
         if inner.sessions.len() >= settings.max_sessions || there >= settings.max_sessions_per_host {
-            let (limit, name) = if there >= settings.max_sessions_per_host {
-                (settings.max_sessions_per_host, "max_sessions_per_host")
+            let (limit, place, name) = if there >= settings.max_sessions_per_host {
+                (
+                    settings.max_sessions_per_host,
+                    format!(" on {key}"),
+                    "max_sessions_per_host",
+                )
             } else {
-                (settings.max_sessions, "max_sessions")
+                (settings.max_sessions, String::new(), "max_sessions")
             };
             return Err(Fault::new(
                 Reason::LimitReached,
-                format!("{limit} sessions are open, as many as {name} allows"),
+                format!("{limit} sessions are open{place}, as many as {name} allows; nothing was opened"),
             )
-            .hint("close sessions that are not used any more, or raise the limit in config.toml"));
+            .hint(format!(
+                "close sessions that are not used any more (list_sessions shows them), or raise {name} in [settings] of config.toml"
+            )));
         }
         let (cols, rows) = size.unwrap_or((COLS, ROWS));
         let opening = Opening {
@@ -304,20 +339,38 @@ impl Registry {
         let closed = join_all(closing).await;
         let mut inner = self.lock();
         for (session, _) in &closed {
-            if inner
-                .sessions
-                .get(&session.name)
-                .is_some_and(|there| Arc::ptr_eq(there, session))
-            {
-                inner.sessions.remove(&session.name);
-            }
-            inner.defaults.retain(|_, name| *name != session.name);
+            inner.forget(session);
         }
         drop(inner);
         closed
             .into_iter()
             .map(|(session, running)| (session.name.clone(), running))
             .collect()
+    }
+
+    /// Closes the sessions in which nothing has happened for as long as the settings say, if they say so; for ever.
+    pub async fn close_idle(&self) {
+        loop {
+            let limit = self.config.current().settings.close_idle_after;
+            tokio::time::sleep(
+                limit.map_or(IDLE_LOOK.1, |limit| (limit / 10).clamp(IDLE_LOOK.0, IDLE_LOOK.1)),
+            )
+            .await;
+            let Some(limit) = limit else { continue };
+            for session in self.list() {
+                let idle = session.idle_for().is_some_and(|idle| idle >= limit);
+                if idle && session.close_if_idle(limit).await {
+                    let seconds = limit.as_secs();
+                    tracing::info!(session = %session.name, seconds, "closed: nothing happened in it");
+                    let mut inner = self.lock();
+                    inner.forget(&session);
+                    if inner.closed_idle.len() >= CLOSED_IDLE_MAX {
+                        inner.closed_idle.pop_front();
+                    }
+                    inner.closed_idle.push_back((session.name.clone(), seconds));
+                }
+            }
+        }
     }
 
     /// Forgets a session that never had a shell, after it failed to open.

@@ -24,8 +24,9 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// Longest time that answers given then have to be read: a client that is stopped must not hold us up.
 const FLUSH_TIME: Duration = Duration::from_millis(500);
 
-/// Calls at once on one connection: an agent's many, each waiting; more wait their turn in the client.
-const STREAMS_MAX: u32 = 512;
+/// Calls at once on one connection: above what `max_calls_per_client` can be, so that a call too many is told why instead
+/// of waiting in the client.
+const STREAMS_MAX: u32 = 4_096 + 64;
 /// Headers of one call, in bytes: ours take a few hundred.
 const HEADERS_MAX: u32 = 64 << 10; // 64 KiB
 /// As on the client's side: one stalled stream must not hold up another call.
@@ -47,7 +48,10 @@ pub async fn serve(
         CancellationToken::new(),
         CancellationToken::new(),
     );
-    let admission = Admission::new();
+    let admission = Admission::new({
+        let core = Arc::clone(&core);
+        move || core.limits().clients
+    });
     let gate = Gate::new();
     let started_by = about.started_by;
     let daemon = DaemonRpc {
@@ -70,7 +74,7 @@ pub async fn serve(
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .serve_with_incoming_shutdown(
-                gate.clone().before(services),
+                gate.clone().before(services, Arc::clone(&core)),
                 ReceiverStream::new(connections),
                 drained.clone().cancelled_owned(),
             ),

@@ -11,9 +11,9 @@ mod view;
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sshmcp_proto::{error::Fault, v1::Reason};
@@ -32,8 +32,6 @@ use crate::{
 
 /// Requests that wait for a session's task: more than agents and people have calls in flight on one session.
 const REQUESTS_MAX: usize = 64;
-/// Commands that wait for their turn in one session.
-pub const QUEUE_MAX: usize = 32;
 
 /// What a session is and does, for lists and decisions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +98,8 @@ pub(crate) enum Request {
     Look(Look, oneshot::Sender<Shown>),
     /// Ends the session; the reply names the command that was running.
     Close(oneshot::Sender<Option<CommandId>>),
+    /// Ends the session if nothing has happened in it for so long; the reply says whether.
+    CloseIfIdle(Duration, oneshot::Sender<bool>),
 }
 
 /// Who asks: an id that tells two clients of one name apart, and the name that people know.
@@ -120,6 +120,8 @@ pub(crate) struct Run {
     pub(crate) failed: oneshot::Sender<Fault>,
     /// How often a shell did not fetch it.
     pub(crate) attempts: u8,
+    /// How many may wait for their turn, this one included.
+    pub(crate) queue_max: usize,
 }
 
 impl Run {
@@ -189,6 +191,9 @@ pub struct Session {
     requests: mpsc::Sender<Request>,
     summary: watch::Receiver<Summary>,
     closing: AtomicBool,
+    began: Instant,
+    /// When something last happened, in milliseconds since `began`.
+    active_ms: AtomicU64,
 }
 
 impl Session {
@@ -223,6 +228,8 @@ impl Session {
             requests,
             summary,
             closing: AtomicBool::new(false),
+            began: Instant::now(),
+            active_ms: AtomicU64::new(0),
         });
         let actor = actor::Actor::new(opening, session.clone(), pool, claims, commands, summary_sender);
         tokio::spawn(actor.run(receiver));
@@ -261,12 +268,37 @@ impl Session {
         answer.await.map_err(|_| self.gone())?
     }
 
-    /// Hands a command over; what comes back fires if it could not be run.
+    /// Something happens in it.
+    pub(crate) fn touch(&self) {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.active_ms.store(now, Ordering::Relaxed);
+    }
+
+    /// For how long nothing has happened: nothing run, typed or printed. None while anything is under way.
+    pub fn idle_for(&self) -> Option<Duration> {
+        let summary = self.summary.borrow();
+        let at_rest = matches!(summary.state, SessionState::Ready | SessionState::Disconnected);
+        let active = Duration::from_millis(self.active_ms.load(Ordering::Relaxed));
+        (at_rest && summary.running.is_none()).then(|| self.began.elapsed().saturating_sub(active))
+    }
+
+    /// Ends the session if nothing has happened in it for so long; says whether it was ended.
+    pub async fn close_if_idle(&self, limit: Duration) -> bool {
+        let (reply, answer) = oneshot::channel();
+        if self.ask(Request::CloseIfIdle(limit, reply)).await.is_err() {
+            return false;
+        }
+        answer.await.unwrap_or(false)
+    }
+
+    /// Hands a command over, unless as many wait for their turn already as may; what comes back fires if it could not be
+    /// run.
     pub async fn run(
         &self,
         command: Arc<Command>,
         stdin: Option<Vec<u8>>,
         client: Caller,
+        queue_max: usize,
     ) -> Result<oneshot::Receiver<Fault>, Fault> {
         let (failed, failure) = oneshot::channel();
         self.ask(Request::Run(Run {
@@ -275,6 +307,7 @@ impl Session {
             client,
             failed,
             attempts: 0,
+            queue_max,
         }))
         .await?;
         Ok(failure)

@@ -8,6 +8,7 @@ mod generated;
 mod hygiene;
 mod inspector;
 mod late;
+mod limits;
 mod lost;
 mod parallel;
 mod python_client;

@@ -1,10 +1,12 @@
-//! All commands by id: the running ones, and the latest ended ones as far as number and bytes on disk allow.
+//! All commands by id: the running ones, and the latest ended ones. Where the disk that all outputs may use together is
+//! full, the output of that which ended first goes; its command stays, and counts what is gone.
 
 use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use sshmcp_proto::{error::Fault, v1::Reason};
@@ -12,7 +14,7 @@ use sshmcp_proto::{error::Fault, v1::Reason};
 use super::{Command, Plan};
 use crate::{
     id::{CommandId, SessionName},
-    output::OutputLimits,
+    output::{Budget, OutputLimits},
     shell::order::Capture,
 };
 
@@ -33,7 +35,13 @@ pub struct CommandLimits {
 /// Every command that can be asked for.
 pub struct Commands {
     dir: PathBuf,
-    limits: CommandLimits,
+    limits: Box<dyn Fn() -> CommandLimits + Send + Sync>,
+    shelf: Arc<Shelf>,
+}
+
+/// All commands, as they themselves see each other.
+pub(super) struct Shelf {
+    budget: Arc<Budget>,
     inner: Mutex<Inner>,
 }
 
@@ -43,9 +51,37 @@ struct Inner {
     all: BTreeMap<CommandId, Arc<Command>>,
 }
 
+impl Shelf {
+    /// Gives up the output on disk of those that ended first, until there is room. Running ones keep theirs.
+    pub(super) fn make_room(&self) {
+        let all: Vec<Arc<Command>> = self.lock().all.values().cloned().collect();
+        let mut spare: Vec<(Instant, Arc<Command>)> = Vec::new();
+        for command in all {
+            let state = command.state();
+            let ended = state.ended.filter(|_| state.output.disk_used() > 0);
+            drop(state);
+            spare.extend(ended.map(|(at, _)| (at, command)));
+        }
+        spare.sort_by_key(|(at, _)| *at);
+        let mut spare = spare.into_iter();
+        while !self.budget.has_room() {
+            let Some((_, command)) = spare.next() else { return };
+            command.change(|state| state.output.drop_spooled());
+        }
+        if spare.next().is_some() {
+            self.budget.has_spare();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Commands {
-    /// Opens the history in the state directory. Output of an earlier daemon is removed: nobody can ask for it.
-    pub fn open(state_dir: &Path, limits: CommandLimits) -> Self {
+    /// Opens the history in the state directory; `limits` is asked at each new command. Output of an earlier daemon is
+    /// removed: nobody can ask for it.
+    pub fn open(state_dir: &Path, limits: impl Fn() -> CommandLimits + Send + Sync + 'static) -> Self {
         let dir = state_dir.join("spool");
         if let Err(error) = fs::remove_dir_all(&dir)
             && error.kind() != io::ErrorKind::NotFound
@@ -58,12 +94,15 @@ impl Commands {
             .unwrap_or(1);
         Self {
             dir,
-            limits,
-            inner: Mutex::new(Inner {
-                next,
-                reserved: next,
-                all: BTreeMap::new(),
+            shelf: Arc::new(Shelf {
+                budget: Arc::new(Budget::new(limits().disk_bytes)),
+                inner: Mutex::new(Inner {
+                    next,
+                    reserved: next,
+                    all: BTreeMap::new(),
+                }),
             }),
+            limits: Box::new(limits),
         }
     }
 
@@ -75,6 +114,8 @@ impl Commands {
         capture: Capture,
         internal: bool,
     ) -> Arc<Command> {
+        let limits = (self.limits)();
+        self.shelf.budget.set_limit(limits.disk_bytes);
         let mut inner = self.lock();
         let id = CommandId::new(inner.next);
         inner.next += 1;
@@ -85,12 +126,17 @@ impl Commands {
         let plan = Plan {
             capture,
             internal,
-            limits: self.limits.output,
+            limits: limits.output,
+            spool: self.dir.join(id.to_string()),
+            budget: self.shelf.budget.clone(),
+            shelf: Arc::downgrade(&self.shelf),
         };
-        let spool = self.dir.join(id.to_string());
-        let command = Arc::new(Command::new(id, session.clone(), text, &plan, spool));
+        let command = Arc::new(Command::new(id, session.clone(), text, plan));
         inner.all.insert(id, command.clone());
-        self.prune(&mut inner);
+        let gone = prune(&mut inner, limits.ended);
+        drop(inner);
+        // Files are removed without the lock.
+        drop(gone);
         command
     }
 
@@ -117,7 +163,10 @@ impl Commands {
                     Reason::CommandNotFound,
                     format!("there is no command {:?}", crate::id::shorten(id, 40)),
                 )
-                .hint("get_active_commands with `finished` lists the commands that are kept")
+                .hint(format!(
+                    "get_active_commands with `finished` lists those that are kept: the latest {} that ended (keep_commands)",
+                    (self.limits)().ended
+                ))
             })
     }
 
@@ -146,50 +195,103 @@ impl Commands {
 
     /// Bytes of output on disk.
     pub fn disk_bytes(&self) -> u64 {
-        self.lock()
-            .all
-            .values()
-            .map(|command| command.state().output.disk_used())
-            .sum()
+        self.shelf.budget.used()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shelf.lock()
     }
+}
 
-    fn prune(&self, inner: &mut Inner) {
-        let mut ended = Vec::new();
-        let mut bytes = 0;
-        for (id, command) in &inner.all {
-            let state = command.state();
-            bytes += state.output.disk_used();
-            if state.status.is_final() {
-                ended.push((*id, state.output.disk_used()));
-            }
-        }
-        let mut surplus = ended.len().saturating_sub(self.limits.ended);
-        for (id, size) in ended {
-            if surplus == 0 && bytes <= self.limits.disk_bytes {
-                break;
-            }
-            inner.all.remove(&id);
-            surplus = surplus.saturating_sub(1);
-            bytes = bytes.saturating_sub(size);
-        }
-    }
+/// Takes out the eldest ended ones beyond so many.
+fn prune(inner: &mut Inner, keep: usize) -> Vec<Arc<Command>> {
+    let is_ended = |command: &Arc<Command>| command.state().status.is_final();
+    let ended: Vec<CommandId> = inner
+        .all
+        .iter()
+        .filter(|(_, command)| is_ended(command))
+        .map(|(id, _)| *id)
+        .collect();
+    let surplus = ended.len().saturating_sub(keep);
+    ended
+        .iter()
+        .take(surplus)
+        .filter_map(|id| inner.all.remove(id))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Status;
+    use crate::{command::Status, output::StreamKind};
 
-    fn limits(ended: usize) -> CommandLimits {
-        CommandLimits {
+    fn limits(ended: usize) -> impl Fn() -> CommandLimits + Send + Sync {
+        move || CommandLimits {
             ended,
             disk_bytes: u64::MAX,
             output: OutputLimits::default(),
         }
+    }
+
+    /// Where the disk is full the output of the command that ended first goes, counted to the byte; a running one keeps
+    /// what it has, and where nobody else has any left its middle goes, counted too.
+    #[test]
+    fn a_full_disk_takes_from_the_eldest() {
+        const LIMIT: u64 = 4 << 20;
+        const MIB: usize = 1 << 20;
+        let dir = tempfile::tempdir().expect("a directory");
+        let session = SessionName::parse("s").expect("a name");
+        let commands = Commands::open(dir.path(), || CommandLimits {
+            ended: 10,
+            disk_bytes: LIMIT,
+            output: OutputLimits::default(),
+        });
+        let write = |command: &Command, sixteenths: usize| {
+            for _ in 0..sixteenths {
+                command.append(StreamKind::Stdout, &[b'x'; MIB / 16]);
+            }
+        };
+        let [running, second, first] =
+            ["a", "b", "c"].map(|text| commands.create(&session, text.into(), Capture::Apart, false));
+        for command in [&first, &second, &running] {
+            write(command, 16);
+        }
+        first.end(Status::Completed, Some(0), None);
+        second.end(Status::Completed, Some(0), None);
+        let dropped = |command: &Command| command.state().output.losses().budget;
+        write(&running, 24);
+        assert!(dropped(&first) > 0 && dropped(&second) == 0 && dropped(&running) == 0);
+        let state = first.state();
+        let kept: u64 = state
+            .output
+            .read(0, MIB)
+            .iter()
+            .map(|piece| piece.data.len() as u64)
+            .sum();
+        assert_eq!(kept + state.output.dropped(), state.output.total());
+        drop(state);
+        write(&running, 80);
+        assert!(dropped(&second) > 0 && dropped(&running) > 0);
+        let state = running.state();
+        let kept: u64 = state
+            .output
+            .read(0, 8 * MIB)
+            .iter()
+            .map(|piece| piece.data.len() as u64)
+            .sum();
+        assert_eq!(kept + state.output.dropped(), state.output.total());
+        drop(state);
+        assert!(commands.disk_bytes() <= LIMIT && commands.disk_bytes() > LIMIT * 3 / 4);
+        let on_disk: u64 = fs::read_dir(dir.path().join("spool"))
+            .expect("a directory")
+            .map(|entry| entry.and_then(|entry| entry.metadata()).expect("a file").len())
+            .sum();
+        assert_eq!(on_disk, commands.disk_bytes());
+        // What ends makes room for others.
+        running.end(Status::Completed, Some(0), None);
+        let last = commands.create(&session, "d".into(), Capture::Apart, false);
+        write(&last, 48);
+        assert_eq!(dropped(&last), 0);
     }
 
     /// Ids go on where an earlier daemon stopped, and old ended commands go first.

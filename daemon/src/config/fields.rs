@@ -162,6 +162,46 @@ pub(super) const SETTINGS: &[Field] = &[
         "Sessions at a time on one target. Default 50.",
     ),
     field(
+        "max_queued_commands",
+        Shape::Number(1, 1_000),
+        "Commands that wait for their turn in one session. Default 32.",
+    ),
+    field(
+        "max_clients",
+        Shape::Number(1, 10_000),
+        "Programs connected to the daemon at a time. Default 256.",
+    ),
+    field(
+        "max_calls",
+        Shape::Number(1, 100_000),
+        "Calls under way at a time, all clients together. Default 2048.",
+    ),
+    field(
+        "max_calls_per_client",
+        Shape::Number(1, 4_096),
+        "Calls under way at a time of one program. Default 512.",
+    ),
+    field(
+        "max_command_kib",
+        Shape::Number(1, 4_096),
+        "KiB of one command's text. Default 1024.",
+    ),
+    field(
+        "max_stdin_kib",
+        Shape::Number(1, 16_384),
+        "KiB of one command's `stdin`. Default 1024.",
+    ),
+    field(
+        "idle_after",
+        Shape::Number(0, 31_536_000),
+        "Seconds in which nothing happened in a session after which it is listed as idle; 0 = never. Default 3600.",
+    ),
+    field(
+        "close_idle_after",
+        Shape::Number(0, 31_536_000),
+        "Seconds in which nothing happened in a session after which it is closed; 0 = never, the default.",
+    ),
+    field(
         "spool_limit_mib",
         Shape::Number(1, 65_536),
         "MiB of output kept of one command; then its middle is dropped and counted. Default 64.",
@@ -169,7 +209,7 @@ pub(super) const SETTINGS: &[Field] = &[
     field(
         "spool_total_mib",
         Shape::Number(1, 1_048_576),
-        "MiB of output kept of all commands. Default 2048.",
+        "MiB of output kept of all commands; then that of the command that ended first goes. Default 2048.",
     ),
     field(
         "keep_commands",

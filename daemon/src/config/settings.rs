@@ -25,6 +25,22 @@ pub struct Settings {
     pub max_sessions: usize,
     /// Sessions at a time on one target.
     pub max_sessions_per_host: usize,
+    /// Commands that wait for their turn in one session.
+    pub max_queued_commands: usize,
+    /// Programs connected at a time.
+    pub max_clients: usize,
+    /// Calls under way at a time.
+    pub max_calls: usize,
+    /// Calls under way at a time of one program.
+    pub max_calls_per_client: usize,
+    /// KiB of one command's text.
+    pub max_command_kib: usize,
+    /// KiB of one command's standard input.
+    pub max_stdin_kib: usize,
+    /// How long nothing must have happened in a session for it to be listed as idle; `None` = never.
+    pub idle_after: Option<Duration>,
+    /// How long nothing must have happened in a session for it to be closed; `None` = never.
+    pub close_idle_after: Option<Duration>,
     /// MiB of output kept of one command.
     pub spool_limit_mib: u64,
     /// MiB of output kept of all commands.
@@ -43,6 +59,14 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(15),
             max_sessions: 200,
             max_sessions_per_host: 50,
+            max_queued_commands: 32,
+            max_clients: 256,
+            max_calls: 2048,
+            max_calls_per_client: 512,
+            max_command_kib: 1024,
+            max_stdin_kib: 1024,
+            idle_after: Some(Duration::from_secs(3600)),
+            close_idle_after: None,
             spool_limit_mib: 64,
             spool_total_mib: 2048,
             keep_commands: 200,
@@ -98,6 +122,14 @@ impl Settings {
                     "connect_timeout" => self.connect_timeout = seconds,
                     "max_sessions" => self.max_sessions = count,
                     "max_sessions_per_host" => self.max_sessions_per_host = count,
+                    "max_queued_commands" => self.max_queued_commands = count,
+                    "max_clients" => self.max_clients = count,
+                    "max_calls" => self.max_calls = count,
+                    "max_calls_per_client" => self.max_calls_per_client = count,
+                    "max_command_kib" => self.max_command_kib = count,
+                    "max_stdin_kib" => self.max_stdin_kib = count,
+                    "idle_after" => self.idle_after = (number > 0).then_some(seconds),
+                    "close_idle_after" => self.close_idle_after = (number > 0).then_some(seconds),
                     "spool_limit_mib" => self.spool_limit_mib = number.into(),
                     "spool_total_mib" => self.spool_total_mib = number.into(),
                     "keep_commands" => self.keep_commands = count,

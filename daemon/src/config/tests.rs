@@ -98,6 +98,14 @@ max_sessions_per_host = 3
 spool_limit_mib = 1
 spool_total_mib = 20
 keep_commands = 7
+max_queued_commands = 4
+max_clients = 11
+max_calls = 12
+max_calls_per_client = 13
+max_command_kib = 14
+max_stdin_kib = 15
+idle_after = 16
+close_idle_after = 17
 
 [connections.web]
 host = "web.example.com"
@@ -138,6 +146,14 @@ fn every_field_is_read() {
         spool_limit_mib: 1,
         spool_total_mib: 20,
         keep_commands: 7,
+        max_queued_commands: 4,
+        max_clients: 11,
+        max_calls: 12,
+        max_calls_per_client: 13,
+        max_command_kib: 14,
+        max_stdin_kib: 15,
+        idle_after: Some(Duration::from_secs(16)),
+        close_idle_after: Some(Duration::from_secs(17)),
     };
     assert_eq!(config.settings, expected);
     let web = usable(&config, "web");

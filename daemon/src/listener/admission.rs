@@ -1,8 +1,9 @@
-//! Who is let in: processes of our own user that speak HTTP/2, and not too many. Everything else is closed here, before
-//! it costs more than a descriptor.
+//! Who is let in: processes of our own user that speak HTTP/2. Everything else is closed here, before it costs more than
+//! a descriptor. A client too many is let in without a seat, so that whoever answers its calls can tell it why.
 
 use std::{
     collections::VecDeque,
+    future::Future as _,
     io,
     pin::Pin,
     sync::{
@@ -16,14 +17,18 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
     net::{UnixListener, UnixStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::mpsc,
     task::{AbortHandle, JoinHandle},
-    time::{sleep, timeout},
+    time::{Sleep, sleep, timeout},
 };
-use tonic::transport::server::{Connected, UdsConnectInfo};
+use tonic::transport::server::Connected;
 
-/// Connections that have spoken: far above the clients that one person runs, far below the descriptors that we have.
-const CONNECTIONS_MAX: usize = 256;
+use super::seats::{Peer, Seats};
+
+/// Connections without a seat: enough to tell many at once why, few beside the descriptors that we have.
+const STANDING_MAX: usize = 64;
+/// A client that got no seat in this time is closed: it connects again when it has something to say.
+const STANDING_TIME: Duration = Duration::from_secs(5);
 /// Connections that have not spoken yet; one more closes the eldest, so that a flood of them keeps nobody out.
 const SILENT_MAX: usize = 128;
 /// A client speaks at once; this much is for a machine under load.
@@ -39,16 +44,16 @@ const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 #[derive(Clone, Debug)]
 pub struct Admission {
     uid: u32,
-    places: Arc<Semaphore>,
+    seats: Arc<Seats>,
     clients: Arc<AtomicU32>,
 }
 
 impl Admission {
-    /// Admission for processes of our own user.
-    pub fn new() -> Self {
+    /// Admission for processes of our own user; `limit` tells how many of them get a seat, whenever one wants one.
+    pub fn new(limit: impl Fn() -> usize + Send + Sync + 'static) -> Self {
         Self {
             uid: rustix::process::geteuid().as_raw(),
-            places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            seats: Arc::new(Seats::new(limit)),
             clients: Arc::new(AtomicU32::new(0)),
         }
     }
@@ -113,40 +118,31 @@ impl Admission {
             // A probe that only connects and closes is how clients look for us.
             _ => return,
         }
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            tracing::warn!("a connection was refused: {CONNECTIONS_MAX} are open");
+        let process = stream.peer_cred().ok().and_then(|peer| peer.pid());
+        let Some(peer) = Peer::admit(&self.seats, process, STANDING_MAX) else {
+            tracing::warn!("a connection was refused: too many are open, also of those without a seat");
             return;
         };
         self.clients.fetch_add(1, Ordering::Relaxed);
         let connection = Connection {
             stream,
             replay: PREFACE.len(),
-            _place: Place {
-                clients: Arc::clone(&self.clients),
-                _permit: place,
-            },
+            standing: (!peer.is_seated()).then(|| Box::pin(sleep(STANDING_TIME))),
+            peer,
+            _place: Place(Arc::clone(&self.clients)),
         };
         // The server is gone: so is the connection.
         let _gone = sender.send(Ok(connection)).await;
     }
 }
 
-impl Default for Admission {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// A connection's place among those that are open.
 #[derive(Debug)]
-struct Place {
-    clients: Arc<AtomicU32>,
-    _permit: OwnedSemaphorePermit,
-}
+struct Place(Arc<AtomicU32>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.clients.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -156,14 +152,17 @@ pub struct Connection {
     stream: UnixStream,
     /// How many bytes of the preface are still to be read again.
     replay: usize,
+    peer: Peer,
+    /// Until when it may stay without a seat.
+    standing: Option<Pin<Box<Sleep>>>,
     _place: Place,
 }
 
 impl Connected for Connection {
-    type ConnectInfo = UdsConnectInfo;
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) -> UdsConnectInfo {
-        self.stream.connect_info()
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
     }
 }
 
@@ -179,6 +178,14 @@ impl AsyncRead for Connection {
             buffer.put_slice(PREFACE.get(begin..begin + size).unwrap_or_default());
             self.replay -= size;
             return Poll::Ready(Ok(()));
+        }
+        if let Some(standing) = &mut self.standing
+            && standing.as_mut().poll(context).is_ready()
+        {
+            self.standing = None;
+            if !self.peer.is_seated() {
+                return Poll::Ready(Ok(()));
+            }
         }
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
@@ -223,7 +230,7 @@ mod tests {
         let listener = UnixListener::bind(directory.path().join("s")).expect("bind");
         let admission = Admission {
             uid,
-            ..Admission::new()
+            ..Admission::new(|| 1)
         };
         (admission, listener, directory)
     }
@@ -282,5 +289,21 @@ mod tests {
         incoming.recv().await.expect("open").expect("accepted");
         let mut eldest = silent.swap_remove(0);
         assert_eq!(eldest.read(&mut [0]).await.expect("closed"), 0);
+    }
+
+    /// A client too many is let in without a seat; it gets one as soon as one is free.
+    #[tokio::test]
+    async fn a_client_too_many_has_no_seat() {
+        let (admission, listener, directory) = admission(rustix::process::geteuid().as_raw());
+        let (mut incoming, _task) = admission.run(listener);
+        let _first = speak(&directory).await;
+        let first = incoming.recv().await.expect("open").expect("accepted");
+        let _second = speak(&directory).await;
+        let second = incoming.recv().await.expect("open").expect("accepted");
+        assert_eq!(first.connect_info().sit_down(), Ok(()));
+        assert_eq!(second.connect_info().sit_down(), Err(1));
+        assert!(second.standing.is_some() && first.standing.is_none());
+        drop(first);
+        assert_eq!(second.connect_info().sit_down(), Ok(()));
     }
 }

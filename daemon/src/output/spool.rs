@@ -7,9 +7,10 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::PathBuf,
+    sync::Arc,
 };
 
-use super::chunk::Records;
+use super::{Budget, chunk::Records};
 
 /// Where a chunk is in the file.
 #[derive(Clone, Copy, Debug)]
@@ -29,9 +30,19 @@ impl DiskPlace {
     }
 }
 
+/// Why a chunk is not on disk.
+#[derive(Debug)]
+pub(super) enum NotWritten {
+    /// All spool files together are as large as they may be.
+    NoBudget,
+    /// Path and cause, in words.
+    Failed(String),
+}
+
 #[derive(Debug)]
 pub(super) struct Spool {
     path: PathBuf,
+    budget: Arc<Budget>,
     file: Option<File>,
     keep: bool,
     /// Where the ring begins.
@@ -48,9 +59,10 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    pub(super) const fn new(path: PathBuf, limit: u64) -> Self {
+    pub(super) const fn new(path: PathBuf, limit: u64, budget: Arc<Budget>) -> Self {
         Self {
             path,
+            budget,
             file: None,
             keep: false,
             ring: limit / 2,
@@ -82,14 +94,33 @@ impl Spool {
         std::mem::replace(&mut self.overwritten, 0)
     }
 
-    /// Writes a chunk behind the others, over the oldest of the ring if there is no room. An error is path and cause,
-    /// in words.
-    pub(super) fn write(&mut self, records: &Records) -> Result<DiskPlace, String> {
-        self.try_write(records)
-            .map_err(|error| format!("cannot write {}: {error}", self.path.display()))
+    /// Writes a chunk behind the others, over the oldest of the ring if there is no room.
+    pub(super) fn write(&mut self, records: &Records) -> Result<DiskPlace, NotWritten> {
+        let (place, in_head) = self.place(records).map_err(|error| self.failed(&error))?;
+        let more = place.end().saturating_sub(self.used);
+        if more > 0 && !self.budget.take(more) {
+            return Err(NotWritten::NoBudget);
+        }
+        if let Err(error) = self.write_at(records, place) {
+            self.budget.give(more);
+            return Err(self.failed(&error));
+        }
+        self.next = place.end();
+        self.used = self.used.max(self.next);
+        if in_head {
+            self.head_chunks += 1;
+        } else {
+            self.ring_chunks.push_back(place);
+        }
+        Ok(place)
     }
 
-    fn try_write(&mut self, records: &Records) -> io::Result<DiskPlace> {
+    fn failed(&self, error: &io::Error) -> NotWritten {
+        NotWritten::Failed(format!("cannot write {}: {error}", self.path.display()))
+    }
+
+    /// Where a chunk goes, and whether that is the half that stays. What was there is given up.
+    fn place(&mut self, records: &Records) -> io::Result<(DiskPlace, bool)> {
         let mut place = DiskPlace {
             at: self.next,
             runs: records.runs().len(),
@@ -122,23 +153,37 @@ impl Spool {
                 self.overwritten += 1;
             }
         }
-        self.buffer.clear();
+        Ok((place, in_head))
+    }
+
+    fn write_at(&mut self, records: &Records, place: DiskPlace) -> io::Result<()> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
         for run in records.runs() {
-            self.buffer.extend_from_slice(&run.to_le_bytes());
+            buffer.extend_from_slice(&run.to_le_bytes());
         }
-        let buffer = std::mem::take(&mut self.buffer);
         let file = self.file()?;
         file.write_all_at(&buffer, place.at)?;
         file.write_all_at(records.data(), place.at + buffer.len() as u64)?;
         self.buffer = buffer;
-        self.next = place.end();
-        self.used = self.used.max(self.next);
-        if in_head {
-            self.head_chunks += 1;
-        } else {
-            self.ring_chunks.push_back(place);
+        Ok(())
+    }
+
+    /// Gives up all that is in the file, and the file.
+    pub(super) fn clear(&mut self) {
+        self.remove();
+        self.next = 0;
+        self.head_chunks = 0;
+        self.ring_chunks.clear();
+        self.overwritten = 0;
+    }
+
+    fn remove(&mut self) {
+        self.budget.give(std::mem::take(&mut self.used));
+        if self.file.take().is_some() && !self.keep {
+            // Nothing can be done about a file that does not go; the state directory is swept at the next start.
+            std::fs::remove_file(&self.path).ok();
         }
-        Ok(place)
     }
 
     /// Reads a chunk back.
@@ -178,9 +223,6 @@ impl Spool {
 
 impl Drop for Spool {
     fn drop(&mut self) {
-        if self.file.is_some() && !self.keep {
-            // Nothing can be done about a file that does not go; the state directory is swept at the next start.
-            std::fs::remove_file(&self.path).ok();
-        }
+        self.remove();
     }
 }

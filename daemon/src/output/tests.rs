@@ -13,7 +13,11 @@ const LIMITS: OutputLimits = OutputLimits {
 };
 
 fn output(directory: &tempfile::TempDir, limits: OutputLimits) -> Output {
-    Output::new(directory.path().join("spool/c1.out"), limits)
+    Output::new(
+        directory.path().join("spool/c1.out"),
+        limits,
+        Arc::new(Budget::new(u64::MAX)),
+    )
 }
 
 fn directory() -> tempfile::TempDir {
@@ -135,8 +139,9 @@ fn disk_problem() {
     for at in 0..100_u32 {
         output.append(StreamKind::Stdout, format!("{at:08}\n").as_bytes());
     }
-    let problem = output.disk_problem().expect("a problem");
-    assert!(problem.contains("c1.out"), "{problem}");
+    let losses = output.losses().clone();
+    assert!(losses.disk_cause.contains("c1.out"), "{losses:?}");
+    assert_eq!(losses.disk, output.dropped());
     let all = read_all(&output, 100);
     assert_eq!(all.len() as u64 + output.dropped(), 900);
     assert!(output.dropped() > 0);
@@ -147,7 +152,6 @@ fn disk_problem() {
     for at in 100..200_u32 {
         output.append(StreamKind::Stdout, format!("{at:08}\n").as_bytes());
     }
-    assert_eq!(output.disk_problem(), None);
     assert_eq!(output.dropped(), lost);
     let all = read_all(&output, 100);
     assert_eq!(all.len() as u64 + lost, 1800);

@@ -1,5 +1,5 @@
-//! The gate before all services: counts the calls under way, and when it is closed turns new ones away, so that a daemon
-//! that leaves for want of work never takes a call with it.
+//! The gate before all services: counts the calls under way and turns new ones away, when it is closed (so that a daemon
+//! that leaves for want of work never takes a call with it) and when there are too many.
 
 use std::{
     future::Future,
@@ -19,6 +19,9 @@ use tonic::{
     },
     service::Routes,
 };
+
+use super::crowd::{Crowd, Inside};
+use crate::{core::Core, listener::Peer};
 
 /// Between two looks at whether every call is answered; only at the daemon's end.
 const LOOK: Duration = Duration::from_millis(10);
@@ -68,8 +71,13 @@ impl Gate {
     }
 
     /// The service behind this gate.
-    pub const fn before(self, routes: Routes) -> Gated {
-        Gated { gate: self, routes }
+    pub fn before(self, routes: Routes, core: Arc<dyn Core>) -> Gated {
+        Gated {
+            gate: self,
+            crowd: Crowd::default(),
+            core,
+            routes,
+        }
     }
 
     fn enter(&self) -> Option<Call> {
@@ -106,10 +114,52 @@ impl Drop for Call {
 }
 
 /// All services behind a gate.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Gated {
     gate: Gate,
+    crowd: Crowd,
+    core: Arc<dyn Core>,
     routes: Routes,
+}
+
+impl Gated {
+    /// Lets a call in, or says why not. What ends calls and sessions, or only looks at them, is always let in.
+    fn admit(&self, request: &Request<Body>) -> Result<Option<Inside>, Fault> {
+        let path = request.uri().path();
+        if ALWAYS.iter().any(|prefix| path.starts_with(prefix)) {
+            return Ok(None);
+        }
+        let limits = self.core.limits();
+        let client = match request.extensions().get::<Peer>() {
+            Some(peer) => {
+                peer.sit_down().map_err(too_many_clients)?;
+                peer.client()
+            }
+            None => 0,
+        };
+        self.crowd.enter(client, &limits).map(Some)
+    }
+}
+
+/// Beginnings of the paths that a full daemon serves all the same: by these it can be seen what fills it, and ended.
+const ALWAYS: [&str; 6] = [
+    "/sshmcp.v1.DaemonService/",
+    "/sshmcp.v1.CommandService/Interrupt",
+    "/sshmcp.v1.CommandService/ListCommands",
+    "/sshmcp.v1.SessionService/CloseSession",
+    "/sshmcp.v1.SessionService/ListSessions",
+    "/grpc.health.",
+];
+
+fn too_many_clients(limit: usize) -> Fault {
+    Fault::new(
+        Reason::LimitReached,
+        format!(
+            "{limit} programs are connected to the daemon, as many as max_clients allows; nothing was done"
+        ),
+    )
+    .hint("end MCP clients that are not used any more, or raise max_clients in [settings] of config.toml")
+    .retryable()
 }
 
 impl Service<Request<Body>> for Gated {
@@ -131,11 +181,18 @@ impl Service<Request<Body>> for Gated {
             .retryable();
             return Box::pin(async move { Ok(Status::from(fault).into_http()) });
         };
+        let inside = match self.admit(&request) {
+            Ok(inside) => inside,
+            Err(fault) => return Box::pin(async move { Ok(Status::from(fault).into_http()) }),
+        };
         let answer = self.routes.call(request);
         Box::pin(async move {
             let answer = answer.await;
             drop(call);
-            answer
+            Ok(match inside {
+                Some(inside) => answer?.map(|body| inside.until_end_of(body)),
+                None => answer?,
+            })
         })
     }
 }

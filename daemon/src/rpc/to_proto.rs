@@ -3,10 +3,10 @@
 use sshmcp_proto::v1;
 
 use crate::{
-    command::{Command, State, Status},
+    command::{Command, State, Status, now_ms},
     host::HostEntry,
     id::shorten,
-    output::View,
+    output::{Losses, View},
     registry::Registry,
     session::{Session, SessionState},
 };
@@ -35,15 +35,7 @@ pub(super) fn command(command: &Command, state: &State, view: Option<View>, raw:
         ..View::default()
     });
     let mut notices = state.notices.clone();
-    if let Some(problem) = state.output.disk_problem() {
-        notices.push(format!("output was dropped: {problem}"));
-    }
-    if state.output.dropped() > 0 {
-        notices.push(format!(
-            "{} bytes in the middle of the output were dropped: it passed its limit",
-            state.output.dropped()
-        ));
-    }
+    notices.extend(lost(state.output.losses()));
     let completion = match state.status {
         Status::Completed | Status::Interrupted => v1::Completion::Exact,
         Status::Queued | Status::Running | Status::Awaiting(_) | Status::Lost => v1::Completion::Unspecified,
@@ -79,9 +71,38 @@ pub(super) fn command(command: &Command, state: &State, view: Option<View>, raw:
     }
 }
 
+/// What of its output is gone, and why.
+fn lost(losses: &Losses) -> impl Iterator<Item = String> + use<> {
+    let Losses {
+        own_limit,
+        budget,
+        disk,
+        disk_cause,
+    } = losses;
+    let told = |bytes: &u64, why: &str| {
+        (*bytes > 0).then(|| format!("{bytes} bytes of its output were dropped: {why}"))
+    };
+    let all = [
+        told(
+            own_limit,
+            "from its middle, for it passed what is kept of one command (spool_limit_mib)",
+        ),
+        told(
+            budget,
+            "the outputs of all commands together passed what is kept (spool_total_mib)",
+        ),
+        told(disk, disk_cause),
+    ];
+    all.into_iter().flatten()
+}
+
 /// A session as lists show it.
 pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
     let summary = session.summary();
+    let idle = registry.config.current().settings.idle_after.and_then(|after| {
+        let idle = session.idle_for().filter(|idle| *idle >= after)?;
+        Some(now_ms().saturating_sub(i64::try_from(idle.as_millis()).unwrap_or(i64::MAX)))
+    });
     let running = summary
         .running
         .and_then(|id| registry.commands.find(&id.to_string()).ok());
@@ -122,6 +143,7 @@ pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
         rows: session.rows.into(),
         is_default: registry.is_default(session),
         notice: summary.notice,
+        idle_since_ms: idle.unwrap_or(0),
     }
 }
 

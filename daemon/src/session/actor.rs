@@ -4,7 +4,11 @@
 mod doing;
 mod taking;
 
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering},
+    time::Instant,
+};
 
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::{
@@ -14,7 +18,7 @@ use tokio::{
 };
 
 use super::{
-    Caller, Claims, Opening, QUEUE_MAX, Request, Run, Session, SessionState, Signal, Summary,
+    Caller, Claims, Opening, Request, Run, Session, SessionState, Signal, Summary,
     link::{Link, LinkEvent},
     machine::{Event, Machine, Phase},
     open::{self, Opened},
@@ -140,8 +144,22 @@ impl Actor {
                 }
                 Wake::Request(Some(Request::Close(reply))) => {
                     requests.close();
+                    self.take_the_rest(&mut requests);
                     let running = self.close().await;
                     let _ = reply.send(running);
+                    return;
+                }
+                Wake::Request(Some(Request::CloseIfIdle(limit, reply))) => {
+                    let idle = self.session.idle_for().is_some_and(|idle| idle >= limit);
+                    if !idle || !self.queue.is_empty() || !requests.is_empty() {
+                        let _ = reply.send(false);
+                        continue;
+                    }
+                    self.session.closing.store(true, Ordering::Relaxed);
+                    requests.close();
+                    self.take_the_rest(&mut requests);
+                    self.close().await;
+                    let _ = reply.send(true);
                     return;
                 }
                 Wake::Request(Some(request)) => self.on_request(request).await,
@@ -150,6 +168,15 @@ impl Actor {
                 Wake::Started(outcome) => self.on_started(*outcome).await,
                 Wake::Drained(set, outcome) => self.on_drained(set, outcome).await,
                 Wake::Time => self.on_time().await,
+            }
+        }
+    }
+
+    /// Commands that came with the order to close are told so, with all others that wait.
+    fn take_the_rest(&mut self, requests: &mut mpsc::Receiver<Request>) {
+        while let Ok(request) = requests.try_recv() {
+            if let Request::Run(run) = request {
+                self.queue.push_back(run);
             }
         }
     }
@@ -212,6 +239,7 @@ impl Actor {
 
     async fn on_started(&mut self, outcome: Result<Opened, Fault>) {
         self.starting = None;
+        self.session.touch();
         let opened = match outcome {
             Ok(opened) => opened,
             Err(fault) => {
@@ -299,6 +327,7 @@ impl Actor {
                 client: Caller::default(),
                 failed,
                 attempts: 0,
+                queue_max: usize::MAX,
             });
         }
         if again {
@@ -392,6 +421,7 @@ impl Actor {
     }
 
     fn used_by(&mut self, client: &Caller) {
+        self.session.touch();
         self.last_client.clone_from(client);
         self.summary.send_modify(|summary| {
             summary.last_used_ms = now_ms();
@@ -499,17 +529,20 @@ fn failed_task(error: &tokio::task::JoinError) -> Fault {
 impl Actor {
     /// Refuses a command when too many wait already.
     fn refuse_when_full(&self, run: Run) -> Option<Run> {
-        if self.queue.len() < QUEUE_MAX {
+        let limit = run.queue_max;
+        if self.queue.len() < limit {
             return Some(run);
         }
         let fault = Fault::new(
             Reason::LimitReached,
             format!(
-                "{QUEUE_MAX} commands wait for their turn in session {}",
+                "{limit} commands wait for their turn in session {}, as many as max_queued_commands allows; nothing was run",
                 self.session.name
             ),
         )
-        .hint("wait for some of them, or use another session")
+        .hint(
+            "wait for some of them, use another session, or raise max_queued_commands in [settings] of config.toml",
+        )
         .retryable();
         run.fail(fault);
         None

@@ -175,12 +175,6 @@ fn notes(command: &Command) -> Vec<String> {
             thousands(command.total_bytes),
         ));
     }
-    if command.dropped_bytes > 0 {
-        notes.push(format!(
-            "[{} bytes were over the limit and are gone]",
-            thousands(command.dropped_bytes)
-        ));
-    }
     if command.late_bytes > 0 {
         notes.push(format!(
             "[its background jobs wrote {} bytes after its end]",

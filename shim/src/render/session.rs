@@ -22,6 +22,7 @@ pub(crate) fn object(session: &Session) -> JsonObject {
         "running_command": known(&session.running_text),
         "opened_seconds_ago": seconds_ago(session.opened_at_ms),
         "last_used_seconds_ago": seconds_ago(session.last_used_at_ms),
+        "idle_seconds": seconds_ago(session.idle_since_ms),
         "client": known(&session.client),
         "cursor": session.cursor,
         "log_path": known(&session.log_path),
@@ -86,6 +87,10 @@ pub(crate) fn list(response: &ListSessionsResponse) -> Reply {
         }
         if !session.client.is_empty() {
             text.push_str(&line(&format!(" by {}", session.client)));
+        }
+        if let Some(seconds) = seconds_ago(session.idle_since_ms).as_u64() {
+            let time = duration(seconds.saturating_mul(1_000));
+            text.push_str(&format!(" · idle for {time}"));
         }
         notice(&mut text, session);
         text.push('\n');

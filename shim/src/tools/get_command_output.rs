@@ -22,6 +22,10 @@ pub(super) const TOOL: Tool = Tool {
     output: || {
         let mut fields = schema::command_fields();
         fields.push((
+            "dropped_bytes",
+            schema::field("integer", "bytes of it that are gone for good; notice says why"),
+        ));
+        fields.push((
             "matches",
             schema::maybe("integer: with grep, how many lines match in all"),
         ));
@@ -81,6 +85,7 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         .await?;
     let command = response.command.unwrap_or_default();
     let mut object = render::command::object(&command, true);
+    object.insert("dropped_bytes".to_owned(), command.dropped_bytes.into());
     let mut text = render::command::text(&command);
     if searched {
         object.insert("matches".to_owned(), response.matches.into());

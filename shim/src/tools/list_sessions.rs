@@ -47,6 +47,10 @@ pub(super) fn fields() -> Vec<(&'static str, Value)> {
         ),
         ("opened_seconds_ago", schema::maybe("integer or null")),
         ("last_used_seconds_ago", schema::maybe("integer or null")),
+        (
+            "idle_seconds",
+            schema::maybe("integer if nothing has happened in it for long, else null"),
+        ),
         ("client", schema::maybe("string or null: who used it last")),
         ("cursor", schema::field("integer", "end of its transcript")),
         ("log_path", schema::maybe("string or null: the transcript's file")),

@@ -1,6 +1,7 @@
 //! Every class of error with its place and words.
 
 use super::*;
+use crate::config::fields::{self, Shape};
 
 /// Every class of error inside a connection: its place, its words, and the other connection goes on.
 #[test]
@@ -205,4 +206,33 @@ fn a_wrong_host_key_policy_fails_closed() {
     assert_eq!(config.settings.host_key_policy, Some(HostKeyPolicy::Strict));
     assert_eq!(config.settings.max_wait, Duration::from_secs(9));
     assert!(problems(&config)[0].contains("did you mean `strict`?"));
+}
+
+/// Every number of the settings has a range, and a value outside of it is told with its place; the default stays.
+#[test]
+fn settings_out_of_range() {
+    let mut tried = 0;
+    for field in fields::SETTINGS {
+        let Shape::Number(from, to) = field.shape else {
+            continue;
+        };
+        for value in [from - 1, to + 1, i64::MAX] {
+            let text = format!("[settings]\n{} = {value}\n", field.name);
+            let config = Home::with(&text).load();
+            let found = problems(&config);
+            let column = field.name.len() + 4;
+            let begin = format!("2:{column} `{}` must be", field.name);
+            assert!(
+                found.len() == 1 && found[0].starts_with(&begin) && found[0].contains(&to.to_string()),
+                "{text}: {found:?}"
+            );
+            assert_eq!(config.settings, Settings::default(), "{text}");
+            tried += 1;
+        }
+        for value in [from, to] {
+            let config = Home::with(&format!("[settings]\n{} = {value}\n", field.name)).load();
+            assert_eq!(problems(&config), Vec::<String>::new());
+        }
+    }
+    assert!(tried > 30);
 }

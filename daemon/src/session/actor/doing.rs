@@ -197,6 +197,7 @@ impl Actor {
         cwd: Option<String>,
         interrupted: bool,
     ) {
+        self.session.touch();
         let shell_gone = self.shell.as_ref().is_some_and(|shell| shell.exit_at.is_some());
         // A directory is told by the end mark; without one it was the shell's own end that ended the command.
         let by_exit = cwd.as_deref().is_none_or(str::is_empty);

@@ -79,7 +79,7 @@ impl Actor {
                     Look::Since(cursor) => self.view.since(cursor),
                 });
             }
-            Request::Close(_) => {}
+            Request::Close(_) | Request::CloseIfIdle(..) => {}
         }
     }
 
@@ -164,6 +164,7 @@ impl Actor {
             let Some(shell) = &mut self.shell else { return };
             match piece {
                 Piece::Data(data) => {
+                    self.session.touch();
                     if let Some(id) = shell.machine.terminal_owner()
                         && let Some(command) = shell.find(id)
                     {
@@ -246,6 +247,7 @@ impl Actor {
             let Some(shell) = &mut self.shell else { return };
             match piece {
                 Piece::Data(data) => {
+                    self.session.touch();
                     let Some(id) = shell.machine.data(set, stream) else {
                         continue;
                     };
