@@ -1,47 +1,103 @@
-//! What a warm `true` costs through MCP, beside OpenSSH's ControlMaster and beside the least that SSH allows. Figures
-//! are of one run on one machine; only those of one table may be compared.
+//! What everything costs through MCP, beside OpenSSH and beside the least that SSH allows: one run, one machine, one kind
+//! of sshd. Only figures of one run may be compared.
 //!
 //! ```sh
-//! cargo run --release --bin bench
+//! cargo run --release --bin bench                    # about five minutes; nothing else should run meanwhile
+//! cargo run --release --bin bench -- --write FILE    # and its tables go into the file
+//! cargo run --release --bin bench -- warm far        # only these parts
+//! cargo run --bin bench -- --quick                   # shows that it works; its figures mean nothing
 //! ```
 //!
-//! It builds the programs itself, optimised, and starts an sshd and users of its own, as the stories do.
+//! It builds the programs itself, optimised, and starts sshds and users of its own, as the stories do.
 #![expect(clippy::print_stdout, reason = "a table on stdout is what a benchmark is for")]
 
+mod at_once;
+mod bulk;
+mod cold;
+mod far;
 mod figures;
+mod hosts;
 mod machine;
 mod mcp;
+mod memory;
 mod openssh;
 mod raw;
+mod report;
+mod sizes;
+mod start;
+mod warm;
 
-use std::{env, process::Command, time::Instant};
+use std::{env, fs, process::Command};
 
-use figures::Figures;
-use mcp::Client;
-use openssh::Master;
-use raw::RawShell;
-use sshmcp_tests::{Shell, TestBed};
+use report::Report;
+use sizes::Sizes;
+use sshmcp_tests::TestBed;
 
-/// Rounds of each way in turn, so that a busy moment of the machine hits all of them.
-const ROUNDS: usize = 10;
-/// Runs of the ways that take a millisecond, a round.
-const RUNS: usize = 100;
-/// Runs of the way that starts a process, a round.
-const PROCESS_RUNS: usize = 50;
-/// Runs before the first that counts.
-const WARM_UP: usize = 50;
+/// What can be measured alone.
+const PARTS: [&str; 6] = ["start", "warm", "bulk", "far", "cold", "at-once"];
 
 fn main() {
-    build();
-    let bed = TestBed::new();
-    println!("{}", machine::describe(&bed));
-    println!("| shell | way | runs | median ms | p95 ms | × raw |\n|---|---|--:|--:|--:|--:|");
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Dash] {
-        for line in measure(&bed, shell) {
-            println!("{line}");
+    let mut parts = Vec::new();
+    let (mut quick, mut file) = (false, None);
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match &*argument {
+            "--quick" => quick = true,
+            "--write" => file = Some(arguments.next().expect("--write FILE")),
+            part if PARTS.contains(&part) => parts.push(argument),
+            other => panic!("{other}: unknown; --quick, --write FILE, or some of {PARTS:?}"),
         }
     }
+    if !quick {
+        build();
+    }
+    let sizes = if quick { &Sizes::QUICK } else { &Sizes::FULL };
+    let text = run(sizes, &|part| {
+        parts.is_empty() || parts.iter().any(|one| one == part)
+    });
+    if let Some(file) = file {
+        fs::write(&file, text).unwrap_or_else(|error| panic!("{file}: {error}"));
+    }
+}
+
+fn run(sizes: &Sizes, wanted: &dyn Fn(&str) -> bool) -> String {
+    let mut bed = TestBed::new();
+    let mut report = Report::new(&machine::describe(&bed));
+    if wanted("start") {
+        start::measure(&bed, sizes, &mut report);
+    }
+    if wanted("warm") {
+        warm::measure(&bed, sizes, &mut report);
+    }
+    if wanted("bulk") {
+        bulk::measure(&bed, sizes, &mut report);
+    }
+    if wanted("far") {
+        far::measure(&bed, sizes, &mut report);
+    }
+    let mut memories = Vec::new();
+    if wanted("cold") || wanted("at-once") {
+        bed.stop_daemon();
+        let hosts = hosts::add(&mut bed, sizes.many);
+        let some = &hosts[..sizes.some];
+        if wanted("cold") {
+            let seen = cold::measure(&bed, some, &mut report);
+            memories.extend(seen.into_iter().map(|memory| ("one by one", memory)));
+            cold::starting(&bed, some, sizes, &mut report);
+        }
+        if wanted("at-once") {
+            report.times("Sessions opened at once, the daemon runs", "");
+            let (figures, memory) = at_once::measure(&bed, some, sizes.openings, &mut report);
+            memories.push(("at once", memory));
+            let what = format!("{} sessions at once", some.len());
+            report.less(what, figures.median() / 1000.0, 2.0, " s");
+            let (_, memory) = at_once::measure(&bed, &hosts, sizes.openings, &mut report);
+            memories.push(("at once", memory));
+        }
+        at_once::tell(&memories, &mut report);
+    }
     bed.finish();
+    report.finish()
 }
 
 /// The programs must be of the same sources and profile as this benchmark.
@@ -55,43 +111,7 @@ fn build() {
     assert!(status.expect("cargo runs").success(), "the programs do not build");
 }
 
-fn measure(bed: &TestBed, shell: Shell) -> Vec<String> {
-    let began = Instant::now();
-    let mut client = Client::start(bed);
-    client.run_true(shell.host());
-    let first = began.elapsed();
-    let mut raw = RawShell::open(bed, shell);
-    let master = Master::open(bed, shell);
-    for _ in 0..WARM_UP {
-        client.run_true(shell.host());
-        client.list_sessions();
-        raw.run_true();
-    }
-    master.run_true();
-
-    let mut through_mcp = Figures::default();
-    let mut without_ssh = Figures::default();
-    let mut marker = Figures::default();
-    let mut to_the_prompt = Figures::default();
-    let mut control_master = Figures::default();
-    for _ in 0..ROUNDS {
-        marker.measure(RUNS, || raw.run_true());
-        to_the_prompt.measure(RUNS, || raw.run_true_to_the_prompt());
-        through_mcp.measure(RUNS, || client.run_true(shell.host()));
-        without_ssh.measure(RUNS, || client.list_sessions());
-        control_master.measure(PROCESS_RUNS, || master.run_true());
-    }
-    let least = marker.median();
-    vec![
-        through_mcp.line(shell.host(), "`true` through MCP", least),
-        control_master.line(shell.host(), "`ssh -o ControlPath=… true`, a process each", least),
-        marker.line(shell.host(), "raw: marker typed into one shell over russh", least),
-        to_the_prompt.line(shell.host(), "raw, and its next prompt waited for", least),
-        without_ssh.line(shell.host(), "`list_sessions` through MCP (no SSH in it)", least),
-        format!(
-            "| {} | first call: programs started, logged in, session opened | 1 | {:.0} | | |",
-            shell.host(),
-            first.as_secs_f64() * 1000.0
-        ),
-    ]
+/// As it comes, on stdout.
+fn say(text: &str) {
+    print!("{text}");
 }

@@ -41,8 +41,8 @@ pub(crate) struct RawShell {
 }
 
 impl RawShell {
-    /// Logs in as the user with this shell.
-    pub(crate) fn open(bed: &TestBed, shell: Shell) -> Self {
+    /// Logs in as the user with this shell, on this port of loopback.
+    pub(crate) fn open(bed: &TestBed, shell: Shell, port: u16) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -52,7 +52,7 @@ impl RawShell {
                 nodelay: true,
                 ..client::Config::default()
             };
-            let address = ("127.0.0.1", port(bed, shell));
+            let address = ("127.0.0.1", port);
             let mut connection = client::connect(Arc::new(config), address, Trusting)
                 .await
                 .expect("a connection");
@@ -115,7 +115,7 @@ impl RawShell {
 }
 
 /// Where this shell's user logs in: one sshd serves all users, or one each where all are ourselves.
-fn port(bed: &TestBed, shell: Shell) -> u16 {
+pub(crate) fn port(bed: &TestBed, shell: Shell) -> u16 {
     let number = Shell::ALL
         .iter()
         .position(|one| *one == shell)
