@@ -21,6 +21,7 @@ use crate::{
     PROTOCOL,
     endpoint::Socket,
     error::Fault,
+    local::LocalStream,
     v1::{
         Client, HelloRequest, HelloResponse, Reason, command_service_client::CommandServiceClient,
         daemon_service_client::DaemonServiceClient, host_service_client::HostServiceClient,
@@ -134,7 +135,10 @@ fn channel(socket: &Arc<Socket>) -> Channel {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .connect_with_connector_lazy(tower::service_fn(move |_: Uri| {
             let socket = Arc::clone(&socket);
-            async move { start::probe(&socket).await.map(TokioIo::new) }
+            async move {
+                let stream = start::probe(&socket).await?;
+                LocalStream::new(stream).map(TokioIo::new)
+            }
         }))
 }
 

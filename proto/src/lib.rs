@@ -3,6 +3,7 @@
 pub mod client;
 pub mod endpoint;
 pub mod error;
+pub mod local;
 mod redacted;
 
 /// The generated messages and services of package `sshmcp.v1`.

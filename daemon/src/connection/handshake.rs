@@ -10,13 +10,13 @@ use std::{
 };
 
 use russh::{
-    Channel,
+    Channel, cipher,
     client::{self, ChannelOpenHandle, DisconnectReason, Handle, Msg, Session},
     keys::{Algorithm, PublicKey, PublicKeyOrCertificate},
 };
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, BufReader},
     sync::watch,
     time::{Instant, timeout},
 };
@@ -37,6 +37,8 @@ const KEEPALIVE_MAX: u32 = 2;
 /// Messages of one channel that wait for its reader, at most 32 KiB each. A full buffer stops the whole
 /// connection, so it outlasts a reader's hiccup at full speed, yet holds at most 4 MiB.
 const CHANNEL_BUFFER: usize = 128;
+/// What is read from the network at once: a packet of the size that servers send, or many small ones.
+const READ_AHEAD: usize = 32 << 10; // 32 KiB
 
 /// The cause when russh gives up because the server takes no further method of login.
 pub(super) const NO_METHOD_LEFT: &str = "the server takes no other kind of login";
@@ -347,6 +349,8 @@ where
         greeting: greeting.clone(),
         heard: 0,
     };
+    // A packet is read in two pieces, of which the first has four bytes.
+    let stream = BufReader::with_capacity(READ_AHEAD, stream);
     let config = Arc::new(config(target).await);
     let connecting = client::connect_stream(config, stream, handler);
     let result = timeout(KEX_TIMEOUT.min(left(deadline)), connecting).await.ok();
@@ -369,6 +373,7 @@ async fn config(target: &Target) -> client::Config {
         ))),
         preferred: russh::Preferred {
             key: Cow::Owned(known_first(&russh::Preferred::DEFAULT.key, &known)),
+            cipher: Cow::Owned(fast_first(&russh::Preferred::DEFAULT.cipher, has_aes())),
             ..russh::Preferred::DEFAULT
         },
         channel_buffer_size: CHANNEL_BUFFER,
@@ -392,6 +397,25 @@ fn known_first(all: &[Algorithm], known: &[String]) -> Vec<Algorithm> {
     let mut ordered = all.to_vec();
     ordered.sort_by_key(|algorithm| !is_known(algorithm));
     ordered
+}
+
+/// Ciphers in russh's order, but for AES-GCM first where the processor has AES: it is then several times faster than
+/// ChaCha20, which russh's default prefers for processors that have none.
+fn fast_first(all: &[cipher::Name], has_aes: bool) -> Vec<cipher::Name> {
+    let mut ordered = all.to_vec();
+    if has_aes {
+        ordered.sort_by_key(|name| *name != cipher::AES_256_GCM);
+    }
+    ordered
+}
+
+fn has_aes() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("aes");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("aes");
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    false
 }
 
 fn silent(target: &Target, greeting: &Greeting) -> Fault {
@@ -460,6 +484,16 @@ pub(super) fn cause_words(error: &russh::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The order changes, the choice does not.
+    #[test]
+    fn fast_ciphers_come_first() {
+        let all = &russh::Preferred::DEFAULT.cipher;
+        let ordered = fast_first(all, true);
+        assert_eq!(ordered.first(), Some(&cipher::AES_256_GCM));
+        assert_eq!(ordered.len(), all.len());
+        assert_eq!(fast_first(all, false), all.to_vec());
+    }
 
     /// A host that is known by RSA alone is asked for RSA, whatever else it has.
     #[test]

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use sshmcp_proto::local::LocalStream;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf},
     net::{UnixListener, UnixStream},
@@ -123,6 +124,13 @@ impl Admission {
             tracing::warn!("a connection was refused: too many are open, also of those without a seat");
             return;
         };
+        let stream = match LocalStream::new(stream) {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be watched");
+                return;
+            }
+        };
         self.clients.fetch_add(1, Ordering::Relaxed);
         let connection = Connection {
             stream,
@@ -149,7 +157,7 @@ impl Drop for Place {
 /// A connection that was let in; reads as if its first bytes had not been read yet.
 #[derive(Debug)]
 pub struct Connection {
-    stream: UnixStream,
+    stream: LocalStream,
     /// How many bytes of the preface are still to be read again.
     replay: usize,
     peer: Peer,

@@ -12,7 +12,10 @@ use sshmcp_proto::{
     error::Fault,
     v1::{self, Accepted, Client, ExecuteEvent, ExecuteRequest, OutputChunk, Progress, execute_event::Event},
 };
-use tokio::{sync::mpsc, time::interval};
+use tokio::{
+    sync::mpsc,
+    time::{interval, timeout},
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
@@ -26,6 +29,8 @@ use crate::{
     shell::order::Capture,
 };
 
+/// The answer of a command that ends within this time goes out in one piece, which wakes the client once.
+const QUICK: Duration = Duration::from_millis(5);
 /// Bytes in one event.
 pub(super) const CHUNK: usize = 64 << 10; // 64 KiB
 
@@ -101,8 +106,13 @@ pub(super) async fn execute(
         progress: (progress_ms > 0).then(|| Duration::from_millis(progress_ms.into())),
         wait,
     };
+    let quick = !call.stream_output;
     let (events, receiver) = mpsc::channel(EVENTS_MAX);
-    tokio::spawn(call.run(events));
+    let mut running = tokio::spawn(call.run(events));
+    if quick {
+        // Whether it has ended or not, what it has said so far goes out now.
+        let _ended = timeout(QUICK, &mut running).await;
+    }
     Ok(Box::pin(ReceiverStream::new(receiver)))
 }
 
