@@ -10,6 +10,7 @@ mod hygiene;
 mod inspector;
 mod late;
 mod limits;
+mod load;
 mod lost;
 mod parallel;
 mod python_client;

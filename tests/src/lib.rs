@@ -4,6 +4,7 @@
 //! shells. Everything runs as ordinary users: as root the tests make these, otherwise everybody is ourselves.
 
 pub mod bed;
+pub mod memory;
 pub mod outcome;
 pub mod process;
 pub mod program;
@@ -14,6 +15,7 @@ pub mod user;
 pub mod wait;
 
 pub use bed::TestBed;
+pub use memory::Memory;
 pub use outcome::{Outcome, ToolError};
 pub use shim::Shim;
 pub use sshd::{Sshd, SshdOptions};

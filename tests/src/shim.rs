@@ -119,6 +119,23 @@ impl Shim {
         }
     }
 
+    /// The next answer to any request, if one comes in this time, with the request's id.
+    pub fn next_answer(&mut self, time: Duration) -> Option<(u64, Value)> {
+        let early = self.answers.keys().next().copied();
+        if let Some(id) = early {
+            return self.answers.remove(&id).map(|answer| (id, answer));
+        }
+        let until = Instant::now() + time;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let message = self.messages.recv_timeout(left).ok()?;
+            match message["id"].as_u64() {
+                Some(id) => return Some((id, message)),
+                None => self.notifications.push(message),
+            }
+        }
+    }
+
     /// A request and its answer.
     pub fn ask(&mut self, method: &str, params: Value) -> Value {
         let id = self.request(method, params);

@@ -1,8 +1,8 @@
 //! Sessions on many hosts, asked for in the same moment; and what the daemon holds then.
 
-use sshmcp_tests::TestBed;
+use sshmcp_tests::{Memory, TestBed};
 
-use crate::{figures::Figures, hosts::Host, mcp::Client, memory::Memory, report::Report};
+use crate::{figures::Figures, hosts::Host, mcp::Client, report::Report};
 
 /// Opens a session on each host, several rounds, each with a new daemon. Gives the memory of daemon and shim with all
 /// of them.

@@ -1,12 +1,11 @@
 //! The first command on a host that nothing is connected to, and what starting the programs adds.
 
-use sshmcp_tests::{Shell, TestBed};
+use sshmcp_tests::{Memory, Shell, TestBed};
 
 use crate::{
     figures::Figures,
     hosts::{Host, SHELLS},
     mcp::Client,
-    memory::Memory,
     openssh,
     report::Report,
     sizes::Sizes,

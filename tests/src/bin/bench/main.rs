@@ -19,7 +19,6 @@ mod figures;
 mod hosts;
 mod machine;
 mod mcp;
-mod memory;
 mod openssh;
 mod raw;
 mod report;

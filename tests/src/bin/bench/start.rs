@@ -1,8 +1,8 @@
 //! From the start of the shim to its list of tools: what every conversation of every client begins with.
 
-use sshmcp_tests::TestBed;
+use sshmcp_tests::{Memory, TestBed};
 
-use crate::{figures::Figures, mcp::Client, memory::Memory, report::Report, sizes::Sizes};
+use crate::{figures::Figures, mcp::Client, report::Report, sizes::Sizes};
 
 /// Starts many, one after the other.
 pub(crate) fn measure(bed: &TestBed, sizes: &Sizes, report: &mut Report) {

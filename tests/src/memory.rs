@@ -2,22 +2,22 @@
 
 use std::fs;
 
-use sshmcp_tests::TestBed;
+use crate::bed::TestBed;
 
 /// Memory of a process.
 #[derive(Clone, Copy)]
-pub(crate) struct Memory {
+pub struct Memory {
     /// Pages that it has in memory, shared ones included; bytes.
-    pub(crate) rss: u64,
+    pub rss: u64,
     /// The same, shared ones by the share that it has of them; bytes.
-    pub(crate) pss: u64,
+    pub pss: u64,
     /// Open descriptors.
-    pub(crate) descriptors: usize,
+    pub descriptors: usize,
 }
 
 impl Memory {
     /// Of one process.
-    pub(crate) fn of(pid: u32) -> Self {
+    pub fn of(pid: u32) -> Self {
         let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("the process lives");
         let field = |name: &str| {
             let line = rollup.lines().find_map(|line| line.strip_prefix(name));
@@ -33,14 +33,14 @@ impl Memory {
     }
 
     /// Of the bed's daemon.
-    pub(crate) fn of_daemon(bed: &TestBed) -> Self {
+    pub fn of_daemon(bed: &TestBed) -> Self {
         let daemons = bed.daemons();
         assert_eq!(daemons.len(), 1, "{daemons:?}");
         Self::of(daemons[0].pid.cast_unsigned())
     }
 
     /// RSS in millions of bytes.
-    pub(crate) fn megabytes(self) -> f64 {
+    pub fn megabytes(self) -> f64 {
         self.rss as f64 / 1e6
     }
 }
