@@ -154,12 +154,12 @@ pub(super) const SETTINGS: &[Field] = &[
     field(
         "max_sessions",
         Shape::Number(1, 10_000),
-        "Sessions at a time. Default 200.",
+        "Sessions at a time. Default 500.",
     ),
     field(
         "max_sessions_per_host",
         Shape::Number(1, 10_000),
-        "Sessions at a time on one target. Default 50.",
+        "Sessions at a time on one target. Default 250.",
     ),
     field(
         "max_queued_commands",
