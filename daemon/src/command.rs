@@ -1,6 +1,7 @@
 //! Commands as everybody but their session sees them: what became of each, and its output. A command outlives its
 //! session; it is dropped only when there are too many ended ones.
 
+mod demand;
 mod history;
 
 use std::{
@@ -13,6 +14,8 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
+use demand::Follower;
+pub use demand::{Demand, Following};
 use history::Shelf;
 pub use history::{CommandLimits, Commands};
 use tokio::sync::watch;
@@ -111,6 +114,9 @@ pub struct State {
     /// When it last wrote.
     pub last_write: Option<Instant>,
     readers: VecDeque<(String, u64)>,
+    /// Callers that read its output as it comes; as many as there are calls.
+    followers: Vec<Follower>,
+    next_follower: u64,
 }
 
 impl Command {
@@ -143,6 +149,8 @@ impl Command {
                 bytes_at_end: None,
                 last_write: None,
                 readers: VecDeque::new(),
+                followers: Vec::new(),
+                next_follower: 0,
             }),
             changed: watch::channel(0).0,
             waiters: AtomicUsize::new(0),
@@ -163,8 +171,9 @@ impl Command {
         result
     }
 
-    /// Takes output in.
-    pub fn append(&self, stream: StreamKind, bytes: &[u8]) {
+    /// Takes output in, and says how fast more is wanted.
+    pub fn append(&self, stream: StreamKind, bytes: &[u8]) -> Demand {
+        let now = Instant::now();
         // Before the lock of this one's state: those of others are taken.
         if self.budget.should_make_room()
             && let Some(shelf) = self.shelf.upgrade()
@@ -173,9 +182,10 @@ impl Command {
         }
         self.change(|state| {
             state.output.append(stream, bytes);
-            state.last_write = Some(Instant::now());
+            state.last_write = Some(now);
             self.tell_spare(state);
-        });
+            state.demand(now)
+        })
     }
 
     /// What an ended command holds on disk may be given up for others.

@@ -155,6 +155,11 @@ impl Output {
         }
     }
 
+    /// How much of it is kept.
+    pub const fn limits(&self) -> OutputLimits {
+        self.limits
+    }
+
     /// Raw bytes taken so far, both streams: the next offset.
     pub const fn total(&self) -> u64 {
         self.total

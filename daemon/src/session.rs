@@ -3,9 +3,11 @@
 
 mod actor;
 mod claims;
+mod flow;
 mod link;
 mod machine;
 mod open;
+mod outbox;
 mod view;
 
 use std::{

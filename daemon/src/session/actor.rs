@@ -2,6 +2,7 @@
 //! that. It never waits for anything but its queues and short writes.
 
 mod doing;
+mod flowing;
 mod taking;
 
 use std::{
@@ -19,6 +20,7 @@ use tokio::{
 
 use super::{
     Caller, Claims, Opening, Request, Run, Session, SessionState, Signal, Summary,
+    flow::Flow,
     link::{Link, LinkEvent},
     machine::{Event, Machine, Phase},
     open::{self, Opened},
@@ -32,6 +34,9 @@ use crate::{
     shell::{frame, mark, order::Capture, scan::Scanner},
     terminal::clean::clean,
 };
+
+/// A flood has always something to say: after so many turns in a row whatever else there is has its own.
+const EVENTS_IN_A_ROW: u32 = 16;
 
 /// What is shown of what start-up files printed.
 const GREETING_SHOWN: usize = 2000;
@@ -86,6 +91,12 @@ struct Shell {
     /// What the terminal showed since then, where it may be an EXIT trap's.
     terminal_text: Vec<u8>,
     kill_reply: Option<oneshot::Sender<Result<String, Fault>>>,
+    /// What of its output is stopped on the host.
+    flow: Flow,
+    /// The terminal took our Ctrl-S.
+    terminal_stopped: bool,
+    /// What the terminal showed since the last prompt that is no command's output, in bytes.
+    unowned: u64,
 }
 
 struct HeldSignal {
@@ -133,10 +144,12 @@ impl Actor {
     }
 
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        let mut turns = 0;
         loop {
             self.start_next().await;
             self.publish();
-            let wake = self.next(&mut requests).await;
+            turns = (turns + 1) % EVENTS_IN_A_ROW;
+            let wake = self.next(&mut requests, turns == 0).await;
             match wake {
                 Wake::Request(None) => {
                     self.close().await;
@@ -181,8 +194,18 @@ impl Actor {
         }
     }
 
-    async fn next(&mut self, requests: &mut mpsc::Receiver<Request>) -> Wake {
-        let deadline = self.deadline().map(tokio::time::Instant::from_std);
+    /// What comes next. `others_first`: not what the channels say, if there is anything else.
+    async fn next(&mut self, requests: &mut mpsc::Receiver<Request>, others_first: bool) -> Wake {
+        let deadline = self.deadline();
+        if others_first {
+            if let Ok(request) = requests.try_recv() {
+                return Wake::Request(Some(request));
+            }
+            if deadline.is_some_and(|at| at <= Instant::now()) {
+                return Wake::Time;
+            }
+        }
+        let deadline = deadline.map(tokio::time::Instant::from_std);
         let shell = &mut self.shell;
         let starting = &mut self.starting;
         let draining = &mut self.draining;
@@ -190,7 +213,7 @@ impl Actor {
             biased;
             event = async {
                 match shell {
-                    Some(shell) => shell.link.events.recv().await,
+                    Some(shell) => shell.link.next().await,
                     None => std::future::pending().await,
                 }
             } => Wake::Link(event),
@@ -219,10 +242,15 @@ impl Actor {
     fn deadline(&self) -> Option<Instant> {
         let shell = self.shell.as_ref()?;
         let exit = shell.exit_at.map(|at| at + taking::EXIT_GRACE);
-        [shell.machine.deadline(), exit, shell.signal_due()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            shell.machine.deadline(),
+            exit,
+            shell.signal_due(),
+            shell.flow.deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Begins to open a shell unless one is there or on its way.
@@ -304,6 +332,9 @@ impl Actor {
             started_at: None,
             terminal_text: Vec::new(),
             kill_reply: None,
+            flow: Flow::default(),
+            terminal_stopped: false,
+            unowned: 0,
             link,
         });
         self.after_opening(&wanted_cwd);
@@ -486,6 +517,7 @@ impl Actor {
 
     async fn on_time(&mut self) {
         let now = Instant::now();
+        self.on_flow_due(now);
         if let Some(shell) = &self.shell
             && shell.exit_at.is_some_and(|at| now >= at + taking::EXIT_GRACE)
         {

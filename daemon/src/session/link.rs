@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use sshmcp_proto::error::Fault;
 use tokio::{sync::mpsc, task::AbortHandle};
 
+use super::outbox::{Outbox, Sent};
 use crate::{
     connection::{Channel, ChannelEvent, ChannelWriter, CloseReason, Connection},
     shell::{frame::HelperHello, mark::ShellHello, typed::Dialect},
@@ -41,11 +40,10 @@ pub struct Link {
     /// The connection they are on.
     pub connection: Arc<Connection>,
     /// Types into the terminal.
-    pub terminal: ChannelWriter,
+    terminal: Outbox,
     /// Gives orders to the helper; none where the host allows none.
-    pub helper: Option<ChannelWriter>,
-    /// Everything that comes.
-    pub events: mpsc::Receiver<LinkEvent>,
+    helper: Option<Outbox>,
+    events: mpsc::Receiver<LinkEvent>,
     /// What the shell said of itself.
     pub shell: ShellHello,
     /// What the helper said of itself.
@@ -101,8 +99,8 @@ impl Wiring {
         let (_, unused) = mpsc::channel(1);
         Link {
             connection,
-            terminal,
-            helper,
+            terminal: Outbox::new(terminal),
+            helper: helper.map(Outbox::new),
             events: std::mem::replace(&mut self.events, unused),
             shell,
             hello,
@@ -158,37 +156,89 @@ impl Link {
         writer
     }
 
+    /// The next event. Meanwhile, what was given to be written is: whoever reads here never waits for the far side.
+    pub async fn next(&mut self) -> Option<LinkEvent> {
+        let Self {
+            terminal,
+            helper,
+            events,
+            ..
+        } = self;
+        loop {
+            tokio::select! {
+                biased;
+                () = terminal.write_next(), if terminal.is_waiting() => {}
+                () = async {
+                    if let Some(helper) = helper.as_mut() {
+                        helper.write_next().await;
+                    }
+                }, if helper.as_ref().is_some_and(Outbox::is_waiting) => {}
+                event = events.recv() => return event,
+            }
+        }
+    }
+
+    /// There is somebody who takes orders.
+    pub const fn has_helper(&self) -> bool {
+        self.helper.is_some()
+    }
+
     /// Gives the helper an order.
-    pub async fn order(&self, order: Vec<u8>) -> Result<(), Fault> {
-        match &self.helper {
-            Some(helper) => helper.write(Bytes::from(order)).await,
-            None => Ok(()),
+    pub fn order(&mut self, order: Vec<u8>) -> Sent {
+        match &mut self.helper {
+            Some(helper) => helper.send(order, None),
+            None => Sent::Done(Ok(())),
         }
     }
 
     /// Types into the terminal.
-    pub async fn write(&self, bytes: Vec<u8>) -> Result<(), Fault> {
-        self.terminal.write(Bytes::from(bytes)).await
+    pub fn write(&mut self, bytes: Vec<u8>) -> Sent {
+        self.terminal.send(bytes, None)
+    }
+
+    /// Types into the terminal once something else was sent.
+    pub fn write_after(&mut self, first: Sent, bytes: Vec<u8>) -> Sent {
+        match first {
+            Sent::Done(Ok(())) => self.terminal.send(bytes, None),
+            Sent::Done(Err(fault)) => Sent::Done(Err(fault)),
+            Sent::Later(sent) => self.terminal.send(bytes, Some(sent)),
+        }
     }
 
     /// Ends the shell and lets the helper clean up behind it; returns when the helper is gone, or cannot be waited for.
     pub async fn close(mut self) {
-        // The connection may be dead: then nothing of this reaches anyone, and sshd ends both on the host.
-        let _ = self.terminal.close().await;
-        for drain in &self.drains {
-            let _ = drain.eof().await;
-        }
-        if let Some(helper) = &self.helper {
-            let _ = helper.eof().await;
-            let _ = tokio::time::timeout(CLOSE_WAIT, async {
-                while let Some(event) = self.events.recv().await {
-                    if event.source == Source::Helper && matches!(event.event, ChannelEvent::Closed { .. }) {
-                        break;
-                    }
+        let (terminal, helper) = (self.terminal.writer(), self.helper.as_ref().map(Outbox::writer));
+        let drains = std::mem::take(&mut self.drains);
+        let tell = async {
+            // The connection may be dead: then nothing of this reaches anyone, and sshd ends both on the host.
+            let _ = terminal.close().await;
+            for drain in &drains {
+                let _ = drain.eof().await;
+            }
+            if let Some(helper) = &helper {
+                let _ = helper.eof().await;
+            }
+        };
+        let has_helper = helper.is_some();
+        // What still comes must be taken, or the connection would wait.
+        let drain = async {
+            while let Some(event) = self.events.recv().await {
+                if event.source == Source::Helper && matches!(event.event, ChannelEvent::Closed { .. }) {
+                    return;
                 }
-            })
-            .await;
-        }
+            }
+        };
+        let _ = tokio::time::timeout(CLOSE_WAIT, async {
+            tokio::pin!(drain);
+            tokio::select! {
+                () = tell => {}
+                () = &mut drain => return,
+            }
+            if has_helper {
+                drain.await;
+            }
+        })
+        .await;
     }
 }
 

@@ -103,6 +103,14 @@ impl Machine {
         }
     }
 
+    /// The pair of FIFOs that the running command's output comes through.
+    pub const fn pair(&self) -> Option<u8> {
+        match &self.phase {
+            Phase::Busy(running) => running.slot,
+            Phase::Ready { .. } | Phase::Typed | Phase::Settling { .. } => None,
+        }
+    }
+
     /// The running command was sent a signal by us.
     pub const fn was_interrupted(&self) -> bool {
         matches!(&self.phase, Phase::Busy(running) if running.interrupted)

@@ -329,7 +329,12 @@ impl Opening {
                         Some(HelperFrame::Hello(hello)) => self.hello = Some(hello),
                         Some(HelperFrame::Installed) => self.installed = true,
                         Some(HelperFrame::Who(candidates)) => self.candidates = Some(candidates),
-                        Some(HelperFrame::Opened(_) | HelperFrame::Probe(_) | HelperFrame::Killed(_))
+                        Some(
+                            HelperFrame::Opened(_)
+                            | HelperFrame::Probe(_)
+                            | HelperFrame::Killed(_)
+                            | HelperFrame::Flow(_),
+                        )
                         | None => {}
                     }
                 }

@@ -47,7 +47,7 @@ impl View {
     pub fn show(&mut self, bytes: &[u8]) {
         self.end += bytes.len() as u64;
         let skip = bytes.len().saturating_sub(KEPT);
-        self.bytes.extend(bytes.iter().skip(skip));
+        self.bytes.extend(bytes.get(skip..).unwrap_or_default());
         let surplus = self.bytes.len().saturating_sub(KEPT);
         self.bytes.drain(..surplus);
     }

@@ -20,6 +20,8 @@ pub enum HelperFrame {
     Who(Vec<Candidate>),
     /// What a signal reached: `sent`, `shell` (nothing but the shell in front), `refused`, `unknown`.
     Killed(String),
+    /// Ctrl-S stops what the terminal shows.
+    Flow(bool),
 }
 
 /// What the helper says first.
@@ -81,6 +83,7 @@ pub fn parse_helper(body: &[u8]) -> Option<HelperFrame> {
             rest.split('|').filter_map(Candidate::parse).collect(),
         )),
         "K" => Some(HelperFrame::Killed(rest.to_owned())),
+        "S" => Some(HelperFrame::Flow(rest == "on")),
         _ => None,
     }
 }
@@ -118,6 +121,8 @@ mod tests {
         assert_eq!(parse_helper(b"B"), Some(HelperFrame::Installed));
         assert_eq!(parse_helper(b"O;3"), Some(HelperFrame::Opened(3)));
         assert_eq!(parse_helper(b"O;999"), None);
+        assert_eq!(parse_helper(b"S;on"), Some(HelperFrame::Flow(true)));
+        assert_eq!(parse_helper(b"S;?"), Some(HelperFrame::Flow(false)));
         assert_eq!(parse_helper(b"H;only"), None);
         assert_eq!(parse_helper(b""), None);
         assert_eq!(parse_stream(b"M1"), Some(StreamFrame::Eof(1)));

@@ -29,12 +29,18 @@ printf '\036%s;M1\037' "$n" >"$d/m1"
 
 # cat reads its arguments one after the other: when the last writer of a FIFO has gone it prints the mark and opens
 # the other FIFO, without a fork. Two in turn, so that what is written after the end of one command never meets the
-# reader of the next. The list is long and even, and the loop begins it anew.
+# reader of the next. The list is long and even, and the loop begins it anew. Which process reads is in a file, so that
+# it can be stopped: then the FIFO fills, and its writers wait.
 drain() {
   cd "$d" || exit 0
+  w=p$1
   set -- "${1}0" m0 "${1}1" m1
   set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
-  while cat "$@" 2>/dev/null; do :; done
+  while :; do
+    cat "$@" 2>/dev/null &
+    printf '%s\n' "$!" >"$w"
+    wait "$!" || break
+  done
   [ -p "$1" ] && printf '\036%s;X\037' "$n"
 }
 trap '' INT QUIT HUP PIPE
@@ -56,6 +62,9 @@ leave() {
     { read -r c <"/proc/$k/task/$k/children"; } 2>/dev/null
     # shellcheck disable=SC2086
     kill "$k" $c 2>/dev/null
+    # One that is stopped dies only when it goes on.
+    # shellcheck disable=SC2086
+    [ -z "$c" ] || kill -s CONT $c 2>/dev/null
   done
   rm -rf "$d"
   exit 0
@@ -129,6 +138,20 @@ modes() {
   case " $a" in *[\ \;]-icanon*) l=${l}r ;; *[\ \;]icanon*) l=${l}c ;; *) l=${l}u ;; esac
   case " $a" in *[\ \;]-echo\ *) l=${l}n ;; *) l=${l}e ;; esac
 }
+# Whether Ctrl-S stops what the terminal shows.
+flow() {
+  a=$(stty -F "$t" -a 2>/dev/null || stty -a <"$t" 2>/dev/null)
+  case $a in *-ixon*) a=off ;; *ixon*) a=on ;; *) a=off ;; esac
+  printf '\036%s!S;%s\037' "$n" "$a"
+}
+# The readers of a pair stop (STOP), or go on (CONT).
+readers() {
+  for k in o e; do
+    c=
+    { read -r c <"$d/p$k$2"; } 2>/dev/null
+    [ -z "$c" ] || kill -s "$1" "$c" 2>/dev/null
+  done
+}
 group() {
   fg=
   { read -r st <"/proc/$sp/stat"; } 2>/dev/null || { printf '\036%s!K;unknown\037' "$n"; return; }
@@ -170,6 +193,9 @@ while IFS= read -r l; do
     t=$3
     ;;
   q) probe ;;
+  x) flow ;;
+  "p "*) readers STOP "${l#p }" ;;
+  "c "*) readers CONT "${l#c }" ;;
   w) who ;;
   "k "*) group "${l##* }" ;;
   "f "*)

@@ -35,9 +35,14 @@ pub fn drain_command(dir: &str, nonce: &str, set: u8) -> (String, Vec<u8>) {
         r#"n={nonce} d={dir}
 drain() {{
   cd "$d" || exit 0
+  w=p$1
   set -- "${{1}}0" m0 "${{1}}1" m1
   set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
-  while cat "$@" 2>/dev/null; do :; done
+  while :; do
+    cat "$@" 2>/dev/null &
+    printf '%s\n' "$!" >"$w"
+    wait "$!" || break
+  done
 }}
 trap '' INT QUIT HUP PIPE
 ( drain o{set} ) </dev/null &
@@ -49,6 +54,7 @@ for k in "$po" "$pe"; do
   c=
   {{ read -r c <"/proc/$k/task/$k/children"; }} 2>/dev/null
   kill "$k" $c 2>/dev/null
+  [ -z "$c" ] || kill -s CONT $c 2>/dev/null
 done
 "#
     );
@@ -133,6 +139,21 @@ const ASSIGN: &str = "__sshmcp_x=";
 /// The order that ends the streams of a command whose shell is gone.
 pub fn finish(id: CommandId) -> Vec<u8> {
     format!("f {id}\n").into_bytes()
+}
+
+/// The order that stops the readers of a pair of FIFOs, so that its writers wait.
+pub fn stop_readers(set: u8) -> Vec<u8> {
+    format!("p {set}\n").into_bytes()
+}
+
+/// The order that lets the readers of a pair go on.
+pub fn continue_readers(set: u8) -> Vec<u8> {
+    format!("c {set}\n").into_bytes()
+}
+
+/// The order that asks whether Ctrl-S stops the terminal.
+pub fn ask_flow() -> Vec<u8> {
+    b"x\n".to_vec()
 }
 
 /// The line that makes the shell fetch and run a command.

@@ -21,7 +21,7 @@ use tonic::Status;
 
 use super::{EVENTS_MAX, Events, bounded, from_proto, report};
 use crate::{
-    command::Command,
+    command::{Command, Following},
     execute::{Execution, Handed, hand_over},
     output::{Piece, StreamKind},
     registry::{Registry, Wanted},
@@ -128,9 +128,10 @@ impl Call {
         }
         let position = AtomicU64::new(0);
         let streamed = self.stream_output.then_some(&position);
+        let following = self.stream_output.then(|| command.follow(0));
         let reported = async {
             tokio::join!(
-                stream_output(streamed, &command, &events),
+                stream_output(streamed.zip(following.as_ref()), &command, &events),
                 report_progress(self.progress, &command, &events)
             )
         };
@@ -144,7 +145,9 @@ impl Call {
             let _gone = events.send(Err(fault.into())).await;
             return;
         }
-        if self.stream_output && send_rest(&position, &command, &events).await.is_err() {
+        if let Some(following) = &following
+            && send_rest(&position, following, &command, &events).await.is_err()
+        {
             return;
         }
         let mut result = report(&command, &self.client, self.limit, self.raw);
@@ -182,16 +185,17 @@ async fn send(events: &mpsc::Sender<Result<ExecuteEvent, Status>>, event: Event)
 
 /// Sends output as it comes, until nobody takes it.
 async fn stream_output(
-    position: Option<&AtomicU64>,
+    streamed: Option<(&AtomicU64, &Following<'_>)>,
     command: &Command,
     events: &mpsc::Sender<Result<ExecuteEvent, Status>>,
 ) {
-    let Some(position) = position else {
+    let Some((position, following)) = streamed else {
         return std::future::pending().await;
     };
     let mut changes = command.changes();
     loop {
-        if send_rest(position, command, events).await.is_err() || changes.changed().await.is_err() {
+        if send_rest(position, following, command, events).await.is_err() || changes.changed().await.is_err()
+        {
             return;
         }
     }
@@ -200,6 +204,7 @@ async fn stream_output(
 /// Sends what was written and not sent yet. Whoever stops here half-way has moved the position as far as was sent.
 async fn send_rest(
     position: &AtomicU64,
+    following: &Following<'_>,
     command: &Command,
     events: &mpsc::Sender<Result<ExecuteEvent, Status>>,
 ) -> Result<(), ()> {
@@ -215,6 +220,7 @@ async fn send_rest(
             let end = piece.end();
             send(events, Event::Output(chunk(piece))).await?;
             position.store(end, Ordering::Relaxed);
+            following.taken(end);
         }
     }
 }

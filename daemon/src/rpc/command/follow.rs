@@ -31,6 +31,7 @@ async fn run(
             .map_err(|_| ())
     };
     let mut changes = command.changes();
+    let following = command.follow(offset);
     loop {
         let (pieces, ended) = {
             let state = command.state();
@@ -49,6 +50,7 @@ async fn run(
         for piece in pieces {
             offset = piece.end();
             send(Event::Output(chunk(piece))).await?;
+            following.taken(offset);
         }
     }
 }

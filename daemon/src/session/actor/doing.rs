@@ -15,6 +15,7 @@ use crate::{
     session::{
         Caller, Run, SLOTS_MAX, Signal,
         machine::{Asked, Effect, Event, Phase, Start},
+        outbox::Sent,
     },
     shell::{
         order::{self, Capture},
@@ -48,7 +49,7 @@ impl Actor {
             Start::Go(names) => names,
             Start::NeedSlot(set) => {
                 self.queue.push_front(run);
-                if let Err(fault) = shell.link.order(format!("o {set}\n").into_bytes()).await {
+                if let Sent::Done(Err(fault)) = shell.link.order(format!("o {set}\n").into_bytes()) {
                     self.lose(&fault.message, true).await;
                 }
                 self.draining = Some((set, tokio::spawn(std::future::pending())));
@@ -70,6 +71,7 @@ impl Actor {
             state.apart = capture == Capture::Apart;
             state.cwd.clone_from(&self.cwd);
         });
+        shell.open_running(now);
         let stdin = run.stdin.as_deref();
         let (text, line) = match shell.link.typed {
             None => (
@@ -96,11 +98,8 @@ impl Actor {
         let Some(shell) = &mut self.shell else { return };
         shell.unfetched = Some(run);
         // Text first: the shell waits for it, not the other way round.
-        let sent = match shell.link.order(text).await {
-            Ok(()) => shell.link.write(line).await,
-            Err(fault) => Err(fault),
-        };
-        if let Err(fault) = sent {
+        let sent = shell.link.order(text);
+        if let Sent::Done(Err(fault)) = shell.link.write_after(sent, line) {
             tracing::info!(session = %self.session.name, %fault, "a command could not be handed over");
         }
     }
@@ -161,8 +160,8 @@ impl Actor {
                 }
                 Effect::Probe => {
                     let Some(shell) = &mut self.shell else { return };
-                    if shell.link.helper.is_some() {
-                        let _ = shell.link.order(b"q\n".to_vec()).await;
+                    if shell.link.has_helper() {
+                        shell.link.order(b"q\n".to_vec());
                     } else {
                         // Nobody can look: only the text is left, and silence for a prompt.
                         let effects = shell.machine.on(Event::Probe(Probe::blind()), Instant::now());
@@ -173,12 +172,12 @@ impl Actor {
                     if let Some(shell) = &mut self.shell {
                         shell.link.has_alias = false;
                         let line = order::type_run(&shell.link.shell.kind, id, Capture::Apart, false);
-                        let _ = shell.link.write(line).await;
+                        shell.link.write(line);
                     }
                 }
                 Effect::TypeSync => {
-                    if let Some(shell) = &self.shell {
-                        let _ = shell.link.write(order::type_sync()).await;
+                    if let Some(shell) = &mut self.shell {
+                        shell.link.write(order::type_sync());
                     }
                 }
                 Effect::Broken => {
@@ -311,19 +310,30 @@ impl Actor {
         });
     }
 
-    pub(super) async fn type_bytes(&mut self, bytes: Vec<u8>, secret: bool) -> Result<(), Fault> {
+    /// Types; the reply comes once the far side has taken all of it.
+    pub(super) async fn type_bytes(
+        &mut self,
+        bytes: Vec<u8>,
+        secret: bool,
+        reply: oneshot::Sender<Result<(), Fault>>,
+    ) {
         let Some(shell) = &mut self.shell else {
-            return Err(Fault::new(
+            let fault = Fault::new(
                 Reason::ConnectionLost,
                 "the session has no shell now; nothing was typed",
-            )
-            .hint("execute_command or open_session opens one"));
+            );
+            let _ = reply.send(Err(fault.hint("execute_command or open_session opens one")));
+            return;
         };
         let entered = bytes
             .last()
             .is_some_and(|byte| matches!(byte, b'\r' | b'\n' | 0x03 | 0x04 | 0x15 | 0x1c));
         let clears = bytes.last() == Some(&0x15);
-        shell.link.write(bytes).await?;
+        let sent = shell.link.write(bytes);
+        if let Sent::Done(Err(fault)) = sent {
+            let _ = reply.send(Err(fault));
+            return;
+        }
         tracing::debug!(session = %self.session.name, secret, "typed");
         let now = Instant::now();
         let at_prompt = matches!(shell.machine.phase(), Phase::Ready { .. });
@@ -333,7 +343,7 @@ impl Actor {
             shell.machine.on(Event::Input { entered }, now)
         };
         self.carry_out(effects).await;
-        Ok(())
+        sent.tell(reply, ());
     }
 
     pub(super) async fn signal(&mut self, signal: Signal, reply: oneshot::Sender<Result<String, Fault>>) {
@@ -354,13 +364,15 @@ impl Actor {
                 let name = if signal == Signal::Term { "TERM" } else { "KILL" };
                 shell.machine.on(Event::Interrupted, now);
                 shell.kill_reply = Some(reply);
-                let _ = shell.link.order(format!("k {name}\n").into_bytes()).await;
+                shell.open_running(now);
+                shell.link.order(format!("k {name}\n").into_bytes());
                 return;
             }
         };
         shell.machine.on(Event::Interrupted, now);
-        let typed = shell.link.write(vec![byte]).await;
-        let _ = reply.send(typed.map(|()| format!("{name} was typed")));
+        let typed = shell.link.write(vec![byte]);
+        shell.open_running(now);
+        typed.tell(reply, format!("{name} was typed"));
     }
 
     /// The further pair of FIFOs is there: a channel of its own drains it.

@@ -15,6 +15,7 @@ use crate::{
     output::StreamKind,
     session::{
         Look, Request,
+        flow::Place,
         link::{LinkEvent, Source},
         machine::Event,
     },
@@ -70,7 +71,7 @@ impl Actor {
                 reply,
             } => {
                 self.used_by(&client);
-                let _ = reply.send(self.type_bytes(bytes, secret).await);
+                self.type_bytes(bytes, secret, reply).await;
             }
             Request::Signal(signal, reply) => self.signal(signal, reply).await,
             Request::Look(look, reply) => {
@@ -165,10 +166,12 @@ impl Actor {
             match piece {
                 Piece::Data(data) => {
                     self.session.touch();
-                    if let Some(id) = shell.machine.terminal_owner()
-                        && let Some(command) = shell.find(id)
-                    {
-                        command.append(StreamKind::Stdout, &data);
+                    let owner = shell.machine.terminal_owner();
+                    if let Some(command) = owner.and_then(|id| shell.find(id)) {
+                        let demand = command.append(StreamKind::Stdout, &data);
+                        shell.passed(Place::Terminal, data.len(), Some(&command), demand, now);
+                    } else {
+                        shell.shown(data.len(), now);
                     }
                     // Until the shell has fetched a command, what comes is the echo of what we typed.
                     if shell.machine.has_started() {
@@ -190,6 +193,12 @@ impl Actor {
                         }
                     }
                     let mark = interrupted_as_elsewhere(mark, shell);
+                    match mark {
+                        // Its streams' ends are behind what is still in the FIFOs.
+                        Mark::End { .. } => shell.open_running(now),
+                        Mark::Start(_) | Mark::Prompt { .. } => shell.unowned = 0,
+                        Mark::Hello(_) | Mark::NoAlias(_) => {}
+                    }
                     let is_prompt = matches!(mark, Mark::Prompt { .. });
                     let effects = shell.machine.on(Event::Mark(mark), now);
                     if is_prompt {
@@ -229,6 +238,7 @@ impl Actor {
                 }
             }
             HelperFrame::Opened(set) => self.drain(set),
+            HelperFrame::Flow(takes) => shell.on_terminal_flow(takes),
             HelperFrame::Reading | HelperFrame::Hello(_) | HelperFrame::Installed | HelperFrame::Who(_) => {}
         }
     }
@@ -252,7 +262,8 @@ impl Actor {
                         continue;
                     };
                     if let Some(command) = shell.find(id) {
-                        command.append(stream, &data);
+                        let demand = command.append(stream, &data);
+                        shell.passed(Place::Pair(set), data.len(), Some(&command), demand, now);
                         let is_running = shell.running.as_ref().is_some_and(|running| running.id == id);
                         if is_running && !command.internal {
                             self.view.mirror(stream, &data);
@@ -293,7 +304,8 @@ impl Actor {
         };
         // Its streams end behind everything that was written before.
         let finish = order::finish(command.id);
-        let _ = shell.link.order(finish).await;
+        shell.open_all(Instant::now());
+        shell.link.order(finish);
         let effects = shell.machine.shell_ended(shell.exit, Instant::now());
         self.carry_out(effects).await;
     }
