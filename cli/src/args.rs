@@ -129,6 +129,16 @@ The question is asked on the terminal only, never answered by a pipe. A script m
     /// Check the configuration, or tell where it is
     #[command(subcommand)]
     Config(ConfigVerb),
+    /// Tell what is missing, slow or unsafe here, and on a host, with what to do
+    #[command(
+        after_help = "Examples:\n  sshctl doctor\n  sshctl doctor web1",
+        after_long_help = "\
+On a host it connects and logs in as a session would, on a connection of its own, and runs the login shell a few times
+to find slow start-up files. It changes nothing there, and trusts no key.
+
+Exits 0 if all is well, 1 with warnings, 2 with problems."
+    )]
+    Doctor(DoctorArgs),
     /// Start, stop or look at the daemon
     #[command(subcommand)]
     Daemon(DaemonVerb),
@@ -386,6 +396,16 @@ pub(crate) struct TrustArgs {
     /// Trust the key without a question if it has exactly this fingerprint
     #[arg(long, value_name = "SHA256:…")]
     pub(crate) fingerprint: Option<String>,
+}
+
+/// What to look at beside this machine.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Also this host
+    pub(crate) host: Option<String>,
+    /// How to log in.
+    #[command(flatten)]
+    pub(crate) login: Login,
 }
 
 /// What about the configuration.

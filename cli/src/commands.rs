@@ -5,6 +5,7 @@ mod completions;
 mod config;
 mod daemon;
 mod demo;
+mod doctor;
 mod exec;
 mod hosts;
 mod interrupt;
@@ -40,6 +41,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Trust(args) => trust::run(args, context).await,
         Verb::Config(verb) => config::run(verb, context).await,
         Verb::Daemon(verb) => daemon::run(verb, context).await,
+        Verb::Doctor(args) => doctor::run(args, context).await,
         Verb::Demo(args) => demo::run(args, context).await,
         Verb::Completions(args) => completions::run(args, context),
     }

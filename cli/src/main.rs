@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod context;
 mod demo;
+mod doctor;
 mod error;
 mod output;
 mod randomart;

@@ -31,6 +31,7 @@ use tokio::{sync::watch, time::Instant};
 pub use self::{
     channel::{Channel, ChannelEvent, ChannelWriter, CloseReason},
     host_key::{KnownKey, Verdict},
+    identity::find_agent,
     open::Pty,
     pool::{Pool, PoolSettings},
     trust::{Scan, Trusted},
@@ -62,10 +63,22 @@ pub struct Connection {
     handle: Handle<Handler>,
     shared: Arc<Shared>,
     usage: watch::Sender<Usage>,
+    times: Times,
     /// Set when another connection runs through this one.
     acknowledge_at_once: Option<Arc<AtomicBool>>,
     /// The jump host's connection under this one.
     _under: Option<Lease>,
+}
+
+/// How long a connection took to make.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// Until the TCP connection was there; none through a jump host.
+    pub tcp: Option<Duration>,
+    /// From there (through a jump host: from the start) until the host key was proved.
+    pub handshake: Duration,
+    /// From there until the server let us in.
+    pub login: Duration,
 }
 
 /// Who uses a connection.
@@ -110,6 +123,11 @@ impl Connection {
     /// The target that it leads to.
     pub const fn target(&self) -> &TargetKey {
         &self.key
+    }
+
+    /// How long it took to make.
+    pub const fn times(&self) -> Times {
+        self.times
     }
 
     /// The server's host key as `SHA256:…`.

@@ -15,7 +15,7 @@ use tonic::service::RoutesBuilder;
 use crate::{
     command::{CommandLimits, Commands},
     config::{ConfigStore, Sources},
-    connection::{Pool, PoolSettings},
+    connection::{Pool, PoolSettings, find_agent},
     core::{Core, Facts, Limits, Reloaded, Stopped},
     output::OutputLimits,
     registry::Registry,
@@ -66,6 +66,7 @@ impl Core for Engine {
             running_commands: count(self.registry.commands.running()),
             spool_bytes: self.registry.commands.disk_bytes(),
             config_problems: config.all_problems().map(ToString::to_string).collect(),
+            agent_socket: find_agent().map_or_else(String::new, |path| path.display().to_string()),
         }
     }
 

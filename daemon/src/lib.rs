@@ -7,6 +7,7 @@ pub mod config;
 pub mod connection;
 pub mod core;
 pub mod engine;
+pub mod examine;
 pub mod execute;
 pub mod host;
 pub mod id;

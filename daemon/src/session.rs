@@ -27,7 +27,7 @@ pub use view::Shown;
 
 use crate::{
     command::{Command, Commands, Status},
-    connection::Pool,
+    connection::{Connection, Pool},
     host::Target,
     id::{CommandId, SessionName},
 };
@@ -375,6 +375,53 @@ impl Session {
             format!("the session {} was closed", self.name),
         )
         .hint("open it again with open_session")
+    }
+}
+
+/// A shell that was opened as a session's, for whoever only wants to know how it would be worked.
+pub struct Tried {
+    link: link::Link,
+    /// From the login to its first prompt, our own set-up included.
+    pub took: Duration,
+}
+
+/// Opens a shell as a session would; it belongs to no session.
+pub async fn try_shell(pool: &Arc<Pool>, target: &Target) -> Result<Tried, Fault> {
+    let began = Instant::now();
+    let opened = open::open(pool, &Claims::default(), target, 120, 40).await?;
+    let times = opened.link.connection.times();
+    let connecting = times.tcp.unwrap_or_default() + times.handshake + times.login;
+    Ok(Tried {
+        took: began.elapsed().saturating_sub(connecting),
+        link: opened.link,
+    })
+}
+
+impl Tried {
+    /// The connection it is on.
+    pub const fn connection(&self) -> &Arc<Connection> {
+        &self.link.connection
+    }
+
+    /// `bash 5.2.15(1)-release`.
+    pub fn shell(&self) -> String {
+        let shell = &self.link.shell;
+        format!("{} {}", shell.kind, shell.version).trim().to_owned()
+    }
+
+    /// Commands' stdout and stderr would be got apart.
+    pub const fn is_apart(&self) -> bool {
+        self.link.typed.is_none()
+    }
+
+    /// The private directory on the host; empty where none could be made.
+    pub fn directory(&self) -> &str {
+        &self.link.hello.dir
+    }
+
+    /// Ends it.
+    pub async fn close(self) {
+        self.link.close().await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a shell is made to tell when a command ends and what it waits for: the scripts, what they print, and what is
 //! typed. Pure text; knows nothing of channels, sessions or time.
 
+pub mod examine;
 pub mod frame;
 pub mod mark;
 pub mod order;

@@ -184,7 +184,8 @@ fn variable(name: &str) -> Option<PathBuf> {
 }
 
 /// HOME, or the home in the user database where HOME is unset or empty.
-fn home() -> Result<PathBuf, Fault> {
+/// The home directory: HOME, or what the user database says.
+pub fn home() -> Result<PathBuf, Fault> {
     BaseDirs::new()
         .map(|dirs| dirs.home_dir().to_owned())
         .ok_or_else(no_home)

@@ -2,6 +2,7 @@
 
 mod bench;
 mod clients;
+mod doctor;
 mod errors;
 mod exec;
 mod first;

@@ -32,6 +32,7 @@ pub(crate) async fn show(daemon: &Daemon, out: &Output) -> Result<u8, Failure> {
         started_by,
         spool_bytes,
         memory_bytes,
+        agent_socket,
     } = daemon
         .daemon()
         .get_status(GetStatusRequest {})
@@ -43,6 +44,7 @@ pub(crate) async fn show(daemon: &Daemon, out: &Output) -> Result<u8, Failure> {
             "config_path": config_path, "state_dir": state_dir, "connections": connections, "sessions": sessions,
             "running_commands": running_commands, "clients": clients, "config_problems": config_problems,
             "started_by": started_by, "spool_bytes": spool_bytes, "memory_bytes": memory_bytes,
+            "agent_socket": (!agent_socket.is_empty()).then_some(agent_socket),
         }))?;
         return Ok(0);
     }

@@ -31,6 +31,8 @@ pub(crate) struct Script {
     pub(crate) trusted: Arc<Mutex<Vec<String>>>,
     /// What was typed as a secret.
     pub(crate) typed: Arc<Mutex<Vec<v1::SendInputRequest>>>,
+    /// Where it says that its state is.
+    pub(crate) state_dir: Arc<Mutex<String>>,
 }
 
 fn command(status: CommandStatus, exit_code: Option<i32>) -> v1::Command {
@@ -188,7 +190,12 @@ impl DaemonService for Script {
         &self,
         _: Request<v1::GetStatusRequest>,
     ) -> Result<Response<v1::GetStatusResponse>, Status> {
-        Err(Status::unimplemented("not in the script"))
+        Ok(Response::new(v1::GetStatusResponse {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            state_dir: self.state_dir.lock().expect("not poisoned").clone(),
+            ..v1::GetStatusResponse::default()
+        }))
     }
 
     async fn reload(&self, _: Request<v1::ReloadRequest>) -> Result<Response<v1::ReloadResponse>, Status> {
@@ -205,6 +212,38 @@ pub(crate) const FINGERPRINT: &str = "SHA256:2nonw17hnRcrJVswZPwFH7m34WaK3qURope
 
 #[tonic::async_trait]
 impl HostService for Script {
+    async fn examine_host(
+        &self,
+        request: Request<v1::ExamineHostRequest>,
+    ) -> Result<Response<v1::ExamineHostResponse>, Status> {
+        let host = request.into_inner().host.unwrap_or_default().host;
+        let known = v1::ExamineHostResponse {
+            target: format!("u@{host}:22"),
+            host_key_state: "trusted".into(),
+            fingerprint: FINGERPRINT.into(),
+            server: "SSH-2.0-\x1b[2JOpenSSH".into(),
+            ..v1::ExamineHostResponse::default()
+        };
+        match host.as_str() {
+            "good" => Ok(Response::new(known)),
+            "slow" => Ok(Response::new(v1::ExamineHostResponse {
+                steps: vec![v1::Step {
+                    name: "login".into(),
+                    ms: 9000,
+                }],
+                ..known
+            })),
+            "unknown" => Ok(Response::new(v1::ExamineHostResponse {
+                host_key_state: "unknown".into(),
+                server: String::new(),
+                ..known
+            })),
+            _ => Err(Fault::new(v1::Reason::HostNotFound, "there is no such host")
+                .hint("check its spelling")
+                .into()),
+        }
+    }
+
     async fn scan_host_key(
         &self,
         request: Request<v1::ScanHostKeyRequest>,

@@ -1,6 +1,7 @@
 //! The built `sshctl` against a scripted daemon: what people and scripts see, without any SSH.
 
 mod daemon;
+mod doctor;
 mod exec;
 mod person;
 

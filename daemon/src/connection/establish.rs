@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    Connection, ConnectionId, Usage, auth, dial,
+    Connection, ConnectionId, Times, Usage, auth, dial,
     handshake::{self, Failure},
     host_key,
     pool::{Lease, Pool},
@@ -56,11 +56,14 @@ fn backoff(tried: u32) -> Duration {
 
 async fn attempt(pool: &Arc<Pool>, target: &Target, id: ConnectionId) -> Result<Connection, Failure> {
     let road = road(pool, target).await?;
-    let deadline = Instant::now() + target.connect_timeout;
+    let began = Instant::now();
+    let deadline = began + target.connect_timeout;
+    let mut times = Times::default();
     let mut acknowledge_at_once = None;
     let (mut handle, shared, under) = match road {
         Road::Straight => {
             let stream = dial::tcp(target, deadline).await?;
+            times.tcp = Some(began.elapsed());
             acknowledge_at_once = Some(stream.acknowledge_at_once.clone());
             let (handle, shared) = handshake::greet(target, stream, deadline).await?;
             (handle, shared, None)
@@ -71,6 +74,8 @@ async fn attempt(pool: &Arc<Pool>, target: &Target, id: ConnectionId) -> Result<
             (handle, shared, Some(lease))
         }
     };
+    times.handshake = began.elapsed().saturating_sub(times.tcp.unwrap_or_default());
+    let greeted = Instant::now();
     timeout(AUTH_TIMEOUT, auth::authenticate(&mut handle, &shared, target))
         .await
         .unwrap_or_else(|_| {
@@ -79,6 +84,7 @@ async fn attempt(pool: &Arc<Pool>, target: &Target, id: ConnectionId) -> Result<
                 "the login was not answered in time",
             ))
         })?;
+    times.login = greeted.elapsed();
     tracing::info!(target = %target.key(), connection = %id, "connected");
     Ok(Connection {
         id,
@@ -86,6 +92,7 @@ async fn attempt(pool: &Arc<Pool>, target: &Target, id: ConnectionId) -> Result<
         handle,
         shared,
         usage: watch::Sender::new(Usage::default()),
+        times,
         acknowledge_at_once,
         _under: under,
     })

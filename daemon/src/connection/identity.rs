@@ -223,21 +223,34 @@ async fn agent(handle: &Handle<Handler>, target: &Target) -> Option<(AgentClient
     Some((agent, keys.collect()))
 }
 
+/// Where agents may be for a daemon that was told of none.
+fn usual_places() -> Vec<PathBuf> {
+    match std::env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()) {
+        Some(path) => vec![path.into()],
+        None => {
+            let run = PathBuf::from(format!("/run/user/{}", rustix::process::geteuid().as_raw()));
+            AGENT_PLACES.iter().map(|place| run.join(place)).collect()
+        }
+    }
+}
+
+fn is_socket(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
+}
+
+/// The socket of the agent that is asked where ssh_config names none; whether it answers is not tried.
+pub fn find_agent() -> Option<PathBuf> {
+    usual_places().into_iter().find(|path| is_socket(path))
+}
+
 async fn connect_agent(source: &AgentSource) -> Option<AgentClient<UnixStream>> {
     let candidates: Vec<PathBuf> = match source {
         AgentSource::None => Vec::new(),
         AgentSource::Path(path) => vec![path.clone()],
-        AgentSource::Default => match std::env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()) {
-            Some(path) => vec![path.into()],
-            None => {
-                let run = PathBuf::from(format!("/run/user/{}", rustix::process::geteuid().as_raw()));
-                AGENT_PLACES.iter().map(|place| run.join(place)).collect()
-            }
-        },
+        AgentSource::Default => usual_places(),
     };
     for path in candidates {
-        let is_socket = fs::metadata(&path).is_ok_and(|metadata| metadata.file_type().is_socket());
-        if !is_socket {
+        if !is_socket(&path) {
             continue;
         }
         match AgentClient::connect_uds(&path).await {

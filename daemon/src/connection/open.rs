@@ -1,12 +1,12 @@
 //! Opening one channel on one connection: the request, the answer, and what a refusal means.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use russh::{ChannelMsg, client::Msg};
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::time::timeout;
 
-use super::{channel::Channel, pool::Lease};
+use super::{Connection, channel::Channel, pool::Lease};
 
 /// An overloaded host takes seconds to fork a shell; longer is a host that hangs.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
@@ -69,6 +69,26 @@ pub(super) async fn open(mut lease: Lease, program: &Program) -> Result<Channel,
     let channel = Channel::new(channel, early, lease);
     started.map_err(NoChannel::Failed)?;
     Ok(channel)
+}
+
+/// Opens channels on a connection, without starting anything in them, until the server refuses one or there are so many
+/// with those that are open already. How many there were, and whether one was refused. OpenSSH does not close a channel in
+/// which nothing was started, so they stay until the connection ends: it must be a probe's own.
+pub(super) async fn count(connection: &Arc<Connection>, most: usize) -> Result<(usize, bool), Fault> {
+    let before = connection.usage.borrow().channels;
+    let lease = Lease::new(connection.clone());
+    let mut open = Vec::new();
+    let mut refused = false;
+    while before + open.len() < most && !refused {
+        match timeout(OPEN_TIMEOUT, lease.connection().handle.channel_open_session()).await {
+            Ok(Ok(channel)) => open.push(channel),
+            Ok(Err(russh::Error::ChannelOpenFailure(_))) => refused = true,
+            Ok(Err(_)) => return Err(lost(&connection.cause_of_end())),
+            Err(_) => return Err(no_answer()),
+        }
+    }
+    let number = before + open.len();
+    Ok((number, refused))
 }
 
 fn no_answer() -> Fault {

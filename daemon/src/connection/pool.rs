@@ -22,7 +22,7 @@ use super::{
     Connection, ConnectionId, Room, Usage,
     channel::Channel,
     establish,
-    open::{NoChannel, Program, Pty, open},
+    open::{NoChannel, Program, Pty, count, open},
     words::place,
 };
 use crate::host::{Target, TargetKey};
@@ -133,6 +133,16 @@ impl Pool {
     ) -> Result<(Arc<Connection>, Channel), Fault> {
         let prefer = Some(prefer.clone());
         self.open(target, prefer, Program::Exec(command.to_owned())).await
+    }
+
+    /// How many channels a connection takes, those that are open included and at most so many, and whether it refused one
+    /// more. What is opened for that stays open until the connection ends.
+    pub async fn count_channels(
+        &self,
+        connection: &Arc<Connection>,
+        most: usize,
+    ) -> Result<(usize, bool), Fault> {
+        count(connection, most).await
     }
 
     /// Connections that live.

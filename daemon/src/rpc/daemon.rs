@@ -73,6 +73,7 @@ impl DaemonService for DaemonRpc {
             running_commands,
             spool_bytes,
             config_problems,
+            agent_socket,
         } = self.core.facts();
         let About {
             socket,
@@ -96,6 +97,7 @@ impl DaemonService for DaemonRpc {
             started_by: started_by.to_string(),
             spool_bytes,
             memory_bytes: memory_bytes().unwrap_or_default(),
+            agent_socket,
         }))
     }
 

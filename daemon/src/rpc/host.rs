@@ -5,8 +5,9 @@ use std::sync::Arc;
 use sshmcp_proto::{
     error::Fault,
     v1::{
-        HostKey, ListHostsRequest, ListHostsResponse, Reason, ScanHostKeyRequest, ScanHostKeyResponse,
-        TrustHostKeyRequest, TrustHostKeyResponse, host_service_server::HostService,
+        ExamineHostRequest, ExamineHostResponse, HostKey, ListHostsRequest, ListHostsResponse, Reason,
+        ScanHostKeyRequest, ScanHostKeyResponse, TrustHostKeyRequest, TrustHostKeyResponse,
+        host_service_server::HostService,
     },
 };
 use tonic::{Request, Response, Status};
@@ -14,6 +15,7 @@ use tonic::{Request, Response, Status};
 use super::{from_proto, to_proto};
 use crate::{
     connection::{Scan, Verdict},
+    examine::examine,
     host::{self, HostEntry, Target},
     registry::{HostCall, Registry},
 };
@@ -117,6 +119,21 @@ impl HostService for HostRpc {
             known_hosts_file: trusted.file.display().to_string(),
             added: trusted.added,
         }))
+    }
+
+    async fn examine_host(
+        &self,
+        request: Request<ExamineHostRequest>,
+    ) -> Result<Response<ExamineHostResponse>, Status> {
+        let ExamineHostRequest { host } = request.into_inner();
+        let call = from_proto::host(host.unwrap_or_default())?;
+        let target = self.0.resolve(&call).await?;
+        let key = target.key().to_string();
+        // In a task of its own: a caller that goes away leaves no half-open connection behind.
+        let found = tokio::spawn(examine(target))
+            .await
+            .map_err(|_| Fault::new(Reason::Internal, "the examination failed within"))?;
+        Ok(Response::new(to_proto::examination(key, found)))
     }
 }
 

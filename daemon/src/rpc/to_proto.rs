@@ -1,9 +1,12 @@
 //! The daemon's own words into messages; cannot fail.
 
+use std::time::Duration;
+
 use sshmcp_proto::v1;
 
 use crate::{
     command::{Command, State, Status, now_ms},
+    examine::Examination,
     host::HostEntry,
     id::shorten,
     output::{Losses, View},
@@ -174,5 +177,87 @@ pub(super) fn host(entry: HostEntry) -> v1::Host {
         problem,
         notes: String::new(),
         has_notes,
+    }
+}
+
+/// What was found of a host.
+pub(super) fn examination(target: String, found: Examination) -> v1::ExamineHostResponse {
+    let Examination {
+        host_key_state,
+        fingerprint,
+        failure,
+        steps,
+        server,
+        shell,
+        is_apart,
+        channels: (channels, channels_refused),
+        private_dir,
+        clock,
+        account,
+    } = found;
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let (failed_step, failure) = failure.unzip();
+    let fact = |name: &str| account.fact(name).to_owned();
+    let [startup, bare] = account.startup;
+    v1::ExamineHostResponse {
+        target,
+        host_key_state: host_key_state.into(),
+        fingerprint,
+        failure: failure.map(|fault| v1::ErrorDetail {
+            reason: fault.reason.into(),
+            message: fault.message,
+            hint: fault.hint,
+            retryable: fault.retryable,
+        }),
+        failed_step: failed_step.unwrap_or_default().into(),
+        steps: steps
+            .into_iter()
+            .map(|(name, time)| v1::Step {
+                name: name.into(),
+                ms: ms(time),
+            })
+            .collect(),
+        server,
+        capture: match (shell.is_empty(), is_apart) {
+            (true, _) => "",
+            (false, true) => "captured",
+            (false, false) => "terminal",
+        }
+        .into(),
+        shell,
+        channels: u32::try_from(channels).unwrap_or(u32::MAX),
+        channels_refused,
+        private_dir,
+        private_free_kib: account.private_free_kib,
+        clock_ahead_ms: clock.map(|(ahead, _)| ahead),
+        clock_error_ms: clock.map_or(0, |(_, error)| error),
+        system: fact("system"),
+        uid: account.fact("uid").parse().unwrap_or(u32::MAX),
+        paths: account
+            .paths
+            .iter()
+            .map(|(mode, uid, path)| v1::AccountPath {
+                path: path.clone(),
+                mode: mode.clone(),
+                uid: *uid,
+            })
+            .collect(),
+        sudo: fact("sudo"),
+        tmux: fact("tmux"),
+        umask: fact("umask"),
+        tmout: fact("tmout"),
+        charmap: fact("charmap"),
+        startup_ms: startup.map(ms),
+        bare_ms: bare.map(ms),
+        startup_files: account
+            .files
+            .iter()
+            .map(|(path, time, line, line_time)| v1::StartupFile {
+                path: path.clone(),
+                ms: ms(*time),
+                line: *line,
+                line_ms: ms(*line_time),
+            })
+            .collect(),
     }
 }
