@@ -4,13 +4,17 @@
 use std::{sync::Arc, time::Duration};
 
 use sshmcp_proto::{error::Fault, v1::Reason};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     command::{Command, Status},
     config::Settings,
     id::shorten,
     registry::{Found, Registry, Wanted},
+    secret::Secret,
     session::{Caller, Session, SessionState},
     shell::order::Capture,
 };
@@ -30,6 +34,8 @@ pub struct Execution {
     pub capture: Capture,
     /// Its standard input; the terminal if none.
     pub stdin: Option<Vec<u8>>,
+    /// The password with which it runs below sudo.
+    pub sudo_password: Option<Secret>,
     /// Who runs it.
     pub client: Caller,
 }
@@ -40,7 +46,7 @@ pub struct Handed {
     pub command: Arc<Command>,
     /// Its session.
     pub session: Arc<Session>,
-    failure: Option<tokio::sync::oneshot::Receiver<Fault>>,
+    failure: Option<oneshot::Receiver<Fault>>,
 }
 
 /// Checks a text that is to be run.
@@ -103,6 +109,7 @@ pub async fn hand_over(registry: &Registry, execution: Execution) -> Result<Hand
         .run(
             command.clone(),
             execution.stdin,
+            execution.sudo_password,
             execution.client,
             config.settings.max_queued_commands,
         )
@@ -179,10 +186,18 @@ impl Handed {
         self.session.watch();
         let mut changes = command.changes();
         loop {
+            // A command that was not run may have ended all the same: that it was not run is the answer.
+            if let Some(Ok(fault)) = self.failure.as_mut().map(oneshot::Receiver::try_recv) {
+                self.failure = None;
+                registry.commands.forget(command.id);
+                registry.discard(&self.session).await;
+                return Err(fault);
+            }
             if self.is_settled() {
                 return Ok(());
             }
             tokio::select! {
+                biased;
                 changed = changes.changed() => {
                     if changed.is_err() {
                         return Ok(());
@@ -274,7 +289,7 @@ impl Handed {
     }
 }
 
-async fn failed(failure: &mut Option<tokio::sync::oneshot::Receiver<Fault>>) -> Option<Fault> {
+async fn failed(failure: &mut Option<oneshot::Receiver<Fault>>) -> Option<Fault> {
     match failure {
         Some(receiver) => receiver.await.ok(),
         None => std::future::pending().await,

@@ -8,6 +8,7 @@ mod link;
 mod machine;
 mod open;
 mod outbox;
+mod sudo;
 mod view;
 
 use std::{
@@ -27,9 +28,11 @@ pub use view::Shown;
 
 use crate::{
     command::{Command, Commands, Status},
+    config::SecretSource,
     connection::{Connection, Pool},
     host::Target,
     id::{CommandId, SessionName},
+    secret::Secret,
 };
 
 /// Requests that wait for a session's task: more than agents and people have calls in flight on one session.
@@ -117,6 +120,8 @@ pub struct Caller {
 pub(crate) struct Run {
     pub(crate) command: Arc<Command>,
     pub(crate) stdin: Option<Vec<u8>>,
+    /// sudo's password that the caller gave: the text runs below sudo, or is sudo's own.
+    pub(crate) sudo_password: Option<Secret>,
     pub(crate) client: Caller,
     /// Answered with a fault if it could not be run; nothing was run then.
     pub(crate) failed: oneshot::Sender<Fault>,
@@ -243,6 +248,12 @@ impl Session {
         self.target.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Where the password for sudo's own prompt comes from, as it is configured.
+    pub(crate) fn sudo_password(&self) -> Option<SecretSource> {
+        let target = self.target.lock().unwrap_or_else(PoisonError::into_inner);
+        target.sudo_password.clone()
+    }
+
     /// Credentials and routes of the same target as they are configured now, for the next login.
     pub fn refresh(&self, target: Target) {
         *self.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
@@ -299,6 +310,7 @@ impl Session {
         &self,
         command: Arc<Command>,
         stdin: Option<Vec<u8>>,
+        sudo_password: Option<Secret>,
         client: Caller,
         queue_max: usize,
     ) -> Result<oneshot::Receiver<Fault>, Fault> {
@@ -306,6 +318,7 @@ impl Session {
         self.ask(Request::Run(Run {
             command,
             stdin,
+            sudo_password,
             client,
             failed,
             attempts: 0,

@@ -7,4 +7,5 @@ pub mod mark;
 pub mod order;
 pub mod probe;
 pub mod scan;
+pub mod sudo;
 pub mod typed;

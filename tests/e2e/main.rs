@@ -18,3 +18,4 @@ mod python_client;
 mod queue;
 mod shells;
 mod start;
+mod sudo;

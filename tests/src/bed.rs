@@ -321,7 +321,7 @@ impl TestBed {
     fn tell(&self) {
         for path in [
             self.path("shim.log"),
-            self.home().join(".local/state/sshmcp/logs/sshmcpd.log"),
+            daemon_log(&self.home().join(".local/state/sshmcp/daemon")),
         ] {
             let text = fs::read_to_string(&path).unwrap_or_default();
             let lines: Vec<&str> = text.lines().collect();
@@ -329,6 +329,12 @@ impl TestBed {
             eprintln!("--- {}\n{}", path.display(), lines[last..].join("\n"));
         }
     }
+}
+
+/// The daemon's newest log.
+fn daemon_log(directory: &Path) -> PathBuf {
+    let logs = fs::read_dir(directory).into_iter().flatten().flatten();
+    logs.map(|entry| entry.path()).max().unwrap_or_default()
 }
 
 /// What ends in good order after a failure does so in this time.

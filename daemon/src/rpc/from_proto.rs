@@ -35,6 +35,28 @@ pub(super) fn host(message: v1::HostRef) -> Result<HostCall, Fault> {
     })
 }
 
+/// A password for sudo: what can be typed on one line.
+pub(super) fn sudo_password(password: Option<String>, durable: bool) -> Result<Option<Secret>, Fault> {
+    let Some(password) = password.map(Secret::new) else {
+        return Ok(None);
+    };
+    if durable {
+        return Err(Fault::new(
+            Reason::InvalidArgument,
+            "`durable` and `sudo_password` do not go together: a durable command has no terminal for sudo's prompt",
+        )
+        .hint("leave one of them out"));
+    }
+    if password.expose().is_empty() || password.expose().contains(|c: char| c.is_control()) {
+        return Err(Fault::new(
+            Reason::InvalidArgument,
+            "`sudo_password` is empty or has a control character",
+        )
+        .hint("give the password alone, or leave it out"));
+    }
+    Ok(Some(password))
+}
+
 pub(super) fn size(cols: Option<u32>, rows: Option<u32>) -> Result<Option<(u16, u16)>, Fault> {
     if cols.is_none() && rows.is_none() {
         return Ok(None);

@@ -1,12 +1,14 @@
 //! The task that owns a session: takes requests and what its channels say, asks the machine what it means, and does
 //! that. It never waits for anything but its queues and short writes.
 
+mod answering;
 mod doing;
 mod flowing;
 mod taking;
 
 use std::{
     collections::VecDeque,
+    hash::RandomState,
     sync::{Arc, atomic::Ordering},
     time::Instant,
 };
@@ -24,6 +26,7 @@ use super::{
     link::{Link, LinkEvent},
     machine::{Event, Machine, Phase},
     open::{self, Opened},
+    sudo::Answering,
     view::View,
 };
 use crate::{
@@ -31,6 +34,7 @@ use crate::{
     connection::{Channel, Pool},
     id::CommandId,
     output::StreamKind,
+    secret::Secret,
     shell::{frame, mark, order::Capture, scan::Scanner},
     terminal::clean::clean,
 };
@@ -60,6 +64,13 @@ pub(super) struct Actor {
     last_client: Caller,
     cwd_client: Caller,
     opened_before: bool,
+    /// The stored password for sudo is being fetched.
+    fetching: Option<JoinHandle<Result<Secret, Fault>>>,
+    /// What the password that was typed last for sudo hashes to.
+    released: Option<u64>,
+    /// What a stored password that sudo refused hashes to.
+    refused: Option<u64>,
+    hasher: RandomState,
 }
 
 /// A living shell and what is known of it.
@@ -73,6 +84,8 @@ struct Shell {
     running: Option<Arc<Command>>,
     /// The running command until the shell has fetched its text.
     unfetched: Option<Run>,
+    /// sudo in the running command, where somebody gave a password for it.
+    answering: Option<Answering>,
     /// Earlier commands whose background jobs still hold a stream.
     late: Vec<Arc<Command>>,
     exit: Option<i32>,
@@ -109,6 +122,7 @@ enum Wake {
     Link(Option<LinkEvent>),
     Started(Box<Result<Opened, Fault>>),
     Drained(u8, Result<Channel, Fault>),
+    Fetched(Result<Secret, Fault>),
     Time,
 }
 
@@ -140,6 +154,10 @@ impl Actor {
             last_client: Caller::default(),
             cwd_client: Caller::default(),
             opened_before: false,
+            fetching: None,
+            released: None,
+            refused: None,
+            hasher: RandomState::new(),
         }
     }
 
@@ -180,6 +198,7 @@ impl Actor {
                 Wake::Link(None) => self.lose("its channels ended", false).await,
                 Wake::Started(outcome) => self.on_started(*outcome).await,
                 Wake::Drained(set, outcome) => self.on_drained(set, outcome).await,
+                Wake::Fetched(outcome) => self.on_fetched(outcome).await,
                 Wake::Time => self.on_time().await,
             }
         }
@@ -209,6 +228,7 @@ impl Actor {
         let shell = &mut self.shell;
         let starting = &mut self.starting;
         let draining = &mut self.draining;
+        let fetching = &mut self.fetching;
         tokio::select! {
             biased;
             event = async {
@@ -229,6 +249,12 @@ impl Actor {
                     None => std::future::pending().await,
                 }
             } => Wake::Drained(set, outcome.unwrap_or_else(|error| Err(failed_task(&error)))),
+            outcome = async {
+                match fetching {
+                    Some(task) => task.await,
+                    None => std::future::pending().await,
+                }
+            } => Wake::Fetched(outcome.unwrap_or_else(|error| Err(failed_task(&error)))),
             request = requests.recv() => Wake::Request(request),
             () = async {
                 match deadline {
@@ -321,6 +347,7 @@ impl Actor {
             marks: Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR),
             running: None,
             unfetched: None,
+            answering: None,
             late: Vec::new(),
             exit: None,
             exit_at: None,
@@ -355,6 +382,7 @@ impl Actor {
             self.queue.push_front(Run {
                 command,
                 stdin: None,
+                sudo_password: None,
                 client: Caller::default(),
                 failed,
                 attempts: 0,

@@ -239,7 +239,7 @@ impl Machine {
 
     fn on_mark(&mut self, mark: Mark, now: Instant) -> Vec<Effect> {
         match mark {
-            Mark::Hello(_) => Vec::new(),
+            Mark::Hello(_) | Mark::Below(_) => Vec::new(),
             Mark::Start(started) => match &mut self.phase {
                 Phase::Busy(running) if started == Some(running.id) => {
                     running.started = true;
@@ -319,6 +319,7 @@ impl Machine {
         match frame {
             StreamFrame::End(id) => self.slots.end(slot, stream, *id),
             StreamFrame::Eof(turn) => self.slots.eof(slot, stream, *turn),
+            StreamFrame::Below(_) => return Vec::new(),
             StreamFrame::Broken => return vec![Effect::Broken],
         }
         self.check(now)

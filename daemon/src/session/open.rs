@@ -332,6 +332,7 @@ impl Opening {
                         Some(
                             HelperFrame::Opened(_)
                             | HelperFrame::Probe(_)
+                            | HelperFrame::Front(_)
                             | HelperFrame::Killed(_)
                             | HelperFrame::Flow(_),
                         )

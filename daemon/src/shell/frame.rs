@@ -1,6 +1,9 @@
 //! What the helper on the host prints, parsed. Fields come from the host: anything malformed is no frame at all.
 
-use super::probe::{Candidate, Probe};
+use super::{
+    probe::{Candidate, Probe},
+    sudo::Front,
+};
 use crate::id::CommandId;
 
 /// A frame that the helper script prints itself.
@@ -16,6 +19,8 @@ pub enum HelperFrame {
     Opened(u8),
     /// The state of the terminal.
     Probe(Probe),
+    /// Who would take what is typed; none if that cannot be told.
+    Front(Option<Front>),
     /// Login shells on this connection.
     Who(Vec<Candidate>),
     /// What a signal reached: `sent`, `shell` (nothing but the shell in front), `refused`, `unknown`.
@@ -42,6 +47,8 @@ pub struct HelperHello {
 pub enum StreamFrame {
     /// The command with this id ended; what follows was written by its background jobs.
     End(CommandId),
+    /// The child shell of this command runs below sudo.
+    Below(CommandId),
     /// The last writer of the FIFO with this number, 0 or 1, has gone.
     Eof(u8),
     /// The reader was killed; the stream is of no more use.
@@ -79,6 +86,7 @@ pub fn parse_helper(body: &[u8]) -> Option<HelperFrame> {
         "B" => Some(HelperFrame::Installed),
         "O" => rest.parse().ok().map(HelperFrame::Opened),
         "Q" => Probe::parse(rest).map(HelperFrame::Probe),
+        "S" => Some(HelperFrame::Front(Front::parse(rest))),
         "W" => Some(HelperFrame::Who(
             rest.split('|').filter_map(Candidate::parse).collect(),
         )),
@@ -94,6 +102,10 @@ pub fn parse_stream(body: &[u8]) -> Option<StreamFrame> {
         b'M' if body == b"M0" => Some(StreamFrame::Eof(0)),
         b'M' if body == b"M1" => Some(StreamFrame::Eof(1)),
         b'X' => Some(StreamFrame::Broken),
+        b'S' => {
+            let text = String::from_utf8_lossy(body);
+            CommandId::parse(text.strip_prefix("S;")?).map(StreamFrame::Below)
+        }
         b'E' => {
             let text = String::from_utf8_lossy(body);
             CommandId::parse(text.split(';').nth(1)?).map(StreamFrame::End)
@@ -130,6 +142,7 @@ mod tests {
             parse_stream(b"E;c7;0;/tmp"),
             Some(StreamFrame::End(CommandId::new(7)))
         );
+        assert_eq!(parse_stream(b"S;c7"), Some(StreamFrame::Below(CommandId::new(7))));
         assert_eq!(parse_stream(b"E;7"), None);
         assert_eq!(parse_stream(b""), None);
     }

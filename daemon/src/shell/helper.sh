@@ -167,6 +167,47 @@ group() {
     printf '\036%s!K;refused\037' "$n"
   fi
 }
+# Who would take what is typed now: "pid euid children reads stamp name|" for each process in front, whoever's it is;
+# the stamp is another when it did anything meanwhile.
+takers() {
+  out= pp=' '
+  a=$(stty -F "$t" -a 2>/dev/null || stty -a <"$t" 2>/dev/null)
+  modes
+  fg=-
+  { read -r st <"/proc/$sp/stat"; } 2>/dev/null && { st=${st##*\) }; set -- $st; fg=$6; }
+  for k in /proc/[0-9]*; do
+    { read -r st <"$k/stat"; } 2>/dev/null || continue
+    cm=${st#*\(}
+    cm=${cm%\)*}
+    st=${st##*\) }
+    # shellcheck disable=SC2086
+    set -- $st
+    pp="$pp$2 "
+    [ "$3" = "$fg" ] || continue
+    i="$1.$8.${12}.${13}"
+    w=-
+    while read -r y z u v; do case $y in Uid:) w=$u; break ;; esac; done 2>/dev/null <"$k/status"
+    case $w in *[!0-9]*|'') continue ;; esac
+    f=-
+    { read -r y z u <"$k/syscall"; } 2>/dev/null || { y=-; z=-; }
+    case $y,$z in 0,0x[0-9a-f]|0,0x[0-9a-f][0-9a-f]|63,0x[0-9a-f]) f=$((z)); if [ "$k/fd/$f" -ef "$t" ] || [ "$k/fd/$f" -ef /dev/tty ]; then f=tty; fi ;; esac
+    out="$out${k##*/} $w @${k##*/}@ $f $i ${cm%%[!A-Za-z0-9._+-]*}|"
+  done
+  # Whose parents' numbers were seen has children.
+  v=
+  while :; do
+    case $out in *@*@*) ;; *) break ;; esac
+    k=${out#*@}
+    k=${k%%@*}
+    case $pp in *" $k "*) y=1 ;; *) y=0 ;; esac
+    v=$v${out%%@*}$y
+    out=${out#*@}
+    out=${out#*@}
+  done
+  out=$v$out
+  [ "${#out}" -lt 3500 ] || out=
+  printf '\036%s!S;%s;%s;%s\037' "$n" "$l" "$(id -u)" "$out"
+}
 
 exec 6<>"$d/x"
 while IFS= read -r l; do
@@ -192,10 +233,16 @@ while IFS= read -r l; do
     sp=$2
     t=$3
     ;;
+  "u "*) head -c "${l##* }" >"$d/u" || exit 0 ;;
   q) probe ;;
   x) flow ;;
   "p "*) readers STOP "${l#p }" ;;
   "c "*) readers CONT "${l#c }" ;;
+  s)
+    takers
+    sleep 0.06 2>/dev/null || sleep 1
+    takers
+    ;;
   w) who ;;
   "k "*) group "${l##* }" ;;
   "f "*)

@@ -12,6 +12,8 @@ pub enum Mark {
     Start(Option<CommandId>),
     /// The short line's alias was taken away; nothing was fetched.
     NoAlias(CommandId),
+    /// The child shell of this command runs below sudo.
+    Below(CommandId),
     /// The command ended.
     End {
         /// Which one.
@@ -69,6 +71,7 @@ pub fn parse(body: &[u8]) -> Option<Mark> {
             }))
         }
         "A" => CommandId::parse(rest).map(Mark::NoAlias),
+        "S" => CommandId::parse(rest).map(Mark::Below),
         "C" => Some(Mark::Start(CommandId::parse(rest))),
         "D" => {
             let mut fields = rest.splitn(3, ';');

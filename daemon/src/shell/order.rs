@@ -1,6 +1,7 @@
 //! What is sent to the helper and typed into the shell. Every command goes as data of the helper's channel; what is
 //! typed is fixed but for a command's id.
 
+use super::sudo::{self, Sudo};
 use crate::id::CommandId;
 
 /// The helper as it is in the source.
@@ -95,22 +96,19 @@ pub fn introduce(pid: u32, tty: &str) -> Vec<u8> {
     format!("t {pid} {tty}\n").into_bytes()
 }
 
-/// The order with a command's text, for the FIFOs `out` and `err`.
-pub fn text(
-    id: CommandId,
-    out: &str,
-    err: &str,
-    capture: Capture,
-    stdin: Option<&[u8]>,
-    text: &str,
-) -> Vec<u8> {
-    let mut order = Vec::with_capacity(text.len() + 64);
-    let mode = match (capture, stdin) {
-        (Capture::Apart, None) => "c",
-        (Capture::Apart, Some(_)) => "ci",
-        (Capture::Terminal, None) => "t",
-        (Capture::Terminal, Some(_)) => "ti",
+/// What the integration script is told of a command: `c` or `t`, the nonce of sudo's prompts in it, `i` for `stdin`.
+pub fn mode(capture: Capture, stdin: bool, sudo: &Sudo) -> String {
+    let capture = match capture {
+        Capture::Apart => 'c',
+        Capture::Terminal => 't',
     };
+    let nonce = sudo.nonce().unwrap_or_default();
+    format!("{capture}{nonce}{}", if stdin { "i" } else { "" })
+}
+
+/// The order with a command's text, for the FIFOs `out` and `err`.
+pub fn text(id: CommandId, out: &str, err: &str, mode: &str, stdin: Option<&[u8]>, text: &str) -> Vec<u8> {
+    let mut order = Vec::with_capacity(text.len() + 64);
     if let Some(stdin) = stdin {
         order.extend_from_slice(format!("i {}\n", stdin.len()).as_bytes());
         order.extend_from_slice(stdin);
@@ -157,10 +155,32 @@ pub fn ask_flow() -> Vec<u8> {
 }
 
 /// The line that makes the shell fetch and run a command.
-pub fn type_run(kind: &str, id: CommandId, capture: Capture, stdin: bool) -> Vec<u8> {
+pub fn type_run(
+    kind: &str,
+    dir: &str,
+    nonce: &str,
+    id: CommandId,
+    capture: Capture,
+    stdin: bool,
+    sudo: &Sudo,
+) -> Vec<u8> {
     let eval = match kind {
-        "bash" | "zsh" => "\\builtin eval",
-        _ => "\\command eval",
+        "bash" | "zsh" => "\\builtin eval \"$__sshmcp_x\"",
+        _ => "\\command eval \"$__sshmcp_x\"",
+    };
+    // bash and zsh hand an assignment before a builtin on to nobody, or not for long: there the script sets it.
+    let prompt = match (sudo, kind) {
+        (Sudo::Ignored, _) | (_, "bash" | "zsh") => String::new(),
+        _ => format!("{} ", sudo::PROMPT),
+    };
+    let eval = match sudo {
+        Sudo::Ignored | Sudo::Answered(_) => format!("{prompt}{eval}"),
+        Sudo::Below { shell, .. } => {
+            format!(
+                "{prompt}\\command {}",
+                sudo::below(shell, dir, nonce, id, capture)
+            )
+        }
     };
     let input = if stdin { " <\"$__sshmcp_d/s\"" } else { "" };
     let output = match capture {
@@ -169,9 +189,9 @@ pub fn type_run(kind: &str, id: CommandId, capture: Capture, stdin: bool) -> Vec
     };
     // zsh keeps a trace on the stderr from before a simple command's redirection; a group has no such copy.
     let run = if kind == "zsh" {
-        format!("{{ set +x; __sshmcp_c; }} 2>/dev/null;{{ {eval} \"$__sshmcp_x\"; }}{input}{output}")
+        format!("{{ set +x; __sshmcp_c; }} 2>/dev/null;{{ {eval}; }}{input}{output}")
     } else {
-        format!("{eval} \"$__sshmcp_x\"{input}{output}")
+        format!("{eval}{input}{output}")
     };
     format!(
         " __sshmcp_f {id} \"$-\";{run};__sshmcp_z \"$?\" \"$-\"{}",
@@ -214,9 +234,9 @@ mod tests {
     /// A text's form depends on its size and characters only.
     #[test]
     fn forms() {
-        let small = text(CommandId::new(1), "o00", "e00", Capture::Apart, None, "a\nb");
+        let small = text(CommandId::new(1), "o00", "e00", "c", None, "a\nb");
         assert_eq!(small, b"r c1 o00 e00 c 2\na\nb\n");
-        let unicode = text(CommandId::new(2), "o00", "e01", Capture::Terminal, None, "ü'");
+        let unicode = text(CommandId::new(2), "o00", "e01", "t", None, "ü'");
         let quoted = "__sshmcp_x='ü'\\'''\n";
         assert_eq!(
             unicode,
@@ -226,21 +246,27 @@ mod tests {
             CommandId::new(3),
             "o00",
             "e00",
-            Capture::Apart,
+            &mode(Capture::Apart, true, &Sudo::Answered("1f".into())),
             Some(b"in"),
             "cat",
         );
-        assert_eq!(fed, b"i 2\ninr c3 o00 e00 ci 1\ncat\n");
+        assert_eq!(fed, b"i 2\ninr c3 o00 e00 c1fi 1\ncat\n");
     }
 
     /// What is typed never depends on what a user wrote.
     #[test]
     fn typed_lines_are_fixed() {
         for kind in ["bash", "zsh", "dash", "$(x)"] {
-            let line = type_run(kind, CommandId::new(7), Capture::Apart, true);
-            assert!(line.ends_with(enter(kind).as_bytes()) && line.starts_with(b" "));
-            assert!(!line.windows(3).any(|part| part == b"(x)"));
-            assert!(line.len() < 250, "a canonical terminal takes 4,096 bytes a line");
+            let below = Sudo::Below {
+                nonce: "1f".into(),
+                shell: "/bin/bash".into(),
+            };
+            for sudo in [Sudo::Ignored, Sudo::Answered("1f".into()), below] {
+                let line = type_run(kind, "/d", "n", CommandId::new(7), Capture::Apart, true, &sudo);
+                assert!(line.ends_with(enter(kind).as_bytes()) && line.starts_with(b" "));
+                assert!(!line.windows(3).any(|part| part == b"(x)"));
+                assert!(line.len() < 500, "a canonical terminal takes 4,096 bytes a line");
+            }
         }
         assert_eq!(introduce(5, "/dev/pts/0;rm\n"), b"t 5 /dev/pts/0rm\n");
     }

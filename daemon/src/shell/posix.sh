@@ -17,14 +17,32 @@ else
   esac
 fi
 case $__sshmcp_k in
-bash) __sshmcp_b=builtin ;;
+bash)
+  __sshmcp_b=builtin
+  __sshmcp_v=__sshmcp_g0
+  ;;
 zsh)
   __sshmcp_b=builtin
   # Options that change what a function may do; local, so that the user's come back at its end.
-  __sshmcp_v='[[ -o err_return ]] && __sshmcp_h0=1 || __sshmcp_h0=; setopt local_options no_err_return no_ksh_arrays no_warn_create_global'
+  __sshmcp_v='[[ -o err_return ]] && __sshmcp_h0=1 || __sshmcp_h0=; setopt local_options no_err_return no_ksh_arrays no_warn_create_global; __sshmcp_g0'
   ;;
 *) __sshmcp_b=command ;;
 esac
+
+# sudo's prompt is for one command, whose mode has a nonce. Where an assignment before eval reaches all of it (in dash
+# and its like), that is typed instead.
+__sshmcp_g1() {
+  case $__sshmcp_m in ????????????????*) ;; *) return 0 ;; esac
+  __sshmcp_p=${SUDO_PROMPT-}
+  export SUDO_PROMPT="[sudo $__sshmcp_m] password for %p: "
+}
+__sshmcp_g0() {
+  case ${SUDO_PROMPT-} in "[sudo $__sshmcp_m]"*) ;; *) return 0 ;; esac
+  case ${__sshmcp_p-} in
+  "") unset SUDO_PROMPT ;;
+  *) SUDO_PROMPT=$__sshmcp_p ;;
+  esac
+}
 
 # __sshmcp_f ID FLAGS [LENGTH [SHORT]]: fetches the text of command ID into __sshmcp_x and says where its output goes.
 # A command that was aborted left its status in $?, where the hook runs in a subshell (dash).
@@ -155,6 +173,7 @@ __sshmcp_h() {
 case $__sshmcp_k in
 bash) eval '
 __sshmcp_a() {
+  __sshmcp_g1
   case "${PROMPT_COMMAND[*]-}" in
   *__sshmcp_h*) ;;
   *)
@@ -180,6 +199,7 @@ esac' ;;
 zsh) eval '
 __sshmcp_a() {
   emulate -L zsh
+  __sshmcp_g1
   (( ${precmd_functions[(I)__sshmcp_h]} )) || precmd_functions=(__sshmcp_h $precmd_functions)
   [[ -z $__sshmcp_i || $__sshmcp_x == " "* || ${#__sshmcp_x} -gt 9999 ]] || builtin print -sr -- "$__sshmcp_x"
   [[ -z $__sshmcp_i || $__sshmcp_g != *x* ]] || __sshmcp_x="{ set -x; __sshmcp_c; } 2>/dev/null;$__sshmcp_x"

@@ -69,8 +69,8 @@ pub(super) async fn execute(
         cols,
         rows,
     } = request;
+    let sudo_password = from_proto::sudo_password(sudo_password, durable)?;
     from_proto::not_built("durable", durable)?;
-    from_proto::not_built("sudo_password", sudo_password.is_some())?;
     from_proto::not_built("enable_password", enable_password.is_some())?;
     from_proto::not_built("enable_command", enable_command.is_some())?;
     let size = from_proto::size((cols > 0).then_some(cols), (rows > 0).then_some(rows))?;
@@ -89,6 +89,7 @@ pub(super) async fn execute(
         text: command,
         capture,
         stdin,
+        sudo_password,
         client: Caller {
             id: client.id.clone(),
             name: client.name,

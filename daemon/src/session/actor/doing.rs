@@ -16,10 +16,12 @@ use crate::{
         Caller, Run, SLOTS_MAX, Signal,
         machine::{Asked, Effect, Event, Phase, Start},
         outbox::Sent,
+        sudo::Answering,
     },
     shell::{
         order::{self, Capture},
         probe::Probe,
+        sudo::{self, Sudo},
         typed,
     },
 };
@@ -31,7 +33,9 @@ impl Actor {
     /// Types the next command of the queue; the shell is at its prompt.
     pub(super) async fn start_command(&mut self) {
         let Some(shell) = &mut self.shell else { return };
-        let Some(run) = self.queue.pop_front() else { return };
+        let Some(mut run) = self.queue.pop_front() else {
+            return;
+        };
         let now = Instant::now();
         let command = run.command.clone();
         let capture = if shell.link.typed.is_some() {
@@ -72,16 +76,34 @@ impl Actor {
             state.cwd.clone_from(&self.cwd);
         });
         shell.open_running(now);
+        let sudo = self.meet_sudo(&mut run, capture);
+        let Some(shell) = &mut self.shell else { return };
         let stdin = run.stdin.as_deref();
         let (text, line) = match shell.link.typed {
-            None => (
-                order::text(command.id, &names.out, &names.err, capture, stdin, &command.text),
-                if shell.link.has_alias && capture == Capture::Apart && stdin.is_none() {
+            None => {
+                let mode = order::mode(capture, stdin.is_some(), &sudo);
+                let mut text = order::text(command.id, &names.out, &names.err, &mode, stdin, &command.text);
+                if matches!(sudo, Sudo::Below { .. }) {
+                    let mut first = sudo::text(&command.text);
+                    first.append(&mut text);
+                    text = first;
+                }
+                let is_plain = capture == Capture::Apart && stdin.is_none() && sudo == Sudo::Ignored;
+                let line = if shell.link.has_alias && is_plain {
                     order::type_run_short(&shell.link.shell.kind, command.id)
                 } else {
-                    order::type_run(&shell.link.shell.kind, command.id, capture, stdin.is_some())
-                },
-            ),
+                    order::type_run(
+                        &shell.link.shell.kind,
+                        &shell.link.hello.dir,
+                        &shell.link.nonce,
+                        command.id,
+                        capture,
+                        stdin.is_some(),
+                        &sudo,
+                    )
+                };
+                (text, line)
+            }
             Some(dialect) => (
                 Vec::new(),
                 typed::run(dialect, &shell.link.nonce, command.id, &command.text),
@@ -139,6 +161,7 @@ impl Actor {
                     if torn {
                         command.notice("its output may be incomplete: its streams did not end in order");
                     }
+                    self.sudo_ended(&command, status, interrupted);
                     self.complete(&command, status, cwd, interrupted);
                     self.finish_if_exited().await;
                 }
@@ -171,7 +194,15 @@ impl Actor {
                 Effect::TypeLong(id) => {
                     if let Some(shell) = &mut self.shell {
                         shell.link.has_alias = false;
-                        let line = order::type_run(&shell.link.shell.kind, id, Capture::Apart, false);
+                        let line = order::type_run(
+                            &shell.link.shell.kind,
+                            &shell.link.hello.dir,
+                            &shell.link.nonce,
+                            id,
+                            Capture::Apart,
+                            false,
+                            &Sudo::Ignored,
+                        );
                         shell.link.write(line);
                     }
                 }
@@ -280,6 +311,11 @@ impl Actor {
     fn awaiting(&mut self, id: crate::id::CommandId, asked: Asked) {
         let Some(shell) = &mut self.shell else { return };
         let Some(command) = shell.find(id) else { return };
+        if shell.answering.as_ref().is_some_and(Answering::is_pending) {
+            // sudo's prompt is about to be answered: nobody else has to.
+            shell.machine.not_a_question();
+            return;
+        }
         let written = command.state().output.last_unfinished_line();
         let shown = self.view.unfinished_line();
         let text = if written.is_empty() { shown } else { written };
@@ -420,7 +456,9 @@ fn shell_code(kind: Option<&str>, code: i32) -> i32 {
 
 /// What cannot be typed whole into a shell without FIFOs.
 fn cannot_type(run: &Run) -> Option<Fault> {
-    let what = if run.stdin.is_some() {
+    let what = if run.sudo_password.is_some() {
+        "`sudo_password` needs a writable directory on the host, or bash, zsh or dash as the login shell"
+    } else if run.stdin.is_some() {
         "`stdin` needs a writable directory on the host, or bash, zsh or dash as the login shell"
     } else if run.command.text.len() > typed::TEXT_MAX {
         "a command over 32 KiB needs a writable directory on the host, or bash, zsh or dash as the login shell"

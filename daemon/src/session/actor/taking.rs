@@ -20,7 +20,7 @@ use crate::{
         machine::Event,
     },
     shell::{
-        frame::{self, HelperFrame},
+        frame::{self, HelperFrame, StreamFrame},
         mark::{self, Mark},
         order,
         scan::{Piece, Scanner},
@@ -166,12 +166,14 @@ impl Actor {
             match piece {
                 Piece::Data(data) => {
                     self.session.touch();
+                    let length = data.len();
+                    let (data, asked) = shell.without_nonce(None, data);
                     let owner = shell.machine.terminal_owner();
                     if let Some(command) = owner.and_then(|id| shell.find(id)) {
                         let demand = command.append(StreamKind::Stdout, &data);
-                        shell.passed(Place::Terminal, data.len(), Some(&command), demand, now);
+                        shell.passed(Place::Terminal, length, Some(&command), demand, now);
                     } else {
-                        shell.shown(data.len(), now);
+                        shell.shown(length, now);
                     }
                     // Until the shell has fetched a command, what comes is the echo of what we typed.
                     if shell.machine.has_started() {
@@ -179,6 +181,9 @@ impl Actor {
                         shell.keep_terminal_text(&data);
                     }
                     shell.machine.on(Event::Activity, now);
+                    if asked {
+                        self.sudo_asks().await;
+                    }
                 }
                 Piece::Frame(body) => {
                     let Some(mark) = mark::parse(&body) else { continue };
@@ -192,12 +197,16 @@ impl Actor {
                             self.view.begin(&command.text);
                         }
                     }
+                    if let Mark::Below(id) = mark {
+                        shell.below_began(id);
+                        continue;
+                    }
                     let mark = interrupted_as_elsewhere(mark, shell);
                     match mark {
                         // Its streams' ends are behind what is still in the FIFOs.
                         Mark::End { .. } => shell.open_running(now),
                         Mark::Start(_) | Mark::Prompt { .. } => shell.unowned = 0,
-                        Mark::Hello(_) | Mark::NoAlias(_) => {}
+                        Mark::Hello(_) | Mark::Below(_) | Mark::NoAlias(_) => {}
                     }
                     let is_prompt = matches!(mark, Mark::Prompt { .. });
                     let effects = shell.machine.on(Event::Mark(mark), now);
@@ -237,6 +246,7 @@ impl Actor {
                     let _ = reply.send(killed(&reached));
                 }
             }
+            HelperFrame::Front(front) => self.on_front(front).await,
             HelperFrame::Opened(set) => self.drain(set),
             HelperFrame::Flow(takes) => shell.on_terminal_flow(takes),
             HelperFrame::Reading | HelperFrame::Hello(_) | HelperFrame::Installed | HelperFrame::Who(_) => {}
@@ -261,18 +271,32 @@ impl Actor {
                     let Some(id) = shell.machine.data(set, stream) else {
                         continue;
                     };
+                    let is_running = shell.running.as_ref().is_some_and(|running| running.id == id);
+                    let length = data.len();
+                    let (data, asked) = if is_running {
+                        shell.without_nonce(Some(stream), data)
+                    } else {
+                        (data, false)
+                    };
                     if let Some(command) = shell.find(id) {
                         let demand = command.append(stream, &data);
-                        shell.passed(Place::Pair(set), data.len(), Some(&command), demand, now);
-                        let is_running = shell.running.as_ref().is_some_and(|running| running.id == id);
+                        shell.passed(Place::Pair(set), length, Some(&command), demand, now);
                         if is_running && !command.internal {
                             self.view.mirror(stream, &data);
                         }
                     }
                     shell.machine.on(Event::Activity, now);
+                    if asked {
+                        self.sudo_asks().await;
+                    }
                 }
                 Piece::Frame(body) => {
                     if let Some(frame) = frame::parse_stream(&body) {
+                        if let StreamFrame::Below(id) = frame {
+                            shell.below_began(id);
+                            continue;
+                        }
+                        shell.flush_prompts(set, stream);
                         let effects = shell.machine.on(Event::Frame(set, stream, frame), now);
                         shell.forget_late();
                         self.carry_out(effects).await;
