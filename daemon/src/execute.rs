@@ -187,11 +187,15 @@ impl Handed {
         let mut changes = command.changes();
         loop {
             // A command that was not run may have ended all the same: that it was not run is the answer.
-            if let Some(Ok(fault)) = self.failure.as_mut().map(oneshot::Receiver::try_recv) {
-                self.failure = None;
-                registry.commands.forget(command.id);
-                registry.discard(&self.session).await;
-                return Err(fault);
+            match self.failure.as_mut().map(oneshot::Receiver::try_recv) {
+                Some(Ok(fault)) => {
+                    self.failure = None;
+                    registry.commands.forget(command.id);
+                    registry.discard(&self.session).await;
+                    return Err(fault);
+                }
+                Some(Err(oneshot::error::TryRecvError::Closed)) => self.failure = None,
+                Some(Err(oneshot::error::TryRecvError::Empty)) | None => {}
             }
             if self.is_settled() {
                 return Ok(());

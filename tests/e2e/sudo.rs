@@ -6,7 +6,7 @@ mod given;
 mod stored;
 
 use serde_json::{Value, json};
-use sshmcp_tests::{Outcome, Shell, Shim, Sudoer, TestBed, ToolError, trace};
+use sshmcp_tests::{Outcome, Shell, Shim, Sudoer, TestBed, ToolError, eventually, trace};
 
 /// The rule of everybody who may do everything.
 const ALL: &str = "@ ALL=(ALL:ALL) ALL";
@@ -72,6 +72,6 @@ impl Stage {
         let user = [self.sudoer.user.clone()];
         self.shim.close();
         self.bed.finish();
-        assert!(trace::abandoned(&user).is_empty());
+        eventually("the host is clean", || trace::abandoned(&user).is_empty());
     }
 }

@@ -182,6 +182,11 @@ impl Answering {
         }
         let asking = match front.as_ref().map(Front::asking) {
             Some(Ok(asking)) => asking,
+            // Somebody printed the prompt, and nobody waits for a hidden answer.
+            Some(Err(_)) if front.as_ref().is_some_and(|front| front.echo) => {
+                self.pending = false;
+                return None;
+            }
             Some(Err(why)) => return Some(self.leave(format!("sudo's prompt was not answered: {why}"))),
             None => {
                 return Some(self.leave(

@@ -160,8 +160,10 @@ impl Shell {
     pub(super) fn without_nonce(&mut self, stream: Option<StreamKind>, data: Vec<u8>) -> (Vec<u8>, bool) {
         let running = self.machine.running();
         match &mut self.answering {
-            // What is typed is echoed until the shell has fetched the command.
-            Some(answering) if running == Some(answering.id) && self.machine.has_started() => {
+            // What is typed is echoed on the terminal until the shell has fetched the command.
+            Some(answering)
+                if running == Some(answering.id) && (stream.is_some() || self.machine.has_started()) =>
+            {
                 answering.filter(stream, &data)
             }
             Some(_) | None => (data, false),
