@@ -122,6 +122,8 @@ pub(crate) struct Run {
     pub(crate) stdin: Option<Vec<u8>>,
     /// sudo's password that the caller gave: the text runs below sudo, or is sudo's own.
     pub(crate) sudo_password: Option<Secret>,
+    /// In sudo's prompt, once the command was handed over.
+    pub(crate) sudo_nonce: Option<String>,
     pub(crate) client: Caller,
     /// Answered with a fault if it could not be run; nothing was run then.
     pub(crate) failed: oneshot::Sender<Fault>,
@@ -319,6 +321,7 @@ impl Session {
             command,
             stdin,
             sudo_password,
+            sudo_nonce: None,
             client,
             failed,
             attempts: 0,

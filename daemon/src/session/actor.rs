@@ -383,6 +383,7 @@ impl Actor {
                 command,
                 stdin: None,
                 sudo_password: None,
+                sudo_nonce: None,
                 client: Caller::default(),
                 failed,
                 attempts: 0,

@@ -98,6 +98,15 @@ impl Answering {
         self.failed = Some(failed);
     }
 
+    /// The command was not fetched: what was given for it goes back into the request.
+    pub(super) fn give_back(self) -> (Option<Secret>, Option<oneshot::Sender<Fault>>) {
+        let password = match self.password {
+            Password::Given(secret) => Some(secret),
+            Password::Stored(_) => None,
+        };
+        (password, self.failed)
+    }
+
     /// Bytes as they are to be kept: sudo's prompt without our nonce. True if such a prompt was among them.
     pub(super) fn filter(&mut self, stream: Option<StreamKind>, bytes: &[u8]) -> (Vec<u8>, bool) {
         let pieces = self.scanner(stream).feed(bytes);

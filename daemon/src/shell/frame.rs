@@ -86,7 +86,7 @@ pub fn parse_helper(body: &[u8]) -> Option<HelperFrame> {
         "B" => Some(HelperFrame::Installed),
         "O" => rest.parse().ok().map(HelperFrame::Opened),
         "Q" => Probe::parse(rest).map(HelperFrame::Probe),
-        "S" => Some(HelperFrame::Front(Front::parse(rest))),
+        "U" => Some(HelperFrame::Front(Front::parse(rest))),
         "W" => Some(HelperFrame::Who(
             rest.split('|').filter_map(Candidate::parse).collect(),
         )),

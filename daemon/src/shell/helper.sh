@@ -206,7 +206,7 @@ takers() {
   done
   out=$v$out
   [ "${#out}" -lt 3500 ] || out=
-  printf '\036%s!S;%s;%s;%s\037' "$n" "$l" "$(id -u)" "$out"
+  printf '\036%s!U;%s;%s;%s\037' "$n" "$l" "$(id -u)" "$out"
 }
 
 exec 6<>"$d/x"

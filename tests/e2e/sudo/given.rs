@@ -1,7 +1,7 @@
 //! A password given in the call: the whole command under sudo, in every way that sudoers may have it.
 
 use serde_json::{Value, json};
-use sshmcp_tests::{Shell, Sudoer, eventually};
+use sshmcp_tests::{Outcome, Shell, Sudoer, eventually};
 
 use super::{ALL, Stage};
 
@@ -362,24 +362,25 @@ fn one_attempt() {
     stage.finish();
 }
 
+/// Starts a command under sudo that says `on`.
+fn begin(stage: &mut Stage, command: &str) -> Outcome {
+    let password = stage.sudoer.password.clone();
+    let started = stage
+        .execute(command, json!({"sudo_password": password, "timeout": 0}))
+        .expect("it begins");
+    eventually("it is on", || {
+        stage.shim.whole_output(&started.id).0.contains("on\n")
+    });
+    started
+}
+
 /// Ctrl-C reaches what runs below sudo, with and without a pty of sudo's; the session is usable after.
 #[test]
 fn interrupts() {
     let mut stage = Stage::new(Shell::Bash);
     for pty in ["use_pty", "!use_pty"] {
         stage.sudoer.allow(&format!("Defaults:@ {pty}\n{ALL}"));
-        let password = stage.sudoer.password.clone();
-        let started = stage
-            .execute(
-                "echo on; sleep 300",
-                json!({"sudo_password": password, "timeout": 1.5}),
-            )
-            .expect("it begins");
-        assert_eq!(
-            (&*started.status, &*started.stdout),
-            ("running", "on\n"),
-            "{started:?}"
-        );
+        let started = begin(&mut stage, "echo on; sleep 300");
         let interrupted = stage
             .shim
             .call("interrupt_command", json!({"command_id": started.id}))
@@ -391,12 +392,7 @@ fn interrupts() {
             ("interrupted", Some(130)),
             "{pty}: {outcome:?}"
         );
-        let started = stage
-            .execute(
-                "trap '' INT; echo on; sleep 8; echo survived",
-                json!({"sudo_password": stage.sudoer.password, "timeout": 1.5}),
-            )
-            .expect("it begins");
+        let started = begin(&mut stage, "trap '' INT; echo on; sleep 8; echo survived");
         let interrupted = stage
             .shim
             .call("interrupt_command", json!({"command_id": started.id}))

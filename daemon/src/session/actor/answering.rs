@@ -30,11 +30,15 @@ impl Actor {
             return Sudo::Ignored;
         };
         shell.answering = None;
-        if shell.link.typed.is_some() || shell.link.helper.is_none() || run.command.internal {
+        if shell.link.typed.is_some() || run.command.internal {
             return Sudo::Ignored;
         }
         let text = &run.command.text;
-        let nonce = format!("{:016x}", rand::random::<u64>());
+        // A shell that seemed not to take the command may have: it has the nonce of the first time.
+        let nonce = run
+            .sudo_nonce
+            .get_or_insert_with(|| format!("{:016x}", rand::random::<u64>()))
+            .clone();
         let (password, sudo) = match (given, self.session.sudo_password()) {
             (Some(given), _) if sudo::begins_with_sudo(text) => {
                 (Password::Given(given), Sudo::Answered(nonce))

@@ -288,6 +288,11 @@ impl Actor {
         let Some(mut run) = shell.unfetched.take() else {
             return;
         };
+        if let Some(answering) = shell.answering.take_if(|answering| answering.id == id) {
+            let (password, failed) = answering.give_back();
+            run.sudo_password = password;
+            run.failed = failed.unwrap_or(run.failed);
+        }
         if run.attempts == 0 {
             run.attempts = 1;
             command.change(|state| {
