@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::{Command, State};
 
-/// What every command may write at full speed though nobody follows it: twice what is kept of it.
+/// What every command may write at full speed though nobody follows it: as much, or twice what is kept of it.
 const FREE_BYTES: u64 = 128 << 20; // 128 MiB
-/// How far output may be ahead of whoever follows it: half of what is kept behind the dropped middle, so that nothing
-/// is lost with what is still on its way.
+/// How far output may be ahead of whoever follows it; half of what is kept behind the dropped middle, if that is less,
+/// so that nothing is lost with what is still on its way.
 const LEAD_MAX: u64 = 16 << 20; // 16 MiB
 /// A follower that took nothing for this long is not waited for any more.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -36,16 +36,18 @@ impl State {
     /// How fast its output is wanted.
     pub fn demand(&self, now: Instant) -> Demand {
         let total = self.output.total();
+        let kept = self.output.limits().disk_bytes;
         // The furthest counts: one that stalls holds up no other.
         let Some(furthest) = self.followers.iter().max_by_key(|follower| follower.position) else {
-            return if total <= FREE_BYTES {
+            return if total <= FREE_BYTES.max(kept.saturating_mul(2)) {
                 Demand::Free
             } else {
                 Demand::Slow
             };
         };
         let lead = total.saturating_sub(furthest.position);
-        if lead <= LEAD_MAX || total <= self.output.limits().disk_bytes {
+        // What is on its way when the source is stopped must still find room.
+        if lead <= LEAD_MAX.min(kept / 4) || total <= kept / 4 * 3 {
             return Demand::Free;
         }
         let lives = |follower: &Follower| now < follower.moved + PATIENCE;

@@ -63,6 +63,14 @@ done
     (command, script.into_bytes())
 }
 
+/// The command line that does what a helper does at its end, when the helper was killed before it could.
+pub fn sweep_command(dir: &str) -> String {
+    format!(
+        r#"exec /bin/sh -c 'cd "$1" || exit; for k in po* pe*; do read -r c <"$k" && kill "$c" && kill -s CONT "$c"; done; cd /; rm -rf "$1"' sh {}"#,
+        quote(dir)
+    )
+}
+
 /// The order that puts the integration script into the helper's directory.
 pub fn install(dir: &str, nonce: &str) -> Vec<u8> {
     let script = posix_script(dir, nonce);

@@ -69,6 +69,15 @@ impl Scanner {
             };
             let body = bytes.get(start + needle.len()..).unwrap_or_default();
             match memchr::memchr(self.terminator, body) {
+                // One that was begun and not ended before another begins was somebody's data.
+                Some(end)
+                    if self
+                        .introducer
+                        .find(body.get(..end).unwrap_or_default())
+                        .is_some() =>
+                {
+                    scan_from = start + 1;
+                }
                 Some(end) if end <= PAYLOAD_MAX => {
                     let (data, _) = bytes.split_at(start);
                     push_data(pieces, data);
@@ -146,6 +155,7 @@ mod tests {
         );
         assert_eq!(scan(&[b"<", b"b"]), (b"<b".to_vec(), vec![]));
         assert_eq!(scan(&[b"<<<x>"]), (Vec::new(), vec![(0, b"<x".to_vec())]));
+        assert_eq!(scan(&[b"<<a<<x>b"]), (b"<<ab".to_vec(), vec![(3, b"x".to_vec())]));
         assert_eq!(scan(&[b"<<never ends"]), (b"<<never ends".to_vec(), vec![]));
         let mut long = b"<<".to_vec();
         long.resize(PAYLOAD_MAX + 10, b'y');

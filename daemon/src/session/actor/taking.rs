@@ -33,6 +33,9 @@ pub(super) const EXIT_GRACE: Duration = Duration::from_millis(800);
 /// A shell that is about to put a command in front takes a Ctrl-C for itself, and the command never sees it.
 const SIGNAL_GRACE: Duration = Duration::from_millis(100);
 
+/// What a killed helper left is removed in milliseconds; a host that is slower does it alone.
+const SWEEP_WAIT: Duration = Duration::from_secs(10);
+
 /// What is kept of the terminal for an EXIT trap's output.
 const TERMINAL_TEXT_MAX: usize = 64 << 10; // 64 KiB
 
@@ -137,8 +140,34 @@ impl Actor {
                 self.on_stream(set, StreamKind::Stderr, &bytes).await;
             }
             (Source::Helper, ChannelEvent::Closed { reason }) => self.helper_ended(reason).await,
+            (Source::Helper, ChannelEvent::ExitSignal { .. }) => {
+                // Killed: its channel stays open as long as its readers live, and perhaps they are stopped.
+                self.sweep();
+                self.helper_ended(CloseReason::Normal).await;
+            }
             (Source::Terminal | Source::Helper | Source::Drain(_), _) => {}
         }
+    }
+
+    fn sweep(&self) {
+        let Some(shell) = self
+            .shell
+            .as_ref()
+            .filter(|shell| !shell.link.hello.dir.is_empty())
+        else {
+            return;
+        };
+        let (pool, target) = (self.pool.clone(), self.session.target());
+        let connection = shell.link.connection.clone();
+        let command = order::sweep_command(&shell.link.hello.dir);
+        tokio::spawn(async move {
+            // A host that lets nobody in any more keeps what is there.
+            let Ok((_, mut channel)) = pool.open_exec(&target, &connection, &command).await else {
+                return;
+            };
+            let ended = async { while channel.next().await.is_some() {} };
+            let _ = tokio::time::timeout(SWEEP_WAIT, ended).await;
+        });
     }
 
     async fn helper_ended(&mut self, reason: CloseReason) {
