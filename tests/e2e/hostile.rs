@@ -33,10 +33,12 @@ fn row(command: impl Into<String>, has: &'static str) -> Row {
 
 /// A model's text is lines and tabs, and nothing that acts on a terminal or on the order of reading.
 fn is_clean(text: &str) -> bool {
-    text.chars().all(|c| {
-        !(c.is_control() && c != '\n' && c != '\t')
-            && !matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    })
+    let acts = |c: char| match c {
+        '\n' | '\t' => false,
+        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => true,
+        _ => c.is_control(),
+    };
+    !text.chars().any(acts)
 }
 
 fn play(shim: &mut Shim, shell: Shell, terminal: bool, number: usize, row: &Row) -> Option<String> {
