@@ -1,7 +1,7 @@
 //! Output that comes faster than anybody wants it: it costs little here, whoever follows it misses nothing, and what was
-//! stopped on the host goes on when it must. `SSHMCP_LONG=1` adds a minute of each kind, and prints what it cost.
+//! stopped on the host goes on when it must. `SSHMCP_LONG=1` makes it a minute of each kind, and prints what it cost.
 
-mod long;
+mod cost;
 
 use std::{
     fs,
