@@ -2,6 +2,7 @@
 //! typed. Pure text; knows nothing of channels, sessions or time.
 
 pub mod examine;
+pub mod fish;
 pub mod frame;
 pub mod mark;
 pub mod order;

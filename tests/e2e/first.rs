@@ -8,10 +8,13 @@ fn every_shell_answers() {
     let bed = TestBed::new();
     let mut shim = bed.shim();
     for shell in Shell::ALL {
-        let first = shim.run(
-            shell.host(),
-            "cd /usr; there=here; echo out; echo err >&2; (exit 3)",
-        );
+        let set = if shell == Shell::Fish {
+            "set there here"
+        } else {
+            "there=here"
+        };
+        let text = format!("cd /usr; {set}; echo out; echo err >&2; sh -c 'exit 3'");
+        let first = shim.run(shell.host(), &text);
         assert_eq!(
             (first.exit_code, &*first.stdout, &*first.stderr, &*first.cwd),
             (Some(3), "out\n", "err\n", "/usr"),

@@ -4,6 +4,7 @@
 mod asking;
 mod bulk;
 mod endings;
+mod fish;
 mod meddling;
 pub(crate) mod reference;
 mod state;
@@ -63,4 +64,25 @@ fn zsh_with_a_theme_plays_the_table() {
 #[test]
 fn dash_plays_the_table() {
     play(Shell::Dash, ALL);
+}
+
+#[test]
+fn ash_plays_the_table() {
+    play(Shell::Ash, ALL);
+}
+
+#[test]
+fn ksh_plays_the_table() {
+    play(Shell::Ksh, ALL);
+}
+
+#[test]
+fn mksh_plays_the_table() {
+    play(Shell::Mksh, ALL);
+}
+
+/// Its syntax is its own, and so are its rows.
+#[test]
+fn fish_plays_its_table() {
+    play(Shell::Fish, &[fish::rows]);
 }

@@ -20,11 +20,39 @@ pub enum Shell {
     ZshThemed,
     /// dash with Debian's `.profile`.
     Dash,
+    /// busybox's ash with Debian's `.profile`.
+    Ash,
+    /// ksh93u+m with an empty `.kshrc`.
+    Ksh,
+    /// mksh with Debian's `.mkshrc`.
+    Mksh,
+    /// fish with no files of its own.
+    Fish,
 }
 
 impl Shell {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Bash, Self::Zsh, Self::ZshThemed, Self::Dash];
+    pub const ALL: [Self; 8] = [
+        Self::Bash,
+        Self::Zsh,
+        Self::ZshThemed,
+        Self::Dash,
+        Self::Ash,
+        Self::Ksh,
+        Self::Mksh,
+        Self::Fish,
+    ];
+
+    /// Those that understand a POSIX script.
+    pub const POSIX: [Self; 7] = [
+        Self::Bash,
+        Self::Zsh,
+        Self::ZshThemed,
+        Self::Dash,
+        Self::Ash,
+        Self::Ksh,
+        Self::Mksh,
+    ];
 
     /// The name of the host whose user has this shell.
     pub fn host(self) -> &'static str {
@@ -33,6 +61,10 @@ impl Shell {
             Self::Zsh => "zsh",
             Self::ZshThemed => "zsh-themed",
             Self::Dash => "dash",
+            Self::Ash => "ash",
+            Self::Ksh => "ksh",
+            Self::Mksh => "mksh",
+            Self::Fish => "fish",
         }
     }
 
@@ -42,17 +74,52 @@ impl Shell {
             Self::Bash => "bash",
             Self::Zsh | Self::ZshThemed => "zsh",
             Self::Dash => "dash",
+            Self::Ash => return ash(),
+            Self::Ksh => "ksh93",
+            Self::Mksh => "mksh",
+            Self::Fish => "fish",
         })
+    }
+
+    /// zsh, with a theme or without.
+    pub fn is_zsh(self) -> bool {
+        matches!(self, Self::Zsh | Self::ZshThemed)
     }
 
     /// Files of the home beyond what a new home has.
     fn home_files(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Bash | Self::Dash => &[],
+            Self::Bash | Self::Dash | Self::Ash | Self::Mksh | Self::Fish => &[],
+            // Debian's replaces cd by a function.
+            Self::Ksh => &[(".kshrc", "")],
             Self::Zsh => &[(".zshrc", "")],
             Self::ZshThemed => &[(".zshrc", THEME)],
         }
     }
+}
+
+/// busybox by the name under which it is a shell; a login shell is a path.
+fn ash() -> PathBuf {
+    let place = if User::many() {
+        PathBuf::from("/run/sshmcp-tests")
+    } else {
+        std::env::temp_dir().join(format!("sshmcp-tests-{}", rustix::process::getuid().as_raw()))
+    };
+    let link = place.join("ash");
+    let busybox = tool("busybox");
+    if fs::read_link(&link).is_ok_and(|to| to == busybox) {
+        return link;
+    }
+    fs::create_dir_all(&place).expect("a directory");
+    // Another story may make it at this moment.
+    let own = place.join(format!(
+        "ash-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    std::os::unix::fs::symlink(&busybox, &own).expect("a link");
+    fs::rename(&own, &link).expect("rename");
+    link
 }
 
 /// What themes do to a prompt.
@@ -114,8 +181,10 @@ impl User {
             let home = std::env::var_os("HOME").map_or_else(|| "/".into(), PathBuf::from);
             return Self { name, home, id: None };
         }
-        // `*` matches no password, yet does not lock the account. Another run may make it at this moment, and holds
-        // the lock on the list of users while it does.
+        // `*` matches no password, yet does not lock the account. Several runs that make users at one time give them
+        // homes of other users.
+        let lock = fs::File::create("/run/sshmcp-tests.lock").expect("a lock");
+        lock.lock().expect("a lock");
         eventually(&format!("the user {name}"), || {
             said("getent", &["passwd", name]).is_some() || {
                 let shell = shell.to_str().expect("a plain path");

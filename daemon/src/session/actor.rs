@@ -24,7 +24,7 @@ use super::{
     Caller, Claims, Opening, Request, Run, Session, SessionState, Signal, Summary,
     flow::Flow,
     link::{Link, LinkEvent},
-    machine::{Event, Machine, Phase},
+    machine::{Event, Machine, Phase, SlotNames},
     open::{self, Opened},
     sudo::Answering,
     view::View,
@@ -82,6 +82,8 @@ struct Shell {
     streams: Vec<(u8, StreamKind, Scanner)>,
     marks: Scanner,
     running: Option<Arc<Command>>,
+    /// Where its output goes.
+    names: Option<SlotNames>,
     /// The running command until the shell has fetched its text.
     unfetched: Option<Run>,
     /// sudo in the running command, where somebody gave a password for it.
@@ -346,6 +348,7 @@ impl Actor {
             streams: streams.into(),
             marks: Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR),
             running: None,
+            names: None,
             unfetched: None,
             answering: None,
             late: Vec::new(),

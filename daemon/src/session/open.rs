@@ -19,9 +19,10 @@ use crate::{
     host::Target,
     id::shorten,
     shell::{
+        fish,
         frame::{self, HelperFrame, HelperHello},
         mark::{self, Mark, ShellHello},
-        order,
+        order::{self, Script},
         probe::{Candidate, LineMode},
         scan::{Piece, Scanner},
         typed::{self, Dialect},
@@ -139,16 +140,29 @@ impl Opening {
         .await?;
         let hello = self.hello.clone().unwrap_or_default();
         let fifos = !hello.dir.is_empty();
+        self.answer(&self.shown).await;
+        let mut script = Script::of(&hello.shell);
         if fifos {
-            self.order(order::install(&hello.dir, &self.nonce)).await?;
+            self.order(order::install(script, &hello.dir, &self.nonce))
+                .await?;
         }
         let candidate = self.wait_for_prompt(claims, began).await?;
         let seen = candidate.clone();
         let other = candidate
             .as_ref()
-            .and_then(|candidate| Dialect::by_name(&candidate.name));
+            .and_then(|candidate| Dialect::by_name(&candidate.name))
+            .filter(|dialect| !(fifos && *dialect == Dialect::Fish));
         if fifos && other.is_none() {
             self.wait_until(HELPER_WAIT, |opening| opening.installed).await?;
+            // Start-up files may have put another shell in the place of the login shell.
+            let found = candidate.as_ref().map(|candidate| Script::of(&candidate.name));
+            if let Some(found) = found.filter(|found| *found != script) {
+                script = found;
+                self.installed = false;
+                self.order(order::install(script, &hello.dir, &self.nonce))
+                    .await?;
+                self.wait_until(HELPER_WAIT, |opening| opening.installed).await?;
+            }
         }
         let greeting = std::mem::take(&mut self.shown);
         let (line, typed) = match other {
@@ -207,7 +221,7 @@ impl Opening {
         let deadline = tokio::time::Instant::now() + limit;
         while !done(self) {
             match timeout_at(deadline, self.wiring.events.recv()).await {
-                Ok(Some(event)) => self.take(event)?,
+                Ok(Some(event)) => self.take(event).await?,
                 Ok(None) | Err(_) => return Ok(()),
             }
         }
@@ -273,7 +287,7 @@ impl Opening {
             loop {
                 tokio::select! {
                     event = self.wiring.events.recv() => match event {
-                        Some(event) => self.take(event)?,
+                        Some(event) => self.take(event).await?,
                         None => return Ok(None),
                     },
                     () = sleep_until(next) => break,
@@ -282,10 +296,22 @@ impl Opening {
         }
     }
 
-    fn take(&mut self, event: LinkEvent) -> Result<(), Fault> {
+    /// Answers what fish asks its terminal; nobody else is answered, who might not be there any more to read it.
+    async fn answer(&self, shown: &[u8]) {
+        let is_fish = self
+            .hello
+            .as_ref()
+            .is_some_and(|hello| Script::of(&hello.shell) == Script::Fish);
+        if is_fish && let Some(answer) = fish::answers(shown) {
+            let _ = self.terminal.write(Bytes::from_static(answer)).await;
+        }
+    }
+
+    async fn take(&mut self, event: LinkEvent) -> Result<(), Fault> {
         match (event.source, event.event) {
             (Source::Terminal, ChannelEvent::Stdout(bytes) | ChannelEvent::Stderr(bytes)) => {
                 self.last_shown = Some(Instant::now());
+                self.answer(&bytes).await;
                 for piece in self.marks.feed(&bytes) {
                     match piece {
                         Piece::Data(data) if self.shell.is_some() => self.after.extend(data),

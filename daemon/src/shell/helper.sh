@@ -246,8 +246,11 @@ while IFS= read -r l; do
   w) who ;;
   "k "*) group "${l##* }" ;;
   "f "*)
-    for k in "$d"/[oe][0-9][01]; do
-      printf '\036%s;E;%s;;\037' "$n" "${l#f }" 1<>"$k"
+    set -- ${l#f }
+    v=$1
+    case $# in 3) set -- "$d/$2" "$d/$3" ;; *) set -- "$d"/[oe][0-9][01] ;; esac
+    for k; do
+      printf '\036%s;E;%s;;\037' "$n" "$v" 1<>"$k"
     done
     ;;
   "o "*)

@@ -8,6 +8,8 @@ use crate::id::CommandId;
 const HELPER: &str = include_str!("helper.sh");
 /// The integration script for POSIX-like shells as it is in the source.
 const POSIX: &str = include_str!("posix.sh");
+/// The integration script for fish as it is in the source.
+const FISH: &str = include_str!("fish.fish");
 
 /// Texts up to this go line by line through the FIFO, without a process; the shell reads them a byte at a time.
 const SMALL_TEXT: usize = 2 << 10; // 2 KiB
@@ -71,9 +73,31 @@ pub fn sweep_command(dir: &str) -> String {
     )
 }
 
+/// Which integration script a shell takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Script {
+    /// For bash, zsh, dash and their like.
+    Posix,
+    /// For fish.
+    Fish,
+}
+
+impl Script {
+    /// By the name of the shell's process, or its path.
+    pub fn of(shell: &str) -> Self {
+        match shell.rsplit('/').next().map(|name| name.trim_start_matches('-')) {
+            Some("fish") => Self::Fish,
+            _ => Self::Posix,
+        }
+    }
+}
+
 /// The order that puts the integration script into the helper's directory.
-pub fn install(dir: &str, nonce: &str) -> Vec<u8> {
-    let script = posix_script(dir, nonce);
+pub fn install(script: Script, dir: &str, nonce: &str) -> Vec<u8> {
+    let script = match script {
+        Script::Posix => posix_script(dir, nonce),
+        Script::Fish => filled(FISH, dir, nonce),
+    };
     let mut order = format!("b {}\n", script.len()).into_bytes();
     order.extend_from_slice(script.as_bytes());
     order
@@ -81,7 +105,12 @@ pub fn install(dir: &str, nonce: &str) -> Vec<u8> {
 
 /// The integration script; without a directory it takes texts that are typed.
 pub(super) fn posix_script(dir: &str, nonce: &str) -> String {
-    POSIX
+    filled(POSIX, dir, nonce)
+}
+
+/// A script without its comments, for one session.
+fn filled(script: &str, dir: &str, nonce: &str) -> String {
+    script
         .lines()
         .filter(|line| !line.trim_start().starts_with('#'))
         .flat_map(|line| [line, "\n"])
@@ -115,7 +144,15 @@ pub fn mode(capture: Capture, stdin: bool, sudo: &Sudo) -> String {
 }
 
 /// The order with a command's text, for the FIFOs `out` and `err`.
-pub fn text(id: CommandId, out: &str, err: &str, mode: &str, stdin: Option<&[u8]>, text: &str) -> Vec<u8> {
+pub fn text(
+    kind: &str,
+    id: CommandId,
+    out: &str,
+    err: &str,
+    mode: &str,
+    stdin: Option<&[u8]>,
+    text: &str,
+) -> Vec<u8> {
     let mut order = Vec::with_capacity(text.len() + 64);
     if let Some(stdin) = stdin {
         order.extend_from_slice(format!("i {}\n", stdin.len()).as_bytes());
@@ -128,13 +165,13 @@ pub fn text(id: CommandId, out: &str, err: &str, mode: &str, stdin: Option<&[u8]
         let lines = text.split('\n').count();
         order.extend_from_slice(format!("r {id} {out} {err} {mode} {lines}\n{text}\n").as_bytes());
     } else {
-        let quoted = quote(text);
-        order.extend_from_slice(
-            format!("R {id} {out} {err} {mode} {}\n", quoted.len() + ASSIGN.len() + 1).as_bytes(),
-        );
-        order.extend_from_slice(ASSIGN.as_bytes());
-        order.extend_from_slice(quoted.as_bytes());
-        order.push(b'\n');
+        // fish reads the file as it is; the others source it.
+        let file = match kind {
+            "fish" => text.to_owned(),
+            _ => format!("{ASSIGN}{}\n", quote(text)),
+        };
+        order.extend_from_slice(format!("R {id} {out} {err} {mode} {}\n", file.len()).as_bytes());
+        order.extend_from_slice(file.as_bytes());
     }
     order
 }
@@ -162,6 +199,12 @@ pub fn ask_flow() -> Vec<u8> {
     b"x\n".to_vec()
 }
 
+/// The order that ends the streams of a command whose shell lives: these FIFOs alone, for the reader of another would
+/// move on without the shell's knowing.
+pub fn finish_streams(id: CommandId, out: &str, err: &str) -> Vec<u8> {
+    format!("f {id} {out} {err}\n").into_bytes()
+}
+
 /// The line that makes the shell fetch and run a command.
 pub fn type_run(
     kind: &str,
@@ -173,7 +216,7 @@ pub fn type_run(
     sudo: &Sudo,
 ) -> Vec<u8> {
     let eval = match kind {
-        "bash" | "zsh" => "\\builtin eval \"$__sshmcp_x\"",
+        "bash" | "zsh" | "mksh" => "\\builtin eval \"$__sshmcp_x\"",
         _ => "\\command eval \"$__sshmcp_x\"",
     };
     // bash and zsh hand an assignment before a builtin on to nobody, or not for long: there the script sets it.
@@ -195,8 +238,27 @@ pub fn type_run(
         Capture::Apart => " >|\"$__sshmcp_o\" 2>|\"$__sshmcp_e\"",
         Capture::Terminal => "",
     };
-    // zsh keeps a trace on the stderr from before a simple command's redirection; a group has no such copy.
-    let run = if kind == "zsh" {
+    if kind == "fish" {
+        let eval = match sudo {
+            Sudo::Ignored => "eval \"$__sshmcp_x\"".to_owned(),
+            Sudo::Answered(_) => format!("{} eval \"$__sshmcp_x\"", sudo::PROMPT),
+            Sudo::Below { shell, .. } => format!(
+                "{} command {}",
+                sudo::PROMPT,
+                sudo::below(shell, dir, nonce, id, capture)
+            ),
+        };
+        // Its end is told within the block, where both streams are open: fish opens no FIFO without a reader.
+        let (tell, output) = match capture {
+            Capture::Apart => ("__sshmcp_y;", " >$__sshmcp_o 2>$__sshmcp_e"),
+            Capture::Terminal => ("", ""),
+        };
+        let input = if stdin { " <$__sshmcp_d/s" } else { "" };
+        return format!(" __sshmcp_f {id};begin;{eval};{tell}end{input}{output};__sshmcp_z $status\r")
+            .into_bytes();
+    }
+    // These keep a trace on the stderr from before a simple command's redirection; a group has no such copy.
+    let run = if matches!(kind, "zsh" | "ksh") {
         format!("{{ set +x; __sshmcp_c; }} 2>/dev/null;{{ {eval}; }}{input}{output}")
     } else {
         format!("{eval}{input}{output}")
@@ -226,7 +288,10 @@ pub fn type_run_short(kind: &str, id: CommandId) -> Vec<u8> {
 }
 
 /// The line that makes a shell which lost its hook report the end of what ran last.
-pub fn type_sync() -> Vec<u8> {
+pub fn type_sync(kind: &str) -> Vec<u8> {
+    if kind == "fish" {
+        return b" __sshmcp_z $status;__sshmcp_h\r".to_vec();
+    }
     b" __sshmcp_z \"$?\" \"$-\";__sshmcp_h\r".to_vec()
 }
 
@@ -242,15 +307,16 @@ mod tests {
     /// A text's form depends on its size and characters only.
     #[test]
     fn forms() {
-        let small = text(CommandId::new(1), "o00", "e00", "c", None, "a\nb");
+        let small = text("bash", CommandId::new(1), "o00", "e00", "c", None, "a\nb");
         assert_eq!(small, b"r c1 o00 e00 c 2\na\nb\n");
-        let unicode = text(CommandId::new(2), "o00", "e01", "t", None, "ü'");
+        let unicode = text("bash", CommandId::new(2), "o00", "e01", "t", None, "ü'");
         let quoted = "__sshmcp_x='ü'\\'''\n";
         assert_eq!(
             unicode,
             format!("R c2 o00 e01 t {}\n{quoted}", quoted.len()).into_bytes()
         );
         let fed = text(
+            "bash",
             CommandId::new(3),
             "o00",
             "e00",
@@ -264,7 +330,7 @@ mod tests {
     /// What is typed never depends on what a user wrote.
     #[test]
     fn typed_lines_are_fixed() {
-        for kind in ["bash", "zsh", "dash", "$(x)"] {
+        for kind in ["bash", "zsh", "dash", "fish", "$(x)"] {
             let below = Sudo::Below {
                 nonce: "1f".into(),
                 shell: "/bin/bash".into(),

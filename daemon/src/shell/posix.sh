@@ -16,17 +16,46 @@ else
      else __sshmcp_k=dash; fi ;;
   esac
 fi
+# By which words the builtins are reached that a function of the same name may hide.
+__sshmcp_ev='command eval' __sshmcp_pf='command printf' __sshmcp_rd='command read' __sshmcp_rt=return
 case $__sshmcp_k in
 bash)
   __sshmcp_b=builtin
   __sshmcp_v=__sshmcp_g0
+  if declare -F builtin >/dev/null; then __sshmcp_b=command; fi
   ;;
 zsh)
   __sshmcp_b=builtin
+  if [ -n "${functions[builtin]-}" ]; then __sshmcp_b=command; fi
   # Options that change what a function may do; local, so that the user's come back at its end.
   __sshmcp_v='[[ -o err_return ]] && __sshmcp_h0=1 || __sshmcp_h0=; setopt local_options no_err_return no_ksh_arrays no_warn_create_global; __sshmcp_g0'
   ;;
-*) __sshmcp_b=command ;;
+mksh)
+  # command would keep `set --` from having an effect, and there is no builtin printf.
+  __sshmcp_ev='builtin eval' __sshmcp_pf=__sshmcp_1 __sshmcp_rd='builtin read'
+  __sshmcp_1e=$(builtin print -n '\033') __sshmcp_1b=$(builtin print -n '\007')
+  __sshmcp_1r=$(builtin print -n '\036') __sshmcp_1u=$(builtin print -n '\037')
+  eval '__sshmcp_1() {
+    case $1 in %b*) builtin print -n -- "$2${1#%b}"; return ;; esac
+    __sshmcp_1f=${1//\\033/$__sshmcp_1e} __sshmcp_1o=
+    __sshmcp_1f=${__sshmcp_1f//\\007/$__sshmcp_1b}
+    __sshmcp_1f=${__sshmcp_1f//\\036/$__sshmcp_1r}
+    __sshmcp_1f=${__sshmcp_1f//\\037/$__sshmcp_1u}
+    while :; do
+      case $__sshmcp_1f in *%s*) ;; *) break ;; esac
+      __sshmcp_1o=$__sshmcp_1o${__sshmcp_1f%%%s*}$2
+      __sshmcp_1f=${__sshmcp_1f#*%s}
+      shift
+    done
+    builtin print -rn -- "$__sshmcp_1o$__sshmcp_1f"
+  }'
+  ;;
+*)
+  case $(LC_ALL=C type command) in *function*) __sshmcp_ev=eval __sshmcp_pf=printf __sshmcp_rd=read ;; esac
+  ;;
+esac
+case ${__sshmcp_b-} in
+?*) __sshmcp_ev="$__sshmcp_b eval" __sshmcp_pf="$__sshmcp_b printf" __sshmcp_rd="$__sshmcp_b read" __sshmcp_rt="$__sshmcp_b return" ;;
 esac
 
 # sudo's prompt is for one command, whose mode has a nonce. Where an assignment before eval reaches all of it (in dash
@@ -63,7 +92,7 @@ __sshmcp_f() {
   __sshmcp_x=: __sshmcp_o=/dev/null __sshmcp_e=/dev/null __sshmcp_i=
   # An id runs once, however often it is typed: a line that seemed to be swallowed may only have been read late.
   case $1 in
-  "$__sshmcp_w0") __sshmcp_q=; __sshmcp_u "$2"; return ;;
+  "$__sshmcp_w0") __sshmcp_q=; __sshmcp_u "$2"; \'$__sshmcp_rt' ;;
   esac
   __sshmcp_g=$2
   case $__sshmcp_d in
@@ -74,11 +103,11 @@ __sshmcp_f() {
   case $__sshmcp_i in
   ?*) __sshmcp_w0=$__sshmcp_i ;;
   esac
-  \'$__sshmcp_b' printf "\033]6973;%s;C;%s\007" "$__sshmcp_n" "$__sshmcp_i" >/dev/tty
+  \'$__sshmcp_pf' "\033]6973;%s;C;%s\007" "$__sshmcp_n" "$__sshmcp_i" >/dev/tty
   __sshmcp_u "$2"
 } 2>/dev/null
 __sshmcp_r() {
-  while IFS= \'$__sshmcp_b' read -r __sshmcp_l; do
+  while IFS= \'$__sshmcp_rd' -r __sshmcp_l; do
     case $__sshmcp_l in
     [rR]" $1 "*) ;;
     *) continue ;;
@@ -89,7 +118,7 @@ __sshmcp_r() {
     case $__sshmcp_l in
     r*)
       while :; do
-        IFS= \'$__sshmcp_b' read -r __sshmcp_l
+        IFS= \'$__sshmcp_rd' -r __sshmcp_l
         __sshmcp_x=$__sshmcp_x$__sshmcp_l
         case $__sshmcp_q in 1) break ;; esac
         __sshmcp_x=$__sshmcp_x$__sshmcp_w
@@ -107,7 +136,7 @@ __sshmcp_r() {
     __sshmcp_l=${__sshmcp_l#* }
     __sshmcp_e=$__sshmcp_d/${__sshmcp_l%% *}
     __sshmcp_m=${__sshmcp_l#* }
-    return 0
+    \'$__sshmcp_rt' 0
   done
 }
 # Without a directory the text is typed in pieces, written as printf %b reads it; LENGTH says that none is missing.
@@ -117,7 +146,7 @@ __sshmcp_p() {
 __sshmcp_t() {
   case ${#__sshmcp_q} in
   "$2")
-    __sshmcp_x=$('$__sshmcp_b' printf "%b." "$__sshmcp_q")
+    __sshmcp_x=$('$__sshmcp_pf' "%b." "$__sshmcp_q")
     __sshmcp_x=${__sshmcp_x%.}
     __sshmcp_m=t
     __sshmcp_i=$1
@@ -132,9 +161,9 @@ __sshmcp_u() {
   case $1 in *C*) set -C ;; esac
   case $1 in *v*) set -v ;; esac
   case $1 in *x*) set -x ;; esac
-  case $1 in *e*) set -e; return 0 ;; esac
-  case $__sshmcp_h0 in ?*) return 0 ;; esac
-  return "$__sshmcp_s"
+  case $1 in *e*) set -e; \'$__sshmcp_rt' 0 ;; esac
+  case $__sshmcp_h0 in ?*) \'$__sshmcp_rt' 0 ;; esac
+  \'$__sshmcp_rt' "$__sshmcp_s"
 } 2>/dev/null
 # __sshmcp_z STATUS FLAGS: reports the end of the running command, once.
 __sshmcp_z() {
@@ -144,11 +173,11 @@ __sshmcp_z() {
   case $__sshmcp_i in
   "") ;;
   *)
-    \'$__sshmcp_b' printf "\033]6973;%s;D;%s;%s;%s\007" "$__sshmcp_n" "$__sshmcp_i" "$1${3-}" "$PWD" >/dev/tty
+    \'$__sshmcp_pf' "\033]6973;%s;D;%s;%s;%s\007" "$__sshmcp_n" "$__sshmcp_i" "$1${3-}" "$PWD" >/dev/tty
     case $__sshmcp_m in
     c*)
-      \'$__sshmcp_b' printf "\036%s;E;%s;%s;%s\037" "$__sshmcp_n" "$__sshmcp_i" "$1" "$PWD" 1<>"$__sshmcp_o"
-      \'$__sshmcp_b' printf "\036%s;E;%s;%s;%s\037" "$__sshmcp_n" "$__sshmcp_i" "$1" "" 1<>"$__sshmcp_e"
+      \'$__sshmcp_pf' "\036%s;E;%s;%s;%s\037" "$__sshmcp_n" "$__sshmcp_i" "$1" "$PWD" 1<>"$__sshmcp_o"
+      \'$__sshmcp_pf' "\036%s;E;%s;%s;%s\037" "$__sshmcp_n" "$__sshmcp_i" "$1" "" 1<>"$__sshmcp_e"
       ;;
     esac
     case $__sshmcp_m in *i) : >"$__sshmcp_d/s" ;; esac
@@ -159,14 +188,14 @@ __sshmcp_z() {
 } 2>/dev/null
 # __sshmcp_c: the last status again, unless the shell would leave for it.
 __sshmcp_c() {
-  case $__sshmcp_g$__sshmcp_h0 in *[e1]*) return 0 ;; esac
-  return "$__sshmcp_s"
+  case $__sshmcp_g$__sshmcp_h0 in *[e1]*) \'$__sshmcp_rt' 0 ;; esac
+  \'$__sshmcp_rt' "$__sshmcp_s"
 }
 # The prompt hook. It finds a command only where the line was aborted, and says so.
 __sshmcp_h() {
   __sshmcp_z "$?" "$-" a
-  { \'$__sshmcp_b' printf "\033]6973;%s;P;%s\007" "$__sshmcp_n" "$PWD" >/dev/tty; } 2>/dev/null
-  return "$__sshmcp_s"
+  { \'$__sshmcp_pf' "\033]6973;%s;P;%s\007" "$__sshmcp_n" "$PWD" >/dev/tty; } 2>/dev/null
+  \'$__sshmcp_rt' "$__sshmcp_s"
 }'
 
 # __sshmcp_a: puts the hook where this shell looks for it, again before each command, and remembers the text.
@@ -219,9 +248,12 @@ if [[ -n ${HISTFILE-} ]]; then fc -p "$HISTFILE" "${HISTSIZE-30}" "$__sshmcp_q";
 __sshmcp_q=' ;;
 *) eval '
 __sshmcp_a() {
+  case $__sshmcp_k,$__sshmcp_i,$__sshmcp_g in
+  ksh,?*,*x*) __sshmcp_x="{ set -x; __sshmcp_c; } 2>/dev/null;$__sshmcp_x" ;;
+  esac
   case ${PS1-} in
   *__sshmcp_h*) ;;
-  *) (PS1=) 2>/dev/null && PS1="\${__sshmcp_i:+\$(__sshmcp_h)}'"$(printf '\033]6973;')"'\$__sshmcp_n;P;\$PWD'"$(printf '\007')"'${PS1-}" ;;
+  *) (PS1=) 2>/dev/null && PS1="\${__sshmcp_i:+\$(__sshmcp_h)}'"$(eval "$__sshmcp_pf '\\033]6973;'")"'\$__sshmcp_n;P;\$PWD'"$(eval "$__sshmcp_pf '\\007'")"'${PS1-}" ;;
   esac
 }' ;;
 esac
@@ -230,12 +262,12 @@ esac
 # __sshmcp_0 ID;__sshmcp_ is all that is typed for a plain command: line editors are slow with more. Where the alias
 # was taken away, the function of its name says so, and the long line is typed instead.
 eval '__sshmcp_() {
-  \'$__sshmcp_b' printf "\033]6973;%s;A;%s\007" "$__sshmcp_n" "$__sshmcp_j" >/dev/tty
+  \'$__sshmcp_pf' "\033]6973;%s;A;%s\007" "$__sshmcp_n" "$__sshmcp_j" >/dev/tty
 }'
 case $__sshmcp_k in
-zsh) alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s;{ set +x; __sshmcp_c; } 2>/dev/null;{ \builtin eval "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";__sshmcp_z "$?" "$-"' ;;
-*) alias __sshmcp_="__sshmcp_f \"\$__sshmcp_j\" \"\$-\" 0 s;\\$__sshmcp_b eval \"\$__sshmcp_x\" >|\"\$__sshmcp_o\" 2>|\"\$__sshmcp_e\";__sshmcp_z \"\$?\" \"\$-\"" ;;
+zsh|ksh) alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s;{ set +x; __sshmcp_c; } 2>/dev/null;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";__sshmcp_z "$?" "$-"' ;;
+*) alias __sshmcp_="__sshmcp_f \"\$__sshmcp_j\" \"\$-\" 0 s;\\$__sshmcp_ev \"\$__sshmcp_x\" >|\"\$__sshmcp_o\" 2>|\"\$__sshmcp_e\";__sshmcp_z \"\$?\" \"\$-\"" ;;
 esac
 __sshmcp_t=$(tty 2>/dev/null)
-$__sshmcp_b printf '\033]6973;%s;H;%s;%s;%s;%s;%s\007' "$__sshmcp_n" "$__sshmcp_k" "$$" "${__sshmcp_t:-${SSH_TTY-}}" "${BASH_VERSION-}${ZSH_VERSION-}${KSH_VERSION-}" "$PWD" >/dev/tty
+eval "\\$__sshmcp_pf"' "\033]6973;%s;H;%s;%s;%s;%s;%s\007" "$__sshmcp_n" "$__sshmcp_k" "$$" "${__sshmcp_t:-${SSH_TTY-}}" "${BASH_VERSION-}${ZSH_VERSION-}${KSH_VERSION-}" "$PWD"' >/dev/tty
 unset __sshmcp_t

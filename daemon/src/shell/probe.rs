@@ -247,7 +247,7 @@ impl Candidate {
     /// It shows its prompt and reads: a line may be typed. Shells with a line editor are at their prompt only in raw
     /// mode; a `read` in a start-up file is not. Those without one cannot be told apart.
     pub fn at_prompt(&self) -> bool {
-        let editor = ["bash", "zsh", "fish", "tcsh"]
+        let editor = ["bash", "zsh", "fish", "tcsh", "ash", "ksh", "ksh93", "mksh"]
             .iter()
             .any(|shell| self.name.trim_start_matches('-') == *shell);
         self.in_front

@@ -254,7 +254,7 @@ impl<'a> Writer<'a> {
                 format!("echo ${{(U):-{name}}} ${{(j:,:):-a b}}"),
                 "echo $'a\\tb\\x41' =sh".to_owned(),
             ],
-            Shell::Dash => [
+            _ => [
                 format!("{name}=abc; echo ${{{name}#a}} ${{{name}%c}}"),
                 format!("echo ${{{name}:-default}} ${{{name}+set}}"),
                 "test a = a -a b != c; echo $?".to_owned(),

@@ -22,10 +22,9 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         gives("for i in 1 2 3; do sleep 100; done", 130, "", "").act(Act::Interrupt),
         gives("echo before; sh -c 'sleep 100'", 130, "before\n", "").act(Act::Interrupt),
         gives("cat", 130, "", "").act(Act::Interrupt),
-        gives("read x", 130, "", "").act(Act::Interrupt),
+        sees("read x", 130, Text::Is(String::new()), Text::Any).act(Act::Interrupt),
         gives("yes >/dev/null", 130, "", "").act(Act::Interrupt),
         gives("sleep 100 | cat", 130, "", "").act(Act::Interrupt),
-        gives("(sleep 100); echo NO", 130, "", "").act(Act::Interrupt),
         gives(
             "sh -c 'trap \"echo caught; exit 7\" INT; while :; do sleep 0.1; done'",
             7,
@@ -40,7 +39,15 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
             Text::Is(String::new()),
         ),
     ];
-    if shell != Shell::Dash {
+    rows.push(
+        match shell {
+            // A subshell of its is no process, and only what runs in it is interrupted: so at its prompt, too.
+            Shell::Ksh => gives("(sleep 100); echo on", 0, "on\n", ""),
+            _ => gives("(sleep 100); echo NO", 130, "", ""),
+        }
+        .act(Act::Interrupt),
+    );
+    if shell == Shell::Bash || shell.is_zsh() {
         rows.push(gives("read -s s; echo \"${#s}\"", 0, "6\n", "").act(Act::Answer(&["secret"], false)));
     }
     rows

@@ -16,11 +16,15 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         .take(3000)
         .map(|line| line.to_owned() + "\n")
         .collect();
-    // bash tells a job's number on standard error, zsh on its terminal; the process's id differs each time.
-    let job = if shell == Shell::Bash {
-        Text::Has("[1] ")
-    } else {
-        Text::Is(String::new())
+    // Some tell a job's number on standard error, zsh on its terminal; the process's id differs each time.
+    let job = match shell {
+        Shell::Bash | Shell::Ksh | Shell::Mksh => Text::Has("[1]"),
+        _ => Text::Is(String::new()),
+    };
+    // Pipes of ksh are sockets: a writer whose reader has gone says so.
+    let reset = |row: Row, stdout: &str| match shell {
+        Shell::Ksh => sees(row.text(), 0, Text::Is(stdout.to_owned()), Text::Any),
+        _ => row,
     };
 
     let killed = Text::Any;
@@ -35,9 +39,12 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         )
         .whole(),
         gives("seq 1 3000; seq 1 3000 >&2", 0, small.clone(), &small),
-        gives("yes | head -n 5", 0, "y\n".repeat(5), ""),
-        gives("yes | head -c 200000 | wc -c", 0, "200000\n", ""),
-        like("yes | head -n 3; seq 1 100000 | head -n 1"),
+        reset(gives("yes | head -n 5", 0, "y\n".repeat(5), ""), &"y\n".repeat(5)),
+        reset(
+            gives("yes | head -c 200000 | wc -c", 0, "200000\n", ""),
+            "200000\n",
+        ),
+        reset(like("yes | head -n 3; seq 1 100000 | head -n 1"), "y\ny\ny\n1\n"),
         sees("head -c 100000 /dev/urandom", 0, Text::Any, nothing()),
         sees(
             "printf '\\000\\001\\377\\376bin\\200\\n'",

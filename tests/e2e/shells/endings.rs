@@ -5,12 +5,18 @@ use sshmcp_tests::Shell;
 use super::table::{Row, Text, gives, like, sees};
 
 pub(super) fn rows(shell: Shell) -> Vec<Row> {
-    let zsh = matches!(shell, Shell::Zsh | Shell::ZshThemed);
+    let zsh = shell.is_zsh();
+    let ksh = matches!(shell, Shell::Ksh | Shell::Mksh);
     // As they tell at a prompt.
     let killed = if zsh {
         Text::Is(String::new())
     } else {
-        Text::Is("Killed\n".into())
+        Text::Has("Killed")
+    };
+    let unset = if matches!(shell, Shell::Dash | Shell::Ash) {
+        2
+    } else {
+        1
     };
     let nothing = || Text::Is(String::new());
     let mut rows = vec![
@@ -23,21 +29,31 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         gives("(exit 5)", 5, "", "").ends(),
         sees(
             "set -u; echo \"$nosuch\"; echo NO",
-            if shell == Shell::Dash { 2 } else { 1 },
+            unset,
             nothing(),
             Text::Has("nosuch"),
         ),
-        sees(
-            "echo ${nosuch}",
-            if shell == Shell::Dash { 2 } else { 1 },
-            nothing(),
-            Text::Has("nosuch"),
-        ),
+        sees("echo ${nosuch}", unset, nothing(), Text::Has("nosuch")),
         gives("set +u; echo \"<$nosuch>\"", 0, "<>\n", ""),
         trace(shell),
-        gives("set -x", 0, "", "").traced(),
+        sees(
+            "set -x",
+            0,
+            nothing(),
+            if shell == Shell::Mksh {
+                Text::Any
+            } else {
+                nothing()
+            },
+        )
+        .traced(),
         kept_trace(shell).traced(),
-        sees("set +x", 0, nothing(), Text::Has("set +x")),
+        sees(
+            "set +x",
+            0,
+            nothing(),
+            if ksh { Text::Any } else { Text::Has("set +x") },
+        ),
         sees("set -v", 0, nothing(), Text::Any).traced(),
         sees("set +v", 0, nothing(), Text::Any),
         gives("exec sh -c 'echo gone; exit 4'", 4, "gone\n", "").ends(),
@@ -47,7 +63,12 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         gives("exec true", 0, "", "").ends(),
         gives("(exit 8); (exec false)", 1, "", ""),
         gives("echo a; exit 2; echo NO", 2, "a\n", logout(shell)).ends(),
-        sees("sh -c 'kill -9 $$'; echo $?", 0, Text::Is("137\n".into()), killed),
+        sees(
+            "sh -c 'kill -9 $$'; echo $?",
+            0,
+            Text::Is(if shell == Shell::Ksh { "265\n" } else { "137\n" }.into()),
+            killed,
+        ),
         if zsh {
             like("break; echo on")
         } else {
@@ -61,9 +82,9 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         gives("exec </dev/null", 0, "", "").ends()
     });
     rows.push(match shell {
-        // Documented: it leaves the shell, as it leaves a script.
-        Shell::Dash => gives("return 3", 3, "", "").ends(),
-        Shell::Bash | Shell::Zsh | Shell::ZshThemed => like("return 3"),
+        // It leaves the shell, as it leaves a script.
+        Shell::Dash | Shell::Ash | Shell::Ksh | Shell::Mksh => gives("return 3", 3, "", "").ends(),
+        _ => like("return 3"),
     });
     rows
 }
@@ -77,7 +98,17 @@ fn trace(shell: Shell) -> Row {
     let stderr = match shell {
         Shell::Bash => "++ echo hi\n++ set +x\n",
         Shell::Zsh | Shell::ZshThemed => "+(eval):1> echo hi\n+(eval):1> set +x\n",
-        Shell::Dash => "+ echo hi\n+ set +x\n",
+        Shell::Ksh => "+ echo hi\n",
+        // Its prompt for a trace is the time, by Debian's start-up file.
+        Shell::Mksh => {
+            return sees(
+                "set -x; echo hi; set +x",
+                0,
+                Text::Is("hi\n".into()),
+                Text::Has("] echo hi\n"),
+            );
+        }
+        _ => "+ echo hi\n+ set +x\n",
     };
     gives("set -x; echo hi; set +x", 0, "hi\n", stderr)
 }
@@ -86,7 +117,9 @@ fn kept_trace(shell: Shell) -> Row {
     let stderr = match shell {
         Shell::Bash => "++ echo there\n",
         Shell::Zsh | Shell::ZshThemed => "+(eval):1> echo there\n",
-        Shell::Dash => "+ echo there\n",
+        // Its trace goes to the terminal from here on.
+        Shell::Mksh => "",
+        _ => "+ echo there\n",
     };
     gives("echo there", 0, "there\n", stderr)
 }

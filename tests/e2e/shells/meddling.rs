@@ -9,9 +9,12 @@ use super::{
 
 pub(super) fn rows(shell: Shell) -> Vec<Row> {
     let nothing = || Text::Is(String::new());
+    // mksh has no printf of its own for the plain command after it.
+    let pathless = |row: Row| if shell == Shell::Mksh { row.other() } else { row };
     let mut rows = vec![
-        gives("saved=$PATH; PATH=", 0, "", ""),
-        sees("ls", 127, nothing(), Text::Has("ls")),
+        pathless(gives("saved=$PATH; PATH=", 0, "", "")),
+        gives("echo found", 0, "found\n", "").other(),
+        pathless(sees("ls", 127, nothing(), Text::Has("ls"))),
         gives("PATH=$saved; ls /etc/hostname", 0, "/etc/hostname\n", ""),
         gives("unset PATH; echo without", 0, "without\n", ""),
         gives("PATH=$saved", 0, "", ""),
@@ -65,12 +68,27 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         gives("stty -echo", 0, "", ""),
         gives("stty echo; stty raw", 0, "", ""),
         gives("stty sane", 0, "", ""),
-        gives("set -o vi; set -o emacs", 0, "", ""),
+        // ash knows no other.
+        gives(
+            if shell == Shell::Ash {
+                "set -o vi"
+            } else {
+                "set -o vi; set -o emacs"
+            },
+            0,
+            "",
+            "",
+        ),
         gives("trap 'echo left' EXIT; (exit 3)", 3, "", ""),
         gives("trap - EXIT", 0, "", ""),
         gives("trap '' INT QUIT", 0, "", ""),
         gives("trap - INT QUIT", 0, "", ""),
-        gives("kill -TERM $$; echo alive", 0, "alive\n", ""),
+        // mksh leaves the line for it, as at its prompt.
+        if shell == Shell::Mksh {
+            gives("kill -TERM $$; echo NO", 143, "", "")
+        } else {
+            gives("kill -TERM $$; echo alive", 0, "alive\n", "")
+        },
         gives("kill -INT $$; echo NO", 130, "", ""),
         gives("__sshmcp_x='echo stolen'; echo kept", 0, "kept\n", ""),
         gives("TMOUT=0; unset TMOUT", 0, "", ""),
@@ -79,7 +97,7 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
     match shell {
         Shell::Bash => rows.extend(bash()),
         Shell::Zsh | Shell::ZshThemed => rows.extend(zsh()),
-        Shell::Dash => {}
+        _ => {}
     }
     // The read-only ones would stay.
     rows.push(gives("exit 0", 0, "", logout(shell)).ends());

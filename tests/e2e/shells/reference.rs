@@ -47,7 +47,21 @@ pub(crate) fn without_names(shell: Shell, stderr: &str) -> String {
             r"(?:-?zsh|/\S*/zsh|\(eval\)):(?:(?<of>[a-z]+:))?(?:\d+:)? ",
             r"^\z.",
         ),
+        Shell::Ash => (r"(?:-?ash|/\S*/ash): (?:(?:eval|cd): )?(?:line \d+: )?", r"^\z."),
+        Shell::Ksh => (
+            r"(?:-?ksh93|/\S*/ksh93): (?:eval(?:\[\d+\])?: )?(?:line \d+: )?| at line \d+",
+            r"^\z.",
+        ),
+        Shell::Mksh => (r"(?:-?mksh|/\S*/mksh): (?:\S+\[\d+\]: )*", r"^\z."),
+        Shell::Fish => (r"^fish: ", r"^\z."),
         Shell::Dash => (r"(?:-dash|dash|/\S*/dash): \d+: (?:eval: )?", r"^\z."),
+    };
+    // Elsewhere than at its prompt fish shows the place of an error, too.
+    let place = r"(?m)^(?:fish|\S+ \(line \d+\)): \n(?:.*\n)*? *[~^]+\n(?:in function .*\n)*";
+    let place = Regex::new(place).expect("a constant");
+    let stderr = match shell {
+        Shell::Fish => place.replace_all(stderr, ""),
+        _ => stderr.into(),
     };
     let name = Regex::new(name).expect("a constant");
     let repeated = Regex::new(repeated).expect("a constant");

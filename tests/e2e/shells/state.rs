@@ -22,7 +22,11 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         gives("greet you", 4, "hello you\n", ""),
         gives(
             "unset -f greet; command -v greet",
-            if shell == Shell::Dash { 127 } else { 1 },
+            if matches!(shell, Shell::Dash | Shell::Ash) {
+                127
+            } else {
+                1
+            },
             "",
             "",
         ),
@@ -32,7 +36,11 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         gives(
             "umask 027; umask",
             0,
-            if zsh(shell) { "027\n" } else { "0027\n" },
+            if shell.is_zsh() || shell == Shell::Mksh {
+                "027\n"
+            } else {
+                "0027\n"
+            },
             "",
         ),
         gives(
@@ -79,13 +87,9 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
     rows.extend(match shell {
         Shell::Bash => bash(),
         Shell::Zsh | Shell::ZshThemed => of_zsh(),
-        Shell::Dash => Vec::new(),
+        _ => Vec::new(),
     });
     rows
-}
-
-fn zsh(shell: Shell) -> bool {
-    matches!(shell, Shell::Zsh | Shell::ZshThemed)
 }
 
 fn bash() -> Vec<Row> {

@@ -91,6 +91,10 @@ impl Row {
         self
     }
 
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(crate) fn act(mut self, act: Act) -> Self {
         self.act = act;
         self
@@ -165,7 +169,10 @@ impl Session {
         if row.other {
             return;
         }
-        let next = "printf 'next %s\\n' \"$?\"";
+        let next = match self.shell {
+            Shell::Fish => "printf 'next %s\\n' $status",
+            _ => "printf 'next %s\\n' \"$?\"",
+        };
         let code = if row.ends {
             0
         } else {
@@ -173,7 +180,11 @@ impl Session {
         };
         let plain = Row::new(next, Expect::Like);
         match self.perform(next, &plain) {
-            Ok(outcome) => {
+            Ok(mut outcome) => {
+                // ksh remembers 256 + n of a signal that everybody else, and we, tell as 128 + n.
+                if self.shell == Shell::Ksh && outcome.stdout == format!("next {}\n", code + 128) {
+                    outcome.stdout = format!("next {code}\n");
+                }
                 let stderr = if row.traced {
                     Text::Any
                 } else {

@@ -19,11 +19,13 @@ use crate::{
         sudo::Answering,
     },
     shell::{
+        fish,
         order::{self, Capture},
         probe::Probe,
         sudo::{self, Sudo},
         typed,
     },
+    terminal::clean::clean,
 };
 
 /// What is shown of a question.
@@ -82,7 +84,15 @@ impl Actor {
         let (text, line) = match shell.link.typed {
             None => {
                 let mode = order::mode(capture, stdin.is_some(), &sudo);
-                let mut text = order::text(command.id, &names.out, &names.err, &mode, stdin, &command.text);
+                let mut text = order::text(
+                    &shell.link.shell.kind,
+                    command.id,
+                    &names.out,
+                    &names.err,
+                    &mode,
+                    stdin,
+                    &command.text,
+                );
                 if matches!(sudo, Sudo::Below { .. }) {
                     let mut first = sudo::text(&command.text);
                     first.append(&mut text);
@@ -115,6 +125,7 @@ impl Actor {
             (Some(_) | None, _) => line,
         };
         shell.started_at = None;
+        shell.names = (capture == Capture::Apart).then_some(names);
         shell.running = Some(command);
         self.note_cwd(&run);
         let Some(shell) = &mut self.shell else { return };
@@ -208,7 +219,7 @@ impl Actor {
                 }
                 Effect::TypeSync => {
                     if let Some(shell) = &mut self.shell {
-                        shell.link.write(order::type_sync());
+                        shell.link.write(order::type_sync(&shell.link.shell.kind));
                     }
                 }
                 Effect::Broken => {
@@ -235,10 +246,12 @@ impl Actor {
             && by_exit
             && let Some(shell) = &mut self.shell
         {
-            let trap = std::mem::take(&mut shell.terminal_text);
-            if !trap.is_empty() {
-                command.append(StreamKind::Stdout, &trap);
-                command.notice("the end of its stdout is what the terminal showed: there dash prints what an EXIT trap does");
+            let shown = std::mem::take(&mut shell.terminal_text);
+            if shell.link.shell.kind == "fish" {
+                command.append(StreamKind::Stderr, fish::messages(&clean(&shown)).as_bytes());
+            } else if !shown.is_empty() {
+                command.append(StreamKind::Stdout, &shown);
+                command.notice("the end of its stdout is what the terminal showed: there this shell prints what an EXIT trap does");
             }
         }
         if shell_gone {

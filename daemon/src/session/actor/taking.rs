@@ -17,14 +17,16 @@ use crate::{
         Look, Request,
         flow::Place,
         link::{LinkEvent, Source},
-        machine::Event,
+        machine::{Event, Phase},
     },
     shell::{
+        fish,
         frame::{self, HelperFrame, StreamFrame},
         mark::{self, Mark},
         order,
         scan::{Piece, Scanner},
     },
+    terminal::clean::clean,
 };
 
 /// After a shell's exit status its last output is on its way; a channel that does not close is not waited for longer.
@@ -210,6 +212,7 @@ impl Actor {
                         shell.keep_terminal_text(&data);
                     }
                     shell.machine.on(Event::Activity, now);
+                    shell.answer(&data);
                     if asked {
                         self.sudo_asks().await;
                     }
@@ -231,6 +234,8 @@ impl Actor {
                         continue;
                     }
                     let mark = interrupted_as_elsewhere(mark, shell);
+                    self.end_of_fish(&mark);
+                    let Some(shell) = &mut self.shell else { return };
                     match mark {
                         // Its streams' ends are behind what is still in the FIFOs.
                         Mark::End { .. } => shell.open_running(now),
@@ -245,6 +250,27 @@ impl Actor {
                     self.carry_out(effects).await;
                 }
             }
+        }
+    }
+
+    /// fish's own messages are on the terminal until here. It opens no FIFO that may have lost its reader: where a
+    /// command was aborted, the helper ends its streams.
+    fn end_of_fish(&mut self, mark: &Mark) {
+        let Some(shell) = &mut self.shell else { return };
+        let Mark::End { id, aborted, .. } = mark else {
+            return;
+        };
+        if shell.link.shell.kind != "fish" || shell.machine.running() != Some(*id) {
+            return;
+        }
+        let shown = clean(&std::mem::take(&mut shell.terminal_text));
+        let messages = fish::messages(&shown);
+        if let Some(command) = shell.running.as_ref().filter(|_| !messages.is_empty()) {
+            command.append(StreamKind::Stderr, messages.as_bytes());
+        }
+        if *aborted && let Some(names) = &shell.names {
+            let finish = order::finish_streams(*id, &names.out, &names.err);
+            shell.link.order(finish);
         }
     }
 
@@ -398,6 +424,14 @@ impl Actor {
 }
 
 impl Shell {
+    /// ash asks where the cursor is before it reads a line, and waits 20 ms at the line's end unless it was told.
+    fn answer(&mut self, shown: &[u8]) {
+        let at_prompt = matches!(self.machine.phase(), Phase::Ready { .. } | Phase::Settling { .. });
+        if at_prompt && self.link.shell.kind == "ash" && memchr::memmem::find(shown, b"\x1b[6n").is_some() {
+            self.link.write(b"\x1b[1;1R".to_vec());
+        }
+    }
+
     pub(super) fn find(&self, id: CommandId) -> Option<Arc<Command>> {
         self.running
             .iter()
@@ -406,10 +440,11 @@ impl Shell {
             .cloned()
     }
 
-    /// dash undoes a command's redirections before its EXIT trap: what that prints comes on the terminal.
+    /// Some shells undo a command's redirections before their EXIT trap, and fish never redirects its own messages:
+    /// what they print comes on the terminal.
     fn keep_terminal_text(&mut self, data: &[u8]) {
         let captured = self.running.as_ref().is_some_and(|command| command.state().apart);
-        if captured && self.link.shell.kind == "dash" {
+        if captured && matches!(self.link.shell.kind.as_str(), "dash" | "ash" | "ksh" | "fish") {
             let room = TERMINAL_TEXT_MAX.saturating_sub(self.terminal_text.len());
             self.terminal_text
                 .extend(data.iter().take(room).filter(|&&byte| byte != b'\r'));

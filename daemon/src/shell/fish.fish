@@ -1,0 +1,102 @@
+# Sourced once by the session's login shell, fish 3.4 or newer. Everything of ours begins with __sshmcp_. A command's
+# text is fetched by a function, but run by `eval` at top level, so that `set` and `return` mean what they mean there.
+set -g __sshmcp_d @DIR@
+set -g __sshmcp_n @NONCE@
+set -g __sshmcp_i
+set -g __sshmcp_w
+set -g __sshmcp_x
+set -g __sshmcp_o /dev/null
+set -g __sshmcp_e /dev/null
+set -g __sshmcp_m t
+set -g __sshmcp_s 0
+
+# __sshmcp_f ID: fetches the text of command ID into __sshmcp_x and says where its output goes.
+# A header line "r ID OUT ERR MODE LINES" is followed by so many lines; "R ID OUT ERR MODE BYTES" by the file t.
+function __sshmcp_f
+    set -g __sshmcp_s $status
+    set -g __sshmcp_i
+    set -g __sshmcp_x
+    set -g __sshmcp_o /dev/null
+    set -g __sshmcp_e /dev/null
+    # An id runs once, however often it is typed.
+    test "$argv[1]" = "$__sshmcp_w"
+    and return $__sshmcp_s
+    while read -lL line
+        builtin string match -qr -- "^(?<form>[rR]) $argv[1] (?<out>\S+) (?<err>\S+) (?<mode>\S+) (?<size>\d+)\$" "$line"
+        or continue
+        if test $form = r
+            read -gL __sshmcp_x
+            while test $size -gt 1
+                read -lL line
+                set __sshmcp_x "$__sshmcp_x"\n"$line"
+                set size (math $size - 1)
+            end
+        else
+            read -gz __sshmcp_x <$__sshmcp_d/t
+            builtin printf '' >$__sshmcp_d/t
+        end
+        set -g __sshmcp_o $__sshmcp_d/$out
+        set -g __sshmcp_e $__sshmcp_d/$err
+        set -g __sshmcp_m $mode
+        set -g __sshmcp_i $argv[1]
+        set -g __sshmcp_w $argv[1]
+        __sshmcp_a
+        break
+    end <$__sshmcp_d/x
+    builtin printf '\e]6973;%s;C;%s\a' $__sshmcp_n "$__sshmcp_i" >/dev/tty
+    return $__sshmcp_s
+end
+
+# __sshmcp_y: ends both streams, which are still open; what comes behind is a background job's.
+function __sshmcp_y
+    set -l code $status
+    builtin printf '\x1e%s;E;%s;%s;%s\x1f' $__sshmcp_n "$__sshmcp_i" $code $PWD
+    builtin printf '\x1e%s;E;%s;%s;\x1f' $__sshmcp_n "$__sshmcp_i" $code >&2
+    return $code
+end
+
+# __sshmcp_z STATUS [a]: reports the end of the running command, once.
+function __sshmcp_z
+    set -g __sshmcp_s $argv[1]
+    if set -q __sshmcp_i[1]
+        builtin printf '\e]6973;%s;D;%s;%s%s;%s\a' $__sshmcp_n $__sshmcp_i $argv[1] "$argv[2]" $PWD >/dev/tty
+        builtin string match -q '*i' -- $__sshmcp_m
+        and builtin printf '' >$__sshmcp_d/s
+        set -g __sshmcp_i
+    end
+    return $__sshmcp_s
+end
+
+# The prompt hook. It finds a command only where the line was aborted, and says so.
+function __sshmcp_h --on-event fish_prompt
+    __sshmcp_z $status a
+    builtin printf '\e]6973;%s;P;%s\a' $__sshmcp_n $PWD >/dev/tty
+    return $__sshmcp_s
+end
+
+# __sshmcp_a: remembers the text where fish can be told (4).
+function __sshmcp_a
+    set -q __sshmcp_p
+    and test (builtin string length -- "$__sshmcp_x") -lt 10000
+    and not builtin string match -q ' *' -- "$__sshmcp_x"
+    and builtin history append -- "$__sshmcp_x" >/dev/null 2>&1
+end
+builtin string match -qr '^([4-9]|[1-9]\d)' -- $version
+and set -g __sshmcp_p 1
+
+# A keyword that stands alone opens its help in a pager, on the terminal, and so does one in the wrong place behind its
+# message: not while the output is captured.
+if functions -q __fish_print_help
+    functions -c __fish_print_help __sshmcp_q
+    function __fish_print_help
+        if not set -q __sshmcp_i[1]; or not builtin string match -q 'c*' -- $__sshmcp_m
+            __sshmcp_q $argv
+        else if set -q argv[2]
+            builtin printf 'fish: %s\n' (builtin string trim -- "$argv[2..]" | builtin string split \n) >&2
+        else
+            set -lx PAGER cat
+            __sshmcp_q $argv
+        end
+    end
+end
+builtin printf '\e]6973;%s;H;%s;%s;%s;%s;%s\a' $__sshmcp_n fish $fish_pid (tty) $version $PWD >/dev/tty
