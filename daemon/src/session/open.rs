@@ -179,7 +179,7 @@ impl Opening {
                 Reason::NotSupported,
                 format!("the login shell did not take the session's set-up; its terminal shows: {said}"),
             )
-            .hint("check which shell the account has: bash, zsh and dash are worked fully"));
+            .hint("check which shell the account has: bash, zsh, fish, dash, ash, ksh and mksh are worked fully"));
         };
         if let (Some(dialect), Some(candidate)) = (other, candidate) {
             dialect.kind().clone_into(&mut shell.kind);

@@ -475,11 +475,11 @@ fn shell_code(kind: Option<&str>, code: i32) -> i32 {
 /// What cannot be typed whole into a shell without FIFOs.
 fn cannot_type(run: &Run) -> Option<Fault> {
     let what = if run.sudo_password.is_some() {
-        "`sudo_password` needs a writable directory on the host, or bash, zsh or dash as the login shell"
+        "`sudo_password` needs a writable directory on the host, or a login shell other than csh"
     } else if run.stdin.is_some() {
-        "`stdin` needs a writable directory on the host, or bash, zsh or dash as the login shell"
+        "`stdin` needs a writable directory on the host, or a login shell other than csh"
     } else if run.command.text.len() > typed::TEXT_MAX {
-        "a command over 32 KiB needs a writable directory on the host, or bash, zsh or dash as the login shell"
+        "a command over 32 KiB needs a writable directory on the host, or a login shell other than csh"
     } else {
         return None;
     };
