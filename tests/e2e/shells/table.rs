@@ -182,7 +182,11 @@ impl Session {
         match self.perform(next, &plain) {
             Ok(mut outcome) => {
                 // ksh remembers 256 + n of a signal that everybody else, and we, tell as 128 + n.
-                if self.shell == Shell::Ksh && outcome.stdout == format!("next {}\n", code + 128) {
+                if self.shell == Shell::Ksh
+                    && [code + 128, 256]
+                        .iter()
+                        .any(|other| outcome.stdout == format!("next {other}\n"))
+                {
                     outcome.stdout = format!("next {code}\n");
                 }
                 let stderr = if row.traced {

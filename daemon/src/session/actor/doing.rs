@@ -282,6 +282,7 @@ impl Actor {
             shell_code(
                 self.shell.as_ref().map(|shell| shell.link.shell.kind.as_str()),
                 code,
+                interrupted,
             )
         });
         let status = if interrupted {
@@ -464,11 +465,12 @@ impl Actor {
 }
 
 /// ksh tells a signal as 256 + n, where everybody else says 128 + n.
-fn shell_code(kind: Option<&str>, code: i32) -> i32 {
-    if kind == Some("ksh") && code > 256 {
-        code - 128
-    } else {
-        code
+/// A loop of its that is interrupted has 256 and no more.
+fn shell_code(kind: Option<&str>, code: i32, interrupted: bool) -> i32 {
+    match code {
+        256 if kind == Some("ksh") && interrupted => 130,
+        257.. if kind == Some("ksh") => code - 128,
+        _ => code,
     }
 }
 
