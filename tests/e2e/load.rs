@@ -4,7 +4,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Barrier, mpsc},
+    sync::{
+        Barrier,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -82,7 +85,8 @@ fn sessions_under_load() {
             });
         }
         drop(sender);
-        thread::sleep(settled.saturating_duration_since(Instant::now()));
+        let early = results.recv_timeout(settled.saturating_duration_since(Instant::now()));
+        assert_eq!(early.err(), Some(RecvTimeoutError::Timeout), "an agent has ended");
         let first = Held::now(&bed, &pids);
         let times: Vec<Duration> = results.iter().take(load.agents).flatten().collect();
         let last = Held::now(&bed, &pids);
