@@ -33,7 +33,7 @@ pub use self::{
     host_key::{KnownKey, Verdict},
     identity::find_agent,
     open::Pty,
-    pool::{Pool, PoolSettings},
+    pool::{Pair, Pool, PoolSettings},
     trust::{Scan, Trusted},
     words::plain,
 };

@@ -97,6 +97,16 @@ impl Default for Entry {
     }
 }
 
+/// A shell and what runs beside it.
+pub struct Pair {
+    /// The shell's connection.
+    pub connection: Arc<Connection>,
+    /// The shell.
+    pub shell: Channel,
+    /// The command, if the host runs it.
+    pub beside: Result<Channel, Fault>,
+}
+
 enum Found {
     Ready(Lease),
     Wait(Connecting),
@@ -145,6 +155,22 @@ impl Pool {
         count(connection, most).await
     }
 
+    /// A login shell, and a command beside it that is asked for in the same moment: on a slow link that is sooner than
+    /// one after the other. The command is on the shell's connection if that takes both.
+    pub async fn open_pair(
+        self: &Arc<Self>,
+        target: &Target,
+        pty: Pty,
+        command: &str,
+    ) -> Result<Pair, Fault> {
+        let (pool, target) = (self.clone(), target.clone());
+        let (shell, command) = (Program::Shell(pty), Program::Exec(command.to_owned()));
+        // A task of its own, as for one channel.
+        tokio::spawn(async move { pool.open_pair_now(&target, &shell, &command).await })
+            .await
+            .unwrap_or_else(|_| Err(failed_within()))
+    }
+
     /// Connections that live.
     pub fn connections(&self) -> usize {
         let targets = self.targets();
@@ -185,7 +211,7 @@ impl Pool {
         let (pool, target) = (self.clone(), target.clone());
         tokio::spawn(async move { pool.open_now(&target, prefer, &program).await })
             .await
-            .unwrap_or_else(|_| Err(Fault::new(Reason::Internal, "opening a channel failed within")))
+            .unwrap_or_else(|_| Err(failed_within()))
     }
 
     async fn open_now(
@@ -207,26 +233,89 @@ impl Pool {
             let connection = lease.connection().clone();
             match open(lease, program).await {
                 Ok(channel) => return Ok((connection, channel)),
-                Err(NoChannel::Refused) if !connection.shared.has_opened() => {
-                    return Err(refuses_all(target));
+                Err(no) => {
+                    prefer = self
+                        .without_channel(no, target, connection, &mut clearing)
+                        .await?
                 }
-                Err(NoChannel::Refused) if clearing < CLEARING_TRIES && connection.is_unused() => {
-                    tokio::time::sleep(CLEARING_WAIT * (1 << clearing)).await;
-                    clearing = clearing.saturating_add(1);
-                    prefer = Some(Lease::new(connection));
-                }
-                Err(NoChannel::Refused) => self.is_full(target, &connection),
-                // A connection may turn out to be dead only when it is used.
-                Err(NoChannel::Gone(fault)) => {
-                    self.remove(&connection);
-                    if !connection.shared.has_opened() {
-                        return Err(fault);
-                    }
-                }
-                Err(NoChannel::Failed(fault)) => return Err(fault),
             }
         }
         Err(refuses_all(target).retryable())
+    }
+
+    async fn open_pair_now(
+        self: &Arc<Self>,
+        target: &Target,
+        shell: &Program,
+        command: &Program,
+    ) -> Result<Pair, Fault> {
+        let mut prefer = None;
+        let mut clearing = 0;
+        for _ in 0..OPENINGS_MAX {
+            let lease = match prefer.take() {
+                Some(lease) => lease,
+                None => self.lease(target).await?,
+            };
+            let connection = lease.connection().clone();
+            let second = Lease::new(connection.clone());
+            // The shell is asked for first: where there is one place left, it has it.
+            match tokio::join!(open(lease, shell), open(second, command)) {
+                (Ok(shell), beside) => {
+                    let beside = match beside {
+                        Ok(channel) => Ok(channel),
+                        Err(NoChannel::Failed(fault)) => Err(fault),
+                        Err(NoChannel::Refused | NoChannel::Gone(_)) => {
+                            let prefer = Some(connection.clone());
+                            let opened = self.open_now(target, prefer, command).await;
+                            opened.map(|(_, channel)| channel)
+                        }
+                    };
+                    return Ok(Pair {
+                        connection,
+                        shell,
+                        beside,
+                    });
+                }
+                (Err(no), _closed) => {
+                    prefer = self
+                        .without_channel(no, target, connection, &mut clearing)
+                        .await?;
+                }
+            }
+        }
+        Err(refuses_all(target).retryable())
+    }
+
+    /// Takes in that a connection gave no channel: where to try next, if not on any connection.
+    async fn without_channel(
+        &self,
+        no: NoChannel,
+        target: &Target,
+        connection: Arc<Connection>,
+        clearing: &mut u32,
+    ) -> Result<Option<Lease>, Fault> {
+        match no {
+            NoChannel::Refused if !connection.shared.has_opened() => Err(refuses_all(target)),
+            NoChannel::Refused if *clearing < CLEARING_TRIES && connection.is_unused() => {
+                tokio::time::sleep(CLEARING_WAIT * (1 << *clearing)).await;
+                *clearing = clearing.saturating_add(1);
+                Ok(Some(Lease::new(connection)))
+            }
+            NoChannel::Refused => {
+                self.is_full(target, &connection);
+                Ok(None)
+            }
+            // A connection may turn out to be dead only when it is used.
+            NoChannel::Gone(fault) => {
+                self.remove(&connection);
+                if connection.shared.has_opened() {
+                    Ok(None)
+                } else {
+                    Err(fault)
+                }
+            }
+            NoChannel::Failed(fault) => Err(fault),
+        }
     }
 
     /// The right to use some live connection of the target; makes one if there is none with room.
@@ -399,6 +488,10 @@ async fn watch_over(pool: Weak<Pool>, connection: Arc<Connection>, idle: Duratio
 async fn close_all(connections: Vec<Arc<Connection>>, cause: &str) {
     let goodbyes = connections.iter().map(|connection| connection.disconnect(cause));
     futures::future::join_all(goodbyes).await;
+}
+
+fn failed_within() -> Fault {
+    Fault::new(Reason::Internal, "opening a channel failed within")
 }
 
 fn refuses_all(target: &Target) -> Fault {

@@ -15,7 +15,7 @@ use super::{
     link::{Link, LinkEvent, Parts, Source, Wiring},
 };
 use crate::{
-    connection::{ChannelEvent, ChannelWriter, CloseReason, Connection, Pool, Pty},
+    connection::{ChannelEvent, ChannelWriter, CloseReason, Connection, Pair, Pool, Pty},
     host::Target,
     id::shorten,
     shell::{
@@ -73,7 +73,8 @@ struct Opening {
     shown: Vec<u8>,
     last_shown: Option<Instant>,
     shell: Option<ShellHello>,
-    installed: bool,
+    /// Integration scripts that are in the helper's directory by now, each over the last.
+    installed: usize,
     after: Vec<u8>,
     candidates: Option<Vec<Candidate>>,
 }
@@ -91,16 +92,17 @@ pub async fn open(
         cols,
         rows,
     };
-    let (connection, shell) = pool.open_shell(target, pty).await?;
     let nonce = format!("{:016x}", rand::random::<u64>());
     let (command, script) = order::helper_command(&nonce);
+    let Pair {
+        connection,
+        shell,
+        beside,
+    } = pool.open_pair(target, pty, &command).await?;
     let mut wiring = Wiring::new();
     let terminal = wiring.add(Source::Terminal, shell);
-    let helper = match pool.open_exec(target, &connection, &command).await {
-        Ok((_, channel)) => {
-            let writer = wiring.add(Source::Helper, channel);
-            Some(writer)
-        }
+    let helper = match beside {
+        Ok(channel) => Some(wiring.add(Source::Helper, channel)),
         Err(fault) => {
             tracing::info!(target = %target.key(), %fault, "no second channel for the helper");
             None
@@ -120,7 +122,7 @@ pub async fn open(
         shown: Vec::new(),
         last_shown: None,
         shell: None,
-        installed: false,
+        installed: 0,
         after: Vec::new(),
         candidates: None,
     };
@@ -141,28 +143,30 @@ impl Opening {
         let hello = self.hello.clone().unwrap_or_default();
         let fifos = !hello.dir.is_empty();
         self.answer(&self.shown).await;
-        let mut script = Script::of(&hello.shell);
+        // The helper brings the script of the many; another is sent after it.
+        let mut script = Script::Posix;
+        let mut brought = 1;
         if fifos {
-            self.order(order::install(script, &hello.dir, &self.nonce))
+            self.bring(Script::of(&hello.shell), &mut script, &mut brought)
                 .await?;
+        } else {
+            // It takes no orders then.
+            self.candidates.get_or_insert_default();
         }
-        let candidate = self.wait_for_prompt(claims, began).await?;
+        let candidate = self.wait_for_prompt(claims, began, fifos).await?;
         let seen = candidate.clone();
         let other = candidate
             .as_ref()
             .and_then(|candidate| Dialect::by_name(&candidate.name))
             .filter(|dialect| !(fifos && *dialect == Dialect::Fish));
         if fifos && other.is_none() {
-            self.wait_until(HELPER_WAIT, |opening| opening.installed).await?;
             // Start-up files may have put another shell in the place of the login shell.
-            let found = candidate.as_ref().map(|candidate| Script::of(&candidate.name));
-            if let Some(found) = found.filter(|found| *found != script) {
-                script = found;
-                self.installed = false;
-                self.order(order::install(script, &hello.dir, &self.nonce))
+            if let Some(candidate) = &candidate {
+                self.bring(Script::of(&candidate.name), &mut script, &mut brought)
                     .await?;
-                self.wait_until(HELPER_WAIT, |opening| opening.installed).await?;
             }
+            self.wait_until(HELPER_WAIT, |opening| opening.installed >= brought)
+                .await?;
         }
         let greeting = std::mem::take(&mut self.shown);
         let (line, typed) = match other {
@@ -209,6 +213,17 @@ impl Opening {
         })
     }
 
+    /// Has the helper take another integration script, if it has not this one.
+    async fn bring(&self, wanted: Script, script: &mut Script, brought: &mut usize) -> Result<(), Fault> {
+        if wanted != *script {
+            *script = wanted;
+            *brought = brought.saturating_add(1);
+            let dir = self.hello.as_ref().map_or("", |hello| hello.dir.as_str());
+            self.order(order::install(wanted, dir, &self.nonce)).await?;
+        }
+        Ok(())
+    }
+
     async fn order(&self, order: Vec<u8>) -> Result<(), Fault> {
         match &self.helper {
             Some(helper) => helper.write(Bytes::from(order)).await,
@@ -228,17 +243,21 @@ impl Opening {
         Ok(())
     }
 
-    /// Waits until the shell reads a line at its prompt; the process that does, where it can be seen.
-    async fn wait_for_prompt(&mut self, claims: &Claims, began: Instant) -> Result<Option<Candidate>, Fault> {
+    /// Waits until the shell reads a line at its prompt; the process that does, where it can be seen. The helper
+    /// has looked once by itself; it looks again only if it takes orders.
+    async fn wait_for_prompt(
+        &mut self,
+        claims: &Claims,
+        began: Instant,
+        takes_orders: bool,
+    ) -> Result<Option<Candidate>, Fault> {
         let mut pause = LOOK_FIRST;
         loop {
-            self.candidates = None;
-            self.order(b"w\n".to_vec()).await?;
             self.wait_until(HELPER_WAIT, |opening| {
                 opening.candidates.is_some() || opening.helper.is_none()
             })
             .await?;
-            let candidates = self.candidates.take().unwrap_or_default();
+            let candidates = self.candidates.clone().unwrap_or_default();
             // Shells of sessions that are open already are told from ours by having been claimed.
             let ours: Vec<&Candidate> = candidates
                 .iter()
@@ -292,6 +311,10 @@ impl Opening {
                     },
                     () = sleep_until(next) => break,
                 }
+            }
+            if takes_orders {
+                self.candidates = None;
+                self.order(b"w\n".to_vec()).await?;
             }
         }
     }
@@ -353,7 +376,7 @@ impl Opening {
                     match frame::parse_helper(&body) {
                         Some(HelperFrame::Reading) => self.reading = true,
                         Some(HelperFrame::Hello(hello)) => self.hello = Some(hello),
-                        Some(HelperFrame::Installed) => self.installed = true,
+                        Some(HelperFrame::Installed) => self.installed = self.installed.saturating_add(1),
                         Some(HelperFrame::Who(candidates)) => self.candidates = Some(candidates),
                         Some(
                             HelperFrame::Opened(_)

@@ -10,6 +10,8 @@ n=@NONCE@
 d=
 for b in /dev/shm "${XDG_RUNTIME_DIR:-}" "${TMPDIR:-}" /tmp /var/tmp "${HOME:-}"; do
   [ -n "$b" ] && [ -d "$b" ] && [ -w "$b" ] || continue
+  # Its name stands in what is typed and sourced.
+  case $b in *[!A-Za-z0-9/._-]*) continue ;; esac
   d=$b/.sshmcp-$n
   mkdir "$d" 2>/dev/null || { d=; continue; }
   mkfifo "$d/x" "$d/o00" "$d/o01" "$d/e00" "$d/e01" 2>/dev/null && break
@@ -210,6 +212,11 @@ takers() {
 }
 
 exec 6<>"$d/x"
+# What the shell will source, and a first look at it, without being asked.
+sed "s|@DIR@|$d|" >"$d/b" <<'@NONCE@' && printf '\036%s!B\037' "$n"
+@SCRIPT@
+@NONCE@
+who
 while IFS= read -r l; do
   # shellcheck disable=SC2086
   case $l in

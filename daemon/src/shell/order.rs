@@ -25,7 +25,10 @@ pub enum Capture {
 
 /// The command line of the exec channel that runs the helper: short, and the same in every login shell's syntax.
 pub fn helper_command(nonce: &str) -> (String, Vec<u8>) {
-    let script = HELPER.replace("@NONCE@", nonce);
+    // The integration script goes with it: on a slow link that is a round trip less than an order for it.
+    let script = without_comments(HELPER)
+        .replace("@NONCE@", nonce)
+        .replace("@SCRIPT@\n", &posix_script("@DIR@", nonce));
     // Start-up files that read would swallow a script that came before this word.
     let length = script.len();
     let command = format!(r#"exec /bin/sh -c 'printf "\036%s!R\037" {nonce}; eval "$(head -c {length})"'"#);
@@ -92,7 +95,7 @@ impl Script {
     }
 }
 
-/// The order that puts the integration script into the helper's directory.
+/// The order that puts another integration script into the helper's directory than the one that it brought.
 pub fn install(script: Script, dir: &str, nonce: &str) -> Vec<u8> {
     let script = match script {
         Script::Posix => posix_script(dir, nonce),
@@ -108,15 +111,19 @@ pub(super) fn posix_script(dir: &str, nonce: &str) -> String {
     filled(POSIX, dir, nonce)
 }
 
-/// A script without its comments, for one session.
+/// A script for one session.
 fn filled(script: &str, dir: &str, nonce: &str) -> String {
+    without_comments(script)
+        .replace("@NONCE@", nonce)
+        .replace("@DIR@", dir)
+}
+
+fn without_comments(script: &str) -> String {
     script
         .lines()
         .filter(|line| !line.trim_start().starts_with('#'))
         .flat_map(|line| [line, "\n"])
-        .collect::<String>()
-        .replace("@NONCE@", nonce)
-        .replace("@DIR@", dir)
+        .collect()
 }
 
 /// The line that makes a shell read the integration script.
