@@ -13,10 +13,14 @@ use tokio::{runtime::Runtime, time::timeout};
 
 /// What is typed; the mark is a byte sequence that the echo of this line does not have.
 const LINE: &[u8] = b"true; printf '\\033]7777;%s\\007' $?\r";
+/// The same in fish's words.
+const LINE_FISH: &[u8] = b"true; printf '\\033]7777;%s\\007' $status\r";
 /// What comes back.
 const MARK: &[u8] = b"\x1b]7777;0\x07";
 /// Makes the prompt another such sequence, in any of the shells.
 const SET_PROMPT: &[u8] = b"PS1=$(printf '\\033]7778\\007')\r";
+/// The same in fish's words.
+const SET_PROMPT_FISH: &[u8] = b"function fish_prompt; printf '\\033]7778\\007'; end\r";
 /// The prompt.
 const PROMPT: &[u8] = b"\x1b]7778\x07";
 /// A machine under load answers in this time.
@@ -37,6 +41,7 @@ impl Handler for Trusting {
 pub(crate) struct RawShell {
     runtime: Runtime,
     channel: Channel<Msg>,
+    line: &'static [u8],
     _connection: Handle<Trusting>,
 }
 
@@ -47,6 +52,10 @@ impl RawShell {
             .enable_all()
             .build()
             .expect("a runtime");
+        let (line, set_prompt) = match shell {
+            Shell::Fish => (LINE_FISH, SET_PROMPT_FISH),
+            _ => (LINE, SET_PROMPT),
+        };
         let (connection, channel) = runtime.block_on(async {
             let config = client::Config {
                 nodelay: true,
@@ -67,12 +76,13 @@ impl RawShell {
                 .await
                 .expect("a terminal");
             channel.request_shell(false).await.expect("a shell");
-            channel.data(SET_PROMPT).await.expect("the shell reads");
+            channel.data(set_prompt).await.expect("the shell reads");
             (connection, channel)
         });
         Self {
             runtime,
             channel,
+            line,
             _connection: connection,
         }
     }
@@ -89,9 +99,9 @@ impl RawShell {
 
     /// Types the line and waits for these in turn.
     fn type_until(&mut self, wanted: &[&[u8]]) {
-        let channel = &mut self.channel;
+        let (channel, line) = (&mut self.channel, self.line);
         let typed = async {
-            channel.data(LINE).await.expect("the shell reads");
+            channel.data(line).await.expect("the shell reads");
             let mut seen = Vec::new();
             for mark in wanted {
                 loop {
