@@ -32,6 +32,11 @@ use sshmcpd::{
 
 use crate::arguments::{Action, Arguments};
 
+/// Secrets pass through buffers of many libraries: whatever is freed is wiped first.
+#[global_allocator]
+static MEMORY: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
 /// A daemon serves on the socket already (EX_TEMPFAIL); the service unit does not start it again then.
 const ALREADY_RUNNING: u8 = 75;
 

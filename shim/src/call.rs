@@ -67,6 +67,15 @@ impl<'a> Call<'a> {
         self.daemon.call(&self.client, send).await
     }
 
+    /// One RPC that carries a secret.
+    pub(crate) async fn rpc_apart<T, F, Fut>(&self, send: F) -> Result<T, Fault>
+    where
+        F: Fn(Connected) -> Fut,
+        Fut: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.daemon.call_apart(&self.client, send).await
+    }
+
     /// True if the client wants to hear of progress.
     pub(crate) const fn wants_progress(&self) -> bool {
         self.progress.is_some()

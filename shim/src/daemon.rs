@@ -65,9 +65,19 @@ impl Daemon {
             .map_err(fault)
     }
 
-    /// Calls that come together connect once.
-    async fn connected(&self, cell: &OnceCell<Connected>, client: &str) -> Result<Connected, Fault> {
-        let options = ConnectOptions {
+    /// One RPC that carries a secret, over a connection of its own: what the buffers of both ends hold of it goes with
+    /// the connection.
+    pub(crate) async fn call_apart<T, F, Fut>(&self, client: &str, send: F) -> Result<T, Fault>
+    where
+        F: Fn(Connected) -> Fut,
+        Fut: Future<Output = Result<Response<T>, Status>>,
+    {
+        let daemon = client::connect(self.options(client)).await?;
+        send(daemon).await.map(Response::into_inner).map_err(fault)
+    }
+
+    fn options(&self, client: &str) -> ConnectOptions {
+        ConnectOptions {
             socket: self.socket.clone(),
             config: self.config.clone(),
             start: true,
@@ -78,7 +88,12 @@ impl Daemon {
                 pid: process::id(),
             },
             ..ConnectOptions::default()
-        };
+        }
+    }
+
+    /// Calls that come together connect once.
+    async fn connected(&self, cell: &OnceCell<Connected>, client: &str) -> Result<Connected, Fault> {
+        let options = self.options(client);
         cell.get_or_try_init(|| client::connect(options)).await.cloned()
     }
 

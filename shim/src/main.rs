@@ -12,7 +12,7 @@ use rmcp::{ServiceExt as _, transport::io::stdio_pipes};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::{daemon::Daemon, profile::Profile, server::Server, transport::Stdio};
+use crate::{daemon::Daemon, profile::Profile, server::Server, transport::Stdio, wiping::Wiping};
 
 mod arguments;
 mod call;
@@ -24,6 +24,12 @@ mod schema;
 mod server;
 mod tools;
 mod transport;
+mod wiping;
+
+/// Secrets pass through buffers of many libraries: whatever is freed is wiped first.
+#[global_allocator]
+static MEMORY: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 /// Clients send SIGTERM 2 s after they close stdin; being gone before that leaves answers in flight this long.
 const DRAIN: Duration = Duration::from_millis(1_000);
@@ -67,7 +73,7 @@ fn main() -> ExitCode {
 async fn serve(daemon: Daemon) -> i32 {
     let (ended, broken) = (CancellationToken::new(), CancellationToken::new());
     let (reader, writer) = stdio_pipes();
-    let stdio = Stdio::new(reader, writer, ended.clone(), broken.clone());
+    let stdio = Stdio::new(Wiping::new(reader), writer, ended.clone(), broken.clone());
     let life = async move {
         match Server::new(daemon).serve(stdio).await {
             Ok(running) => {

@@ -18,6 +18,7 @@ mod lost;
 mod parallel;
 mod python_client;
 mod queue;
+mod secrets;
 mod shells;
 mod start;
 mod sudo;

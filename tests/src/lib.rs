@@ -5,6 +5,7 @@
 
 pub mod bed;
 pub mod memory;
+pub mod memory_of;
 pub mod outcome;
 pub mod process;
 pub mod program;

@@ -56,7 +56,7 @@ impl SecretSource {
     /// Certainly gives the same secret; what has to be asked for is only the same at the same place.
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Literal(own), Self::Literal(theirs)) => own.expose() == theirs.expose(),
+            (Self::Literal(own), Self::Literal(theirs)) => *own.expose() == *theirs.expose(),
             (Self::Env(own), Self::Env(theirs))
             | (Self::Command(own), Self::Command(theirs))
             | (Self::Keyring(own), Self::Keyring(theirs)) => own.at == theirs.at && own.file == theirs.file,
@@ -89,7 +89,7 @@ fn from_environment(variable: &Reference) -> Result<Secret, Fault> {
     let found = if name.is_empty() || name.contains(['=', '\0']) {
         None
     } else {
-        std::env::var_os(name)
+        std::env::var_os(name.as_str())
     };
     match found.map(std::ffi::OsString::into_string) {
         Some(Ok(text)) if !text.is_empty() => Ok(Secret::new(text)),
@@ -115,7 +115,7 @@ async fn from_command(command: &Reference, limit: Duration) -> Result<Secret, Fa
     };
     let mut child = Command::new("/bin/sh")
         .arg("-c")
-        .arg(command.text.expose())
+        .arg(command.text.expose().as_str())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -194,11 +194,11 @@ mod tests {
     #[tokio::test]
     async fn literal_and_command() {
         let literal = SecretSource::Literal(Secret::new("hunter2".into()));
-        assert_eq!(literal.resolve().await.unwrap().expose(), "hunter2");
+        assert_eq!(literal.resolve().await.unwrap().expose().as_str(), "hunter2");
         let command = SecretSource::Command(reference("printf 'one\\r\\ntwo\\n'"));
-        assert_eq!(command.resolve().await.unwrap().expose(), "one");
+        assert_eq!(command.resolve().await.unwrap().expose().as_str(), "one");
         let spaces = SecretSource::Command(reference("echo ' a b '"));
-        assert_eq!(spaces.resolve().await.unwrap().expose(), " a b ");
+        assert_eq!(spaces.resolve().await.unwrap().expose().as_str(), " a b ");
     }
 
     /// Whatever fails, neither the reference nor the command's output is in the error.
@@ -231,7 +231,7 @@ mod tests {
     #[tokio::test]
     async fn environment() {
         let home = SecretSource::Env(reference("PATH")).resolve().await.unwrap();
-        assert_eq!(home.expose(), std::env::var("PATH").unwrap());
+        assert_eq!(*home.expose(), std::env::var("PATH").unwrap());
     }
 
     /// A command that hangs is ended together with what it started.

@@ -161,7 +161,9 @@ fn every_field_is_read() {
     assert_eq!(web.user.as_deref(), Some("deploy"));
     assert_eq!(web.port, Some(2200));
     assert_eq!(web.key_path, Some(home.path("key")));
-    assert!(matches!(&web.password, Some(SecretSource::Literal(secret)) if secret.expose() == "hunter2"));
+    assert!(
+        matches!(&web.password, Some(SecretSource::Literal(secret)) if secret.expose().as_str() == "hunter2")
+    );
     assert_eq!(web.description.as_deref(), Some("the web\nserver"));
     assert_eq!(web.kind, Some(Kind::Posix));
     assert_eq!(web.jump.as_deref().unwrap(), ["bastion", "u@second:2222"]);

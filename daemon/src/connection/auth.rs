@@ -187,7 +187,10 @@ impl Login<'_> {
         if self.offers(MethodKind::Password) {
             self.tried.push("the stored password".to_owned());
             let user = self.target.user.clone();
-            let answer = self.handle.authenticate_password(user, secret.expose()).await;
+            let answer = self
+                .handle
+                .authenticate_password(user, secret.expose().as_str())
+                .await;
             self.password = match &answer {
                 Ok(AuthResult::Failure {
                     partial_success: true,
@@ -233,7 +236,7 @@ impl Login<'_> {
                     self.password = Password::Refused;
                     self.tried
                         .push("the stored password (keyboard-interactive)".to_owned());
-                    vec![secret.expose().to_owned()]
+                    vec![secret.expose().to_string()]
                 }
                 [prompt, ..] => {
                     self.password = Password::Unasked;

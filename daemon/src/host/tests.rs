@@ -60,7 +60,7 @@ impl Home {
 
 fn secret(source: Option<&SecretSource>) -> Option<String> {
     match source {
-        Some(SecretSource::Literal(secret)) => Some(secret.expose().to_owned()),
+        Some(SecretSource::Literal(secret)) => Some(secret.expose().to_string()),
         _ => None,
     }
 }

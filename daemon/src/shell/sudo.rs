@@ -83,6 +83,13 @@ pub fn text(text: &str) -> Vec<u8> {
 /// The order that asks who would take what is typed.
 pub const LOOK: &[u8] = b"s\n";
 
+/// An order that the helper takes for none, longer than a password.
+pub const FILLER: &[u8] = &{
+    let mut filler = [b'#'; 2048];
+    filler[filler.len() - 1] = b'\n';
+    filler
+};
+
 /// The text begins with sudo itself.
 pub fn begins_with_sudo(text: &str) -> bool {
     text.trim_start()

@@ -12,7 +12,7 @@ use super::{Effect, Tool, target::Login};
 use crate::{
     arguments::{self, invalid},
     call::{Call, PROGRESS},
-    daemon,
+    daemon::{self, Connected},
     render::{self, Reply},
     schema,
 };
@@ -65,12 +65,18 @@ struct Arguments {
 
 async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
     let request = request(arguments, call.wants_progress())?;
-    let mut events = call
-        .rpc(|daemon| {
-            let request = request.clone();
-            async move { daemon.commands().execute(request).await }
-        })
-        .await?;
+    let has_secret = request.sudo_password.is_some()
+        || request.enable_password.is_some()
+        || request.host.as_ref().is_some_and(|host| host.password.is_some());
+    let send = |daemon: Connected| {
+        let request = request.clone();
+        async move { daemon.commands().execute(request).await }
+    };
+    let mut events = if has_secret {
+        call.rpc_apart(send).await?
+    } else {
+        call.rpc(send).await?
+    };
     let mut accepted = None;
     // An error behind `accepted` is never answered by a second try: the command exists.
     loop {

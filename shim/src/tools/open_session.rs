@@ -8,6 +8,7 @@ use super::{Effect, Tool, target::Login};
 use crate::{
     arguments,
     call::Call,
+    daemon::Connected,
     render::{self, Reply},
     schema,
 };
@@ -71,10 +72,18 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         rows,
         must_be_new: false,
     };
-    let opening = call.rpc(|daemon| {
+    let has_secret = request.host.as_ref().is_some_and(|host| host.password.is_some());
+    let send = |daemon: Connected| {
         let request = request.clone();
         async move { daemon.sessions().open_session(request).await }
-    });
+    };
+    let opening = async {
+        if has_secret {
+            call.rpc_apart(send).await
+        } else {
+            call.rpc(send).await
+        }
+    };
     let response = call.patiently("opening the session", opening).await?;
     Ok(render::session::opened(&response))
 }

@@ -143,7 +143,9 @@ fn the_predecessors_file_works_as_it_is() {
     assert_eq!(problems(&config), Vec::<String>::new());
     let lab = usable(&config, "lab");
     assert_eq!(lab.port, Some(22));
-    assert!(matches!(&lab.password, Some(SecretSource::Literal(secret)) if secret.expose() == "0123"));
+    assert!(
+        matches!(&lab.password, Some(SecretSource::Literal(secret)) if secret.expose().as_str() == "0123")
+    );
     let web = usable(&config, "prod-web");
     assert_eq!(web.host.as_deref(), Some("10.0.0.5"));
     assert_eq!(web.port, Some(2222));
@@ -152,7 +154,9 @@ fn the_predecessors_file_works_as_it_is() {
     assert_eq!(web.description.as_deref(), Some("Production: web"));
     assert_eq!(web.source, "mcp-ssh-interactive");
     let plain = usable(&config, "plain");
-    assert!(matches!(&plain.password, Some(SecretSource::Literal(secret)) if secret.expose() == "p: #w"));
+    assert!(
+        matches!(&plain.password, Some(SecretSource::Literal(secret)) if secret.expose().as_str() == "p: #w")
+    );
     assert_eq!(plain.key_path, None);
 }
 
@@ -167,7 +171,7 @@ fn yaml_anchors_numbers_and_errors() {
     assert_eq!(problems(&config), Vec::<String>::new());
     let b = usable(&config, "b");
     assert_eq!(b.user.as_deref(), Some("v"));
-    assert!(matches!(&b.password, Some(SecretSource::Literal(secret)) if secret.expose() == "0123"));
+    assert!(matches!(&b.password, Some(SecretSource::Literal(secret)) if secret.expose().as_str() == "0123"));
     let bomb = format!(
         "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n{}",
         (1..12)

@@ -127,6 +127,8 @@ impl Actor {
         };
         // A connection that is gone is told by its own event.
         shell.link.write(typed);
+        // What the connection's buffers keep of it is written over by something longer that means nothing.
+        shell.link.order(sudo::FILLER.to_vec());
         tracing::debug!(session = %self.session.name, "sudo's prompt was answered");
         let effects = shell.machine.on(Event::Input { entered: true }, Instant::now());
         Box::pin(self.carry_out(effects)).await;
