@@ -83,7 +83,7 @@ pub enum SessionState {
 /// What can be asked of a session.
 pub(crate) enum Request {
     /// Makes sure that there is a shell.
-    Open(oneshot::Sender<Result<bool, Fault>>),
+    Open(Caller, oneshot::Sender<Result<bool, Fault>>),
     /// Runs a command in its turn; the reply says whether it was taken on.
     Run(Run),
     /// Takes a command that has not started out of the queue; false if it has started.
@@ -277,9 +277,9 @@ impl Session {
     }
 
     /// Makes sure that there is a shell; true if one was opened for this.
-    pub async fn open(&self) -> Result<bool, Fault> {
+    pub async fn open(&self, client: Caller) -> Result<bool, Fault> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Request::Open(reply)).await?;
+        self.ask(Request::Open(client, reply)).await?;
         answer.await.map_err(|_| self.gone())?
     }
 

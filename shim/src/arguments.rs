@@ -11,7 +11,7 @@ use crate::{render, schema};
 /// How like a known name an unknown one must be to be worth suggesting; 0.6 finds typos and misses mere anagrams.
 const ALIKE: f64 = 0.6;
 
-/// The longest time in seconds that can be asked for: ten years; the daemon bounds every wait anyway.
+/// The longest time in seconds that is asked for: ten years; more is no other wish, and the daemon bounds every wait.
 const SECONDS_MAX: f64 = 315_360_000.0;
 
 /// A fault of the caller, in one sentence.
@@ -55,11 +55,10 @@ pub(crate) fn check(
                     .hint(format!("call again with `{name}` as {}", article(kind))),
             );
         };
-        if let Some(choices) = property.get("enum").and_then(Value::as_array)
-            && !choices.contains(&value)
-        {
-            return Err(choice(&name, choices));
-        }
+        let value = match property.get("enum").and_then(Value::as_array) {
+            Some(choices) => chosen(&value, choices).ok_or_else(|| choice(&name, choices))?,
+            None => value,
+        };
         fitted.insert(name, value);
     }
     for name in required {
@@ -82,11 +81,11 @@ pub(crate) fn decode<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, Fa
 
 /// Seconds, whole or not, as milliseconds.
 pub(crate) fn millis(name: &str, seconds: f64) -> Result<u64, Fault> {
-    if !(0.0..=SECONDS_MAX).contains(&seconds) {
+    if seconds.is_nan() || seconds < 0.0 {
         return Err(invalid(format!("`{name}` must be a number of seconds from 0 up"))
             .hint(format!("call again with `{name}` in seconds, such as 30 or 0.5")));
     }
-    let millis = std::time::Duration::from_secs_f64(seconds).as_millis();
+    let millis = std::time::Duration::from_secs_f64(seconds.min(SECONDS_MAX)).as_millis();
     Ok(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
@@ -118,6 +117,21 @@ fn unknown(name: &str, properties: &JsonObject) -> Fault {
         |name| format!("did you mean `{name}`?"),
     );
     invalid(format!("unknown parameter `{shown}`")).hint(hint)
+}
+
+/// The choice that is meant; models write `int` and `SIGINT` for INT.
+fn chosen(value: &Value, choices: &[Value]) -> Option<Value> {
+    let given = value.as_str()?.trim().to_ascii_lowercase();
+    let plain = given.strip_prefix("sig").unwrap_or(&given);
+    let find = |wanted: &str| {
+        let mut all = choices.iter();
+        all.find(|choice| {
+            choice
+                .as_str()
+                .is_some_and(|choice| choice.eq_ignore_ascii_case(wanted))
+        })
+    };
+    find(&given).or_else(|| find(plain)).cloned()
 }
 
 fn choice(name: &str, choices: &[Value]) -> Fault {
@@ -216,7 +230,7 @@ mod tests {
         let all = json!({
             "host": {"type": "string"}, "timeout": {"type": "number"}, "tail": {"type": "integer", "x-maximum": 100},
             "raw": {"type": "boolean"}, "commands": {"type": "array"},
-            "until": {"type": "string", "enum": ["any", "all"]},
+            "until": {"type": "string", "enum": ["any", "all"]}, "signal": {"type": "string", "enum": ["INT", "KILL"]},
             "password": {"type": "string", "x-hidden": true},
         });
         all.as_object().cloned().unwrap_or_default()
@@ -246,6 +260,8 @@ mod tests {
             (json!({"host": 5}), json!({"host": "5"})),
             (json!({"host": null}), json!({})),
             (json!({"until": "any"}), json!({"until": "any"})),
+            (json!({"until": "ALL"}), json!({"until": "all"})),
+            (json!({"signal": "sigint"}), json!({"signal": "INT"})),
         ] {
             assert_eq!(checked(&given).expect("taken"), taken, "{given}");
         }
@@ -310,7 +326,7 @@ mod tests {
             ("time_out", "did you mean `timeout`?"),
             (
                 "qqq",
-                "its parameters are commands, host, raw, tail, timeout, until",
+                "its parameters are commands, host, raw, signal, tail, timeout, until",
             ),
         ] {
             let fault = checked(&json!({name: 1})).expect_err("refused");
@@ -332,8 +348,12 @@ mod tests {
     fn seconds_are_bounded() {
         assert_eq!(millis("timeout", 0.25).ok(), Some(250));
         assert_eq!(millis("timeout", 0.0).ok(), Some(0));
-        for wrong in [-1.0, f64::NAN, f64::INFINITY, 1e12] {
+        for wrong in [-1.0, f64::NAN, f64::NEG_INFINITY] {
             assert!(millis("timeout", wrong).is_err(), "{wrong}");
+        }
+        // As long as possible is not wrong.
+        for long in [1e9, 1e12, f64::INFINITY] {
+            assert_eq!(millis("timeout", long).ok(), Some(315_360_000_000), "{long}");
         }
     }
 }

@@ -15,6 +15,7 @@ mod late;
 mod limits;
 mod load;
 mod lost;
+mod odd;
 mod parallel;
 mod python_client;
 mod queue;

@@ -16,6 +16,7 @@ use super::{caller, from_proto, to_proto};
 use crate::{
     id::shorten,
     registry::{Registry, Wanted},
+    session::Caller,
 };
 
 /// The service.
@@ -27,7 +28,7 @@ impl SessionService for SessionRpc {
         &self,
         request: Request<OpenSessionRequest>,
     ) -> Result<Response<OpenSessionResponse>, Status> {
-        let _client = caller(&request);
+        let client = caller(&request);
         let OpenSessionRequest {
             host,
             session,
@@ -55,8 +56,12 @@ impl SessionService for SessionRpc {
             session,
             size,
         };
+        let client = Caller {
+            id: client.id,
+            name: client.name,
+        };
         let found = self.0.find(&wanted).await?;
-        let opened = match found.session.open().await {
+        let opened = match found.session.open(client).await {
             Ok(opened) => opened,
             Err(fault) => {
                 self.0.discard(&found.session).await;

@@ -484,8 +484,13 @@ impl Actor {
     }
 
     fn used_by(&mut self, client: &Caller) {
-        self.session.touch();
         self.last_client.clone_from(client);
+        self.shown_as_used_by(client);
+    }
+
+    /// Lists name the client; its commands are no other's for that.
+    fn shown_as_used_by(&self, client: &Caller) {
+        self.session.touch();
         self.summary.send_modify(|summary| {
             summary.last_used_ms = now_ms();
             summary.client.clone_from(&client.name);

@@ -68,6 +68,10 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         );
     }
     let searched = grep.is_some();
+    if !searched && context.unwrap_or(0) > 0 {
+        return Err(invalid("`context` is lines around the matches of `grep`")
+            .hint("call again with `grep`, or without `context`"));
+    }
     let request = GetOutputRequest {
         command_id,
         offset,
@@ -90,8 +94,13 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
     if searched {
         object.insert("matches".to_owned(), response.matches.into());
         text.push_str(&format!(
-            "\n[{} lines match]",
-            render::thousands(response.matches)
+            "\n[{} {}]",
+            render::thousands(response.matches),
+            if response.matches == 1 {
+                "line matches"
+            } else {
+                "lines match"
+            }
         ));
     } else if command.offset < command.total_bytes && tail.is_none() {
         text.push_str(&format!(

@@ -44,7 +44,8 @@ const TERMINAL_TEXT_MAX: usize = 64 << 10; // 64 KiB
 impl Actor {
     pub(super) async fn on_request(&mut self, request: Request) {
         match request {
-            Request::Open(reply) => {
+            Request::Open(client, reply) => {
+                self.shown_as_used_by(&client);
                 if self.shell.is_some() {
                     let _ = reply.send(Ok(false));
                 } else {
