@@ -54,6 +54,14 @@ struct Inner {
 }
 
 impl Inner {
+    fn remember_closed(&mut self, name: &SessionName, seconds: u64) {
+        self.closed_idle.retain(|(closed, _)| closed != name);
+        if self.closed_idle.len() >= CLOSED_IDLE_MAX {
+            self.closed_idle.pop_front();
+        }
+        self.closed_idle.push_back((name.clone(), seconds));
+    }
+
     /// Takes out a session that was closed, unless another has its name by now.
     fn forget(&mut self, session: &Arc<Session>) {
         let there = self.sessions.get(&session.name);
@@ -359,17 +367,24 @@ impl Registry {
             let Some(limit) = limit else { continue };
             for session in self.list() {
                 let idle = session.idle_for().is_some_and(|idle| idle >= limit);
-                if idle && session.close_if_idle(limit).await {
-                    let seconds = limit.as_secs();
-                    tracing::info!(session = %session.name, seconds, "closed: nothing happened in it");
-                    let mut inner = self.lock();
-                    inner.forget(&session);
-                    if inner.closed_idle.len() >= CLOSED_IDLE_MAX {
-                        inner.closed_idle.pop_front();
-                    }
-                    inner.closed_idle.push_back((session.name.clone(), seconds));
+                if idle {
+                    self.close_one_idle(&session, limit).await;
                 }
             }
+        }
+    }
+
+    /// Who asks for it while it is being closed is told why already.
+    async fn close_one_idle(&self, session: &Arc<Session>, limit: Duration) {
+        let seconds = limit.as_secs();
+        self.lock().remember_closed(&session.name, seconds);
+        let closed = session.close_if_idle(limit).await;
+        let mut inner = self.lock();
+        if closed {
+            inner.forget(session);
+            tracing::info!(session = %session.name, seconds, "closed: nothing happened in it");
+        } else {
+            inner.closed_idle.retain(|(name, _)| *name != session.name);
         }
     }
 

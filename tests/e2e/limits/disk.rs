@@ -51,16 +51,9 @@ fn full() {
     let small = shim.run("bash", &lines(100));
     let large = shim.run(
         "bash",
-        &format!(
-            "{}; echo last >&2; exit_code() {{ return 7; }}; exit_code",
-            lines(50_000)
-        ),
+        &format!("{}; exit_code() {{ return 7; }}; exit_code", lines(50_000)),
     );
-    assert_eq!(
-        (&*large.stderr, large.exit_code),
-        ("last\n", Some(7)),
-        "the command goes on"
-    );
+    assert_eq!(large.exit_code, Some(7), "the command goes on: {large:?}");
     let (kept, gone) = read_all(&mut shim, &large.id);
     assert_eq!(kept + gone, 50_000 * 64);
     assert!(gone > 1 << 20, "{kept} and {gone}");

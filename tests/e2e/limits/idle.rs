@@ -84,9 +84,8 @@ fn closed_if_wanted() {
     let limited = Limited::by("close_idle_after = 1");
     let mut shim = limited.shim();
     let (command, gate) = limited.gate(Shell::Bash, "gate");
-    open(&mut shim, "bash", "busy").expect("open");
     let busy = shim
-        .execute(json!({"session": "busy", "command": command, "timeout": 0}))
+        .execute(json!({"host": "bash", "session": "busy", "command": command, "timeout": 0}))
         .expect("it begins");
     shim.run("dash", "cd /tmp");
     eventually("it is closed", || session(&mut shim, "dash").is_none());
