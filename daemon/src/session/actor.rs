@@ -5,6 +5,7 @@ mod answering;
 mod doing;
 mod flowing;
 mod taking;
+mod waking;
 
 use std::{
     collections::VecDeque,
@@ -17,7 +18,6 @@ use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::sleep_until,
 };
 
 use super::{
@@ -29,6 +29,8 @@ use super::{
     sudo::Answering,
     view::View,
 };
+use waking::Wake;
+
 use crate::{
     command::{Command, Commands, Status, now_ms},
     connection::{Channel, Pool},
@@ -119,15 +121,6 @@ struct HeldSignal {
     reply: oneshot::Sender<Result<String, Fault>>,
 }
 
-enum Wake {
-    Request(Option<Request>),
-    Link(Option<LinkEvent>),
-    Started(Box<Result<Opened, Fault>>),
-    Drained(u8, Result<Channel, Fault>),
-    Fetched(Result<Secret, Fault>),
-    Time,
-}
-
 impl Actor {
     pub(super) fn new(
         opening: Opening,
@@ -213,72 +206,6 @@ impl Actor {
                 self.queue.push_back(run);
             }
         }
-    }
-
-    /// What comes next. `others_first`: not what the channels say, if there is anything else.
-    async fn next(&mut self, requests: &mut mpsc::Receiver<Request>, others_first: bool) -> Wake {
-        let deadline = self.deadline();
-        if others_first {
-            if let Ok(request) = requests.try_recv() {
-                return Wake::Request(Some(request));
-            }
-            if deadline.is_some_and(|at| at <= Instant::now()) {
-                return Wake::Time;
-            }
-        }
-        let deadline = deadline.map(tokio::time::Instant::from_std);
-        let shell = &mut self.shell;
-        let starting = &mut self.starting;
-        let draining = &mut self.draining;
-        let fetching = &mut self.fetching;
-        tokio::select! {
-            biased;
-            event = async {
-                match shell {
-                    Some(shell) => shell.link.next().await,
-                    None => std::future::pending().await,
-                }
-            } => Wake::Link(event),
-            outcome = async {
-                match starting {
-                    Some(task) => task.await,
-                    None => std::future::pending().await,
-                }
-            } => Wake::Started(Box::new(outcome.unwrap_or_else(|error| Err(failed_task(&error))))),
-            (set, outcome) = async {
-                match draining {
-                    Some((set, task)) => (*set, task.await),
-                    None => std::future::pending().await,
-                }
-            } => Wake::Drained(set, outcome.unwrap_or_else(|error| Err(failed_task(&error)))),
-            outcome = async {
-                match fetching {
-                    Some(task) => task.await,
-                    None => std::future::pending().await,
-                }
-            } => Wake::Fetched(outcome.unwrap_or_else(|error| Err(failed_task(&error)))),
-            request = requests.recv() => Wake::Request(request),
-            () = async {
-                match deadline {
-                    Some(deadline) => sleep_until(deadline).await,
-                    None => std::future::pending().await,
-                }
-            } => Wake::Time,
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let shell = self.shell.as_ref()?;
-        let exit = shell.exit_at.map(|at| at + taking::EXIT_GRACE);
-        [
-            shell.machine.deadline(),
-            exit,
-            shell.signal_due(),
-            shell.flow.deadline(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
     }
 
     /// Begins to open a shell unless one is there or on its way.
@@ -589,10 +516,6 @@ impl Actor {
             .and_then(|shell| shell.running.as_ref())
             .is_some_and(|command| command.is_awaited())
     }
-}
-
-fn failed_task(error: &tokio::task::JoinError) -> Fault {
-    Fault::new(Reason::Internal, format!("a task of the session failed: {error}"))
 }
 
 impl Actor {
