@@ -236,7 +236,7 @@ impl Pool {
                 Err(no) => {
                     prefer = self
                         .without_channel(no, target, connection, &mut clearing)
-                        .await?
+                        .await?;
                 }
             }
         }
