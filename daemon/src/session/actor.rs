@@ -23,7 +23,7 @@ use tokio::{
 use super::{
     Caller, Claims, Opening, Request, Run, Session, SessionState, Signal, Summary,
     flow::Flow,
-    link::{Link, LinkEvent},
+    link::Link,
     machine::{Event, Machine, Phase, SlotNames},
     open::{self, Opened},
     sudo::Answering,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sshmcp_proto::error::Fault;
+use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::{sync::mpsc, time::sleep_until};
 
 use super::{Actor, taking};
