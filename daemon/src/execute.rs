@@ -98,7 +98,7 @@ pub async fn hand_over(registry: &Registry, execution: Execution) -> Result<Hand
     let config = registry.config.current();
     check(&execution.text, execution.stdin.as_deref(), &config.settings)?;
     let Found { session, notice } = registry.find(&execution.wanted).await?;
-    refuse_if_held(registry, &session)?;
+    refuse_if_held(registry, &session).await?;
     let command = registry
         .commands
         .create(&session.name, execution.text, execution.capture, false);
@@ -128,23 +128,26 @@ pub async fn hand_over(registry: &Registry, execution: Execution) -> Result<Hand
 }
 
 /// A program that reads the terminal has to be answered; no command can run beside it.
-fn refuse_if_held(registry: &Registry, session: &Session) -> Result<(), Fault> {
-    let summary = session.summary();
-    if summary.state != SessionState::Awaiting {
-        return Ok(());
-    }
-    let Some(holder) = summary
-        .running
-        .and_then(|id| registry.commands.find(&id.to_string()).ok())
-    else {
-        return Ok(());
+async fn refuse_if_held(registry: &Registry, session: &Session) -> Result<(), Fault> {
+    let holder = || {
+        let id = session.summary().running?;
+        registry.commands.find(&id.to_string()).ok()
     };
-    let told = matches!(holder.state().status, Status::Awaiting(_));
-    if told {
-        Err(busy(session, Some(&holder)))
-    } else {
-        Ok(())
+    let Some(command) = holder() else { return Ok(()) };
+    let unwatched = {
+        let state = command.state();
+        matches!(state.status, Status::Awaiting(_)) || state.status == Status::Running && state.told_running
+    };
+    if !unwatched {
+        return Ok(());
     }
+    // Nobody may have looked since.
+    session.look_now().await;
+    let asks = matches!(command.state().status, Status::Awaiting(_));
+    if asks && holder().is_some_and(|now| now.id == command.id) {
+        return Err(busy(session, Some(&command)));
+    }
+    Ok(())
 }
 
 /// The fault of a session in which nothing can be run now.

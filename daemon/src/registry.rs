@@ -157,6 +157,13 @@ impl Registry {
         let target = self.resolve(call).await?;
         let key = target.key();
         let named = wanted.session.as_deref().map(SessionName::parse).transpose()?;
+        if named.is_none()
+            && let Some(session) = self.default_of(&key)
+            && self.is_held(&session)
+        {
+            // It may have come to read the terminal since, and then it has to be answered.
+            session.look_now().await;
+        }
         let mut inner = self.lock();
         inner.sessions.retain(|_, session| !session.is_closing());
         if let Some(name) = named {

@@ -38,6 +38,9 @@ use crate::{
 /// Requests that wait for a session's task: more than agents and people have calls in flight on one session.
 const REQUESTS_MAX: usize = 64;
 
+/// A look at the terminal is two probes at most; who asked for it goes on without after this.
+const LOOK_MAX: Duration = Duration::from_millis(400);
+
 /// What a session is and does, for lists and decisions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
@@ -90,6 +93,8 @@ pub(crate) enum Request {
     Withdraw(CommandId, oneshot::Sender<bool>),
     /// Somebody began to wait for a command.
     Watch,
+    /// Somebody wants to know now whether the running command waits for input; the reply comes when that is known.
+    LookNow(oneshot::Sender<()>),
     /// Types.
     Type {
         bytes: Vec<u8>,
@@ -344,6 +349,15 @@ impl Session {
     pub fn watch(&self) {
         // A full queue means that its task is about to look anyway.
         let _ = self.requests.try_send(Request::Watch);
+    }
+
+    /// Has the running command looked at, so that what is said of it is true now; returns when that is done, or takes
+    /// too long.
+    pub async fn look_now(&self) {
+        let (reply, answer) = oneshot::channel();
+        if self.requests.try_send(Request::LookNow(reply)).is_ok() {
+            let _ = tokio::time::timeout(LOOK_MAX, answer).await;
+        }
     }
 
     /// Types bytes into the terminal.

@@ -2,6 +2,7 @@
 //! No emulator of a screen lives here; full-screen programs are only made legible.
 
 pub mod clean;
+pub mod fullscreen;
 pub mod keys;
 pub(crate) mod parse;
 mod row;

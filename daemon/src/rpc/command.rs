@@ -7,7 +7,7 @@ mod wait;
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use futures::Stream;
+use futures::{Stream, future::join_all};
 use sshmcp_proto::v1::{
     self, ExecuteEvent, ExecuteRequest, FollowOutputEvent, FollowOutputRequest, GetOutputRequest,
     GetOutputResponse, InterruptRequest, InterruptResponse, ListCommandsRequest, ListCommandsResponse,
@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 
 use super::{caller, from_proto, to_proto};
 use crate::{
-    command::Command,
+    command::{Command, Status as CommandState},
     output::{View, forward, grep, tail, whole},
     registry::Registry,
 };
@@ -60,6 +60,7 @@ impl CommandService for CommandRpc {
                     .is_none_or(|name| command.session.as_str() == name)
             })
             .collect();
+        join_all(all.iter().map(|command| look_now(&self.0, command))).await;
         let (ended, running): (Vec<_>, Vec<_>) =
             all.iter().partition(|command| command.state().status.is_final());
         let ended = ended
@@ -93,6 +94,7 @@ impl CommandService for CommandRpc {
         let pattern = pattern
             .map(|text| from_proto::pattern("grep", &text))
             .transpose()?;
+        look_now(&self.0, &command).await;
         let mut state = command.state();
         let mut matches = 0;
         let output = &state.output;
@@ -136,6 +138,17 @@ impl CommandService for CommandRpc {
     ) -> Result<Response<InterruptResponse>, Status> {
         let response = interrupt::interrupt(&self.0, request.into_inner()).await?;
         Ok(Response::new(response))
+    }
+}
+
+/// What is said of a running command is true now: nobody looks at it while nobody asks.
+async fn look_now(registry: &Registry, command: &Command) {
+    let runs = matches!(
+        command.state().status,
+        CommandState::Running | CommandState::Awaiting(_)
+    );
+    if runs && let Ok(session) = registry.session(command.session.as_str()) {
+        session.look_now().await;
     }
 }
 

@@ -2,6 +2,7 @@
 //! that. It never waits for anything but its queues and short writes.
 
 mod answering;
+mod asking;
 mod doing;
 mod flowing;
 mod taking;
@@ -58,6 +59,8 @@ pub(super) struct Actor {
     starting: Option<JoinHandle<Result<Opened, Fault>>>,
     draining: Option<(u8, JoinHandle<Result<Channel, Fault>>)>,
     waiting_open: Vec<oneshot::Sender<Result<bool, Fault>>>,
+    /// Who wants to know now whether the running command waits for input, and until when.
+    lookers: Vec<(Instant, oneshot::Sender<()>)>,
     queue: VecDeque<Run>,
     view: View,
     cwd: String,
@@ -114,6 +117,10 @@ struct Shell {
     terminal_stopped: bool,
     /// What the terminal showed since the last prompt that is no command's output, in bytes.
     unowned: u64,
+    /// The last bytes came on the terminal, not in a stream of the command's own.
+    last_on_terminal: bool,
+    /// The command wrote into its streams since somebody last typed.
+    wrote_since_input: bool,
 }
 
 struct HeldSignal {
@@ -142,6 +149,7 @@ impl Actor {
             starting: None,
             draining: None,
             waiting_open: Vec::new(),
+            lookers: Vec::new(),
             queue: VecDeque::new(),
             view: View::new(),
             cwd,
@@ -161,6 +169,7 @@ impl Actor {
         loop {
             self.start_next().await;
             self.publish();
+            self.looked();
             turns = (turns + 1) % EVENTS_IN_A_ROW;
             let wake = self.next(&mut requests, turns == 0).await;
             match wake {
@@ -292,6 +301,8 @@ impl Actor {
             flow: Flow::default(),
             terminal_stopped: false,
             unowned: 0,
+            last_on_terminal: false,
+            wrote_since_input: false,
             link,
         });
         self.after_opening(&wanted_cwd);
@@ -503,18 +514,10 @@ impl Actor {
         {
             self.signal(held.signal, held.reply).await;
         }
-        let wanted = self.is_wanted();
+        self.tell_wanted();
         let Some(shell) = &mut self.shell else { return };
-        shell.machine.set_wanted(wanted, now);
         let effects = shell.machine.on(Event::Tick, now);
         self.carry_out(effects).await;
-    }
-
-    fn is_wanted(&self) -> bool {
-        self.shell
-            .as_ref()
-            .and_then(|shell| shell.running.as_ref())
-            .is_some_and(|command| command.is_awaited())
     }
 }
 

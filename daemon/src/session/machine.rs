@@ -16,12 +16,7 @@ pub use slots::{SLOTS_MAX, SlotNames};
 use crate::{
     id::CommandId,
     output::StreamKind,
-    shell::{
-        frame::StreamFrame,
-        mark::Mark,
-        order::Capture,
-        probe::{Probe, Verdict},
-    },
+    shell::{frame::StreamFrame, mark::Mark, order::Capture, probe::Probe},
 };
 
 /// After a command's status is known, its streams end at once; longer means that a reader on the host was killed.
@@ -77,6 +72,8 @@ pub struct Machine {
     slots: Slots,
     shell_pid: u32,
     probes: Probes,
+    /// The shell's process runs another program since.
+    replaced: bool,
 }
 
 impl Machine {
@@ -87,6 +84,7 @@ impl Machine {
             slots: Slots::new(),
             shell_pid,
             probes: Probes::new(now),
+            replaced: false,
         }
     }
 
@@ -188,6 +186,21 @@ impl Machine {
     /// Somebody waits for the running command, or nobody does any more.
     pub fn set_wanted(&mut self, wanted: bool, now: Instant) {
         self.probes.want(wanted, now);
+    }
+
+    /// Somebody wants to know now whether the running command waits for input.
+    pub fn look_now(&mut self, now: Instant) {
+        self.probes.look_now(now);
+    }
+
+    /// That is known.
+    pub fn has_looked(&self) -> bool {
+        self.probes.has_looked()
+    }
+
+    /// The shell's process was seen running another program (`exec`).
+    pub const fn is_replaced(&self) -> bool {
+        self.replaced
     }
 
     /// When `Event::Tick` is due next.
@@ -439,9 +452,10 @@ impl Machine {
     fn on_probe(&mut self, probe: &Probe, now: Instant) -> Vec<Effect> {
         self.probes.asked_at = None;
         self.probes.later(now);
-        let verdict = probe.verdict(self.shell_pid);
-        let shell_reads = probe.foreground == Some(self.shell_pid)
-            && matches!(verdict, Verdict::ShellPrompt | Verdict::Reading { .. });
+        self.probes.note_stir(probe.stir(), now);
+        self.replaced |= probe.replaced;
+        let verdict = probe.verdict();
+        let shell_reads = probe.shell_reads(self.shell_pid);
         match &mut self.phase {
             Phase::Settling { .. } => {
                 // Where nobody can look, a terminal that has fallen silent after a command's end is at its prompt.

@@ -19,11 +19,12 @@ use crate::{
     host::Target,
     id::shorten,
     shell::{
+        candidate::Candidate,
         fish,
         frame::{self, HelperFrame, HelperHello},
         mark::{self, Mark, ShellHello},
         order::{self, Script},
-        probe::{Candidate, LineMode},
+        probe::LineMode,
         scan::{Piece, Scanner},
         typed::{self, Dialect},
     },

@@ -3,7 +3,10 @@
 
 use std::collections::VecDeque;
 
-use crate::{output::StreamKind, terminal::clean::clean};
+use crate::{
+    output::StreamKind,
+    terminal::{clean::clean, fullscreen::FullScreen},
+};
 
 /// What is kept: some thousand lines.
 const KEPT: usize = 256 << 10; // 256 KiB
@@ -15,6 +18,7 @@ pub struct View {
     bytes: VecDeque<u8>,
     end: u64,
     mirrored: usize,
+    full_screen: FullScreen,
 }
 
 /// Text of a view.
@@ -30,11 +34,12 @@ pub struct Shown {
 
 impl View {
     /// An empty terminal.
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             bytes: VecDeque::new(),
             end: 0,
             mirrored: 0,
+            full_screen: FullScreen::default(),
         }
     }
 
@@ -45,6 +50,21 @@ impl View {
 
     /// What the terminal itself showed.
     pub fn show(&mut self, bytes: &[u8]) {
+        self.full_screen.feed(bytes);
+        self.keep(bytes);
+    }
+
+    /// A program draws the whole screen now.
+    pub const fn is_full_screen(&self) -> bool {
+        self.full_screen.is_on()
+    }
+
+    /// Somebody typed.
+    pub const fn typed(&mut self) {
+        self.full_screen.typed();
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
         self.end += bytes.len() as u64;
         let skip = bytes.len().saturating_sub(KEPT);
         self.bytes.extend(bytes.get(skip..).unwrap_or_default());
@@ -55,8 +75,9 @@ impl View {
     /// A captured command begins.
     pub fn begin(&mut self, text: &str) {
         self.mirrored = 0;
-        self.show(text.replace('\n', "\r\n").as_bytes());
-        self.show(b"\r\n");
+        self.full_screen.begin();
+        self.keep(text.replace('\n', "\r\n").as_bytes());
+        self.keep(b"\r\n");
     }
 
     /// Output of a captured command.
@@ -77,7 +98,7 @@ impl View {
         if self.mirrored >= MIRRORED {
             shown.extend_from_slice(b"\r\n[the rest is in get_command_output]\r\n");
         }
-        self.show(&shown);
+        self.keep(&shown);
     }
 
     /// The last so many lines.

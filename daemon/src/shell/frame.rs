@@ -1,9 +1,6 @@
 //! What the helper on the host prints, parsed. Fields come from the host: anything malformed is no frame at all.
 
-use super::{
-    probe::{Candidate, Probe},
-    sudo::Front,
-};
+use super::{candidate::Candidate, probe::Probe, sudo::Front};
 use crate::id::CommandId;
 
 /// A frame that the helper script prints itself.

@@ -19,8 +19,9 @@ for b in /dev/shm "${XDG_RUNTIME_DIR:-}" "${TMPDIR:-}" /tmp /var/tmp "${HOME:-}"
   d=
 done
 r=
+u=$(uname -sm)
 [ -r /proc/sys/kernel/random/boot_id ] && read -r r </proc/sys/kernel/random/boot_id
-printf '\036%s!H;%s;%s;%s;%s;%s\037' "$n" "$d" "$r" "$(uname -sm)" "${SHELL:-}" "$$"
+printf '\036%s!H;%s;%s;%s;%s;%s\037' "$n" "$d" "$r" "$u" "${SHELL:-}" "$$"
 [ -n "$d" ] || { cat >/dev/null; exit 0; }
 
 # The end-of-file marks that the drains below print whenever the last writer of a FIFO has gone, one for each of the
@@ -75,43 +76,7 @@ trap leave TERM EXIT
 t=
 sp=
 
-# One process: "pid state wchan syscall fd comm|", where fd tells whether what it reads from is the terminal.
-one() {
-  { read -r st <"/proc/$1/stat"; } 2>/dev/null || return
-  cm=${st#*\(}
-  cm=${cm%\)*}
-  st=${st##*\) }
-  # shellcheck disable=SC2086
-  set -- "$1" $st
-  [ "$4" = "$fg" ] || return
-  w=- y=- f=-
-  { read -r w <"/proc/$1/wchan"; } 2>/dev/null
-  { read -r y z u <"/proc/$1/syscall"; } 2>/dev/null || { y=-; z=-; }
-  # Only of read (0, or 63 where numbers are newer) is the first argument a descriptor.
-  case $y,$z in 0,0x[0-9a-f]|0,0x[0-9a-f][0-9a-f]|63,0x[0-9a-f]) f=$((z)) ;; *) f=0 ;; esac
-  if [ "/proc/$1/fd/$f" -ef "$t" ] || [ "/proc/$1/fd/$f" -ef /dev/tty ]; then f=tty; elif [ -e "/proc/$1/fd/$f" ]; then f=other; else f=-; fi
-  out="$out$1 $2 ${w:-0} $y $f ${cm%%[!A-Za-z0-9._+-]*}|"
-}
-walk() {
-  one "$1"
-  c=
-  { read -r c <"/proc/$1/task/$1/children"; } 2>/dev/null
-  for k in $c; do walk "$k"; done
-}
-probe() {
-  out= fg=-
-  a=$(stty -F "$t" -a 2>/dev/null || stty -a <"$t" 2>/dev/null)
-  modes
-  if { read -r st <"/proc/$sp/stat"; } 2>/dev/null; then
-    st=${st##*\) }
-    # shellcheck disable=SC2086
-    set -- $st
-    fg=${6}
-    walk "$sp"
-  fi
-  [ "${#out}" -lt 3500 ] || out=
-  printf '\036%s!Q;%s;%s;%s\037' "$n" "$l" "$fg" "$out"
-}
+@LOOK@
 # The login shells on our connection: children of the same sshd that have a terminal.
 who() {
   out=
@@ -126,19 +91,13 @@ who() {
     set -- $st
     [ "$5" -gt 34815 ] && [ "$5" -lt 36864 ] || continue
     v=/dev/pts/$(($5 - 34816))
-    a=$(stty -F "$v" -a 2>/dev/null)
-    modes
+    modes "$v"
     w=-
     { read -r w <"/proc/$k/wchan"; } 2>/dev/null
     out="$out$k $v $l $1 $3 $6 ${w:-0} ${cm%%[!A-Za-z0-9._+-]*}|"
   done
   [ "${#out}" -lt 3500 ] || out=
   printf '\036%s!W;%s\037' "$n" "$out"
-}
-modes() {
-  l=
-  case " $a" in *[\ \;]-icanon*) l=${l}r ;; *[\ \;]icanon*) l=${l}c ;; *) l=${l}u ;; esac
-  case " $a" in *[\ \;]-echo\ *) l=${l}n ;; *) l=${l}e ;; esac
 }
 # Whether Ctrl-S stops what the terminal shows.
 flow() {
@@ -173,8 +132,7 @@ group() {
 # the stamp is another when it did anything meanwhile.
 takers() {
   out= pp=' '
-  a=$(stty -F "$t" -a 2>/dev/null || stty -a <"$t" 2>/dev/null)
-  modes
+  modes "$t"
   fg=-
   { read -r st <"/proc/$sp/stat"; } 2>/dev/null && { st=${st##*\) }; set -- $st; fg=$6; }
   for k in /proc/[0-9]*; do
@@ -239,6 +197,7 @@ while IFS= read -r l; do
     set -- $l
     sp=$2
     t=$3
+    mark_shell
     ;;
   "u "*) head -c "${l##* }" >"$d/u" || exit 0 ;;
   q) probe ;;

@@ -6,6 +6,8 @@ use crate::id::CommandId;
 
 /// The helper as it is in the source.
 const HELPER: &str = include_str!("helper.sh");
+/// Its part that looks at the terminal and at what waits for input there.
+const LOOK: &str = include_str!("look.sh");
 /// The integration script for POSIX-like shells as it is in the source.
 const POSIX: &str = include_str!("posix.sh");
 /// The integration script for fish as it is in the source.
@@ -27,6 +29,7 @@ pub enum Capture {
 pub fn helper_command(nonce: &str) -> (String, Vec<u8>) {
     // The integration script goes with it: on a slow link that is a round trip less than an order for it.
     let script = without_comments(HELPER)
+        .replace("@LOOK@\n", &without_comments(LOOK))
         .replace("@NONCE@", nonce)
         .replace("@SCRIPT@\n", &posix_script("@DIR@", nonce));
     // Start-up files that read would swallow a script that came before this word.

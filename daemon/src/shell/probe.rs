@@ -12,49 +12,69 @@ pub enum LineMode {
     Unknown,
 }
 
+/// The modes of a terminal that matter here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Modes {
+    /// Line mode.
+    pub line: LineMode,
+    /// True if the terminal shows what is typed.
+    pub echo: bool,
+    /// Enter comes as it is typed (`-icrnl`): line editors and full-screen programs want that, and show by themselves
+    /// what is typed. Who only wants a key or a password leaves it.
+    pub editor: bool,
+}
+
+/// What a process in front waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Sleeps in a read of its terminal.
+    Reads,
+    /// The same in a thread beside others, and it holds a socket: it may pass on what it reads.
+    ReadsBeside,
+    /// Polls its terminal, and nothing else that somebody could answer.
+    Polls,
+    /// Polls its terminal and more: whichever comes first.
+    PollsMore,
+    /// Polls, and what cannot be told.
+    PollsUnknown,
+    /// May not be looked into.
+    Hidden,
+    /// May not be looked into, and is a shell without a script and without children.
+    HiddenShell,
+    /// None of that.
+    Else,
+}
+
 /// The answer to one probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// Line mode.
-    pub mode: LineMode,
-    /// True if the terminal shows what is typed.
-    pub echo: bool,
+    /// Modes of the session's terminal.
+    pub modes: Modes,
     /// The foreground process group; none if unknown.
     pub foreground: Option<u32>,
-    /// The processes of that group that hang below the shell.
+    /// The shell's process runs another program since (`exec`).
+    pub replaced: bool,
+    /// The processes in front that hang below the shell, of this terminal and of terminals below it.
     pub processes: Vec<Process>,
+    /// Modes of the terminals below, by their numbers.
+    pub below: Vec<(u32, Modes)>,
 }
 
-/// One process of the foreground group.
+/// One process in front of its terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     /// Process id.
     pub pid: u32,
+    /// Its parent's.
+    pub parent: u32,
+    /// The terminal's number; none: the session's own.
+    pub terminal: Option<u32>,
     /// State letter of /proc/PID/stat.
     pub state: char,
-    /// Kernel function that it sleeps in; `0` or `-` if not readable.
-    pub wchan: String,
-    /// Number of the system call that it is in; `running`, or `-` if not readable.
-    pub syscall: String,
-    /// What the file descriptor that it reads (or 0) is: `tty`, `other`, or `-` if not readable.
-    pub fd: String,
-    /// Name.
-    pub name: String,
-}
-
-/// A login shell that may be the one of a session that is being opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// Process id.
-    pub pid: u32,
-    /// Terminal.
-    pub tty: String,
-    /// Line mode of it.
-    pub mode: LineMode,
-    /// True if the shell is the foreground process group itself.
-    pub in_front: bool,
-    /// True if it sleeps in a read of a terminal, as far as that can be seen.
-    pub reading: bool,
+    /// What it waits for.
+    pub wait: Wait,
+    /// Where it may not be looked into: how often it has run, as the host says it.
+    pub runs: String,
     /// Name.
     pub name: String,
 }
@@ -69,57 +89,98 @@ pub enum Verdict {
         /// Whether what is typed is shown.
         echo: bool,
     },
-    /// A full-screen program or line editor waits for keys.
-    FullScreen,
-    /// The shell's own line editor has the terminal: no command is running in it.
-    ShellPrompt,
-    /// Cannot be told: a relay (sudo, ssh, …) or a process that may not be inspected is in front.
-    Unclear {
+    /// A full-screen program, a pager or a line editor waits for keys.
+    Keys {
         /// Whether what is typed is shown.
         echo: bool,
     },
+    /// Cannot be told: a relay (sudo, ssh, …) or a process that may not be inspected is in front.
+    Unclear {
+        /// Whether what is typed is shown, as far as it can be seen.
+        echo: bool,
+        /// What speaks for a wait beside the text.
+        clue: Clue,
+    },
+}
+
+/// What speaks for a wait where it cannot be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clue {
+    /// Only the text.
+    Text,
+    /// Only the text, and whoever passes the terminal on takes every key.
+    Relay,
+    /// A shell without a script sits there: that reads commands.
+    Shell,
+    /// A process of another user has set the terminal so that it gets every key.
+    Keys,
 }
 
 /// Programs that pass a terminal through: what they wait for is not what the program behind them does.
-const RELAYS: [&str; 12] = [
+const RELAYS: [&str; 18] = [
     "sudo",
     "su",
+    "doas",
     "ssh",
+    "mosh-client",
+    "telnet",
     "docker",
     "podman",
+    "nerdctl",
     "kubectl",
+    "lxc",
+    "incus",
+    "machinectl",
     "script",
     "tmux",
     "screen",
-    "mosh-client",
-    "doas",
-    "machinectl",
+    "picocom",
+    "minicom",
 ];
 
 /// Shells whose `read` can have a time limit.
 const SHELLS: [&str; 6] = ["bash", "zsh", "ksh", "ksh93", "mksh", "fish"];
 
-fn parse_mode(letters: &str) -> (LineMode, bool) {
-    let mode = match letters.chars().next() {
-        Some('c') => LineMode::Canonical,
-        Some('r') => LineMode::Raw,
-        _ => LineMode::Unknown,
-    };
-    (mode, letters.chars().nth(1) != Some('n'))
-}
+/// Terminals below terminals that are followed down.
+const DEPTH_MAX: usize = 8;
 
-fn is_tty_wait(wchan: &str) -> bool {
-    matches!(wchan, "n_tty_read" | "tty_read" | "wait_woken")
+impl Modes {
+    /// What is said where nobody can ask.
+    pub const UNKNOWN: Self = Self {
+        line: LineMode::Unknown,
+        echo: true,
+        editor: false,
+    };
+
+    /// Parses the helper's letters.
+    pub fn parse(letters: &str) -> Self {
+        let mut letters = letters.chars();
+        let line = match letters.next() {
+            Some('c') => LineMode::Canonical,
+            Some('r') => LineMode::Raw,
+            _ => LineMode::Unknown,
+        };
+        Self {
+            line,
+            echo: letters.next() != Some('n'),
+            editor: letters.next() == Some('e'),
+        }
+    }
+
+    fn shown(self) -> bool {
+        self.echo || self.line == LineMode::Raw && self.editor
+    }
 }
 
 impl Probe {
     /// What is seen where nobody can look.
     pub const fn blind() -> Self {
         Self {
-            mode: LineMode::Unknown,
-            echo: true,
+            modes: Modes::UNKNOWN,
             foreground: None,
+            replaced: false,
             processes: Vec::new(),
+            below: Vec::new(),
         }
     }
 
@@ -128,60 +189,169 @@ impl Probe {
         self.foreground.is_none() && self.processes.is_empty()
     }
 
-    /// Parses `MODES;PGID;PROCESS|PROCESS|`.
+    /// Parses `MODES;PGID;REPLACED;PROCESS|PROCESS|;TERMINAL MODES|`.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut fields = text.splitn(3, ';');
-        let (mode, echo) = parse_mode(fields.next()?);
+        let mut fields = text.split(';');
+        let modes = Modes::parse(fields.next()?);
         let foreground = fields.next()?.parse().ok();
-        let processes = fields
-            .next()
-            .unwrap_or_default()
+        let replaced = fields.next()? == "x";
+        let processes = fields.next()?.split('|').filter_map(Process::parse).collect();
+        let below = fields
+            .next()?
             .split('|')
-            .filter_map(Process::parse)
+            .filter_map(|part| part.split_once(' '))
+            .filter_map(|(number, letters)| Some((number.parse().ok()?, Modes::parse(letters))))
             .collect();
         Some(Self {
-            mode,
-            echo,
+            modes,
             foreground,
+            replaced,
             processes,
+            below,
         })
     }
 
-    /// What it says, given the shell's process id.
-    pub fn verdict(&self, shell: u32) -> Verdict {
-        let reader = self.processes.iter().find(|process| process.reads_terminal());
-        if let Some(reader) = reader {
-            return match self.mode {
-                LineMode::Raw if reader.pid == shell => Verdict::ShellPrompt,
-                LineMode::Raw => Verdict::FullScreen,
-                LineMode::Canonical | LineMode::Unknown => Verdict::Reading { echo: self.echo },
+    /// The session's shell itself has the terminal and reads it.
+    pub fn shell_reads(&self, shell: u32) -> bool {
+        let reads = |process: &Process| {
+            process.pid == shell
+                && process.terminal.is_none()
+                && match process.wait {
+                    Wait::Reads | Wait::ReadsBeside | Wait::Polls => true,
+                    Wait::PollsMore | Wait::PollsUnknown => {
+                        self.modes.line == LineMode::Raw || SHELLS.contains(&process.name.as_str())
+                    }
+                    Wait::Hidden | Wait::HiddenShell | Wait::Else => false,
+                }
+        };
+        self.foreground == Some(shell) && !self.replaced && self.processes.iter().any(reads)
+    }
+
+    /// How often the processes have run that may not be looked into: while it does not change, they sleep.
+    pub fn stir(&self) -> Vec<(u32, String)> {
+        self.processes
+            .iter()
+            .filter(|process| matches!(process.wait, Wait::Hidden | Wait::HiddenShell))
+            .map(|process| (process.pid, process.runs.clone()))
+            .collect()
+    }
+
+    /// What it says of the command in front.
+    pub fn verdict(&self) -> Verdict {
+        let mut terminal = None;
+        let mut modes = self.modes;
+        for _ in 0..DEPTH_MAX {
+            let Some((relay, inner)) = self.relay(terminal) else {
+                break;
             };
+            if modes.line == LineMode::Canonical && relay.is_hidden() {
+                // Whoever passes keys on takes every key: this one does not, or asks for itself without echo.
+                return if modes.echo {
+                    Verdict::Working
+                } else {
+                    Verdict::Unclear {
+                        echo: false,
+                        clue: Clue::Text,
+                    }
+                };
+            }
+            if modes.line == LineMode::Canonical {
+                break;
+            }
+            terminal = Some(inner);
+            modes = self
+                .below
+                .iter()
+                .find(|(number, _)| *number == inner)
+                .map_or(Modes::UNKNOWN, |(_, modes)| *modes);
         }
-        let relay = self
+        self.verdict_at(terminal, modes)
+    }
+
+    /// A process in front of this terminal below which another terminal hangs, and that one.
+    fn relay(&self, terminal: Option<u32>) -> Option<(&Process, u32)> {
+        self.processes
+            .iter()
+            .filter(|process| process.terminal != terminal)
+            .find_map(|inner| {
+                let number = inner.terminal?;
+                let mut at = inner.parent;
+                for _ in &self.processes {
+                    let parent = self.processes.iter().find(|process| process.pid == at)?;
+                    if parent.terminal == terminal {
+                        return Some((parent, number));
+                    }
+                    at = parent.parent;
+                }
+                None
+            })
+    }
+
+    fn verdict_at(&self, terminal: Option<u32>, modes: Modes) -> Verdict {
+        let here: Vec<&Process> = self
             .processes
             .iter()
-            .any(|process| RELAYS.contains(&process.name.as_str()));
-        let hidden = self
-            .processes
-            .iter()
-            .any(|process| process.fd == "-" && process.state == 'S' && process.pid != shell);
-        if relay || hidden || self.processes.is_empty() {
-            return Verdict::Unclear {
-                echo: self.mode != LineMode::Canonical || self.echo,
+            .filter(|process| process.terminal == terminal)
+            .collect();
+        let raw = modes.line == LineMode::Raw;
+        let some = |wanted: &dyn Fn(&Process) -> bool| {
+            // What is stopped waits for nothing but its parent.
+            here.iter().any(|process| process.state != 'T' && wanted(process))
+        };
+        let unclear = |clue| Verdict::Unclear {
+            echo: raw || modes.echo,
+            clue,
+        };
+        let text = unclear(if raw { Clue::Relay } else { Clue::Text });
+        if raw && some(&|process| process.is_relay() && process.wait != Wait::Else) {
+            return text;
+        }
+        let reads = |process: &Process| match process.wait {
+            Wait::Reads | Wait::Polls => true,
+            Wait::ReadsBeside => !raw,
+            // `read -t`, and any read under TMOUT: a shell that waits for a child sits in another call.
+            Wait::PollsUnknown => raw || SHELLS.contains(&process.name.as_str()),
+            Wait::PollsMore | Wait::Hidden | Wait::HiddenShell | Wait::Else => false,
+        };
+        if some(&reads) {
+            let echo = modes.shown();
+            return if raw && !modes.echo {
+                Verdict::Keys { echo }
+            } else {
+                Verdict::Reading { echo }
             };
         }
-        let poller = self.processes.iter().find(|process| process.polls_terminal());
-        // `read -t`, and any read under TMOUT: a shell that waits for a child sits in another call.
-        if let (LineMode::Canonical, Some(process)) = (self.mode, poller)
-            && (process.pid == shell || SHELLS.contains(&process.name.as_str()))
-        {
-            return Verdict::Reading { echo: self.echo };
+        if some(&|process| process.wait == Wait::HiddenShell && process.state == 'S') {
+            return unclear(if raw { Clue::Keys } else { Clue::Shell });
         }
-        match (self.mode, poller) {
-            (LineMode::Raw, Some(process)) if process.pid == shell => Verdict::ShellPrompt,
-            (LineMode::Raw, Some(_)) => Verdict::FullScreen,
-            _ => Verdict::Working,
+        // What computes there is at work, and what waits beside it waits for that.
+        if some(&|process| process.is_hidden() && matches!(process.state, 'R' | 'D')) {
+            return Verdict::Working;
         }
+        if some(&Process::is_hidden) {
+            let keys = raw && terminal.is_none() && modes.editor && !some(&Process::is_relay_of_terminals);
+            return if keys { unclear(Clue::Keys) } else { text };
+        }
+        if here.is_empty() || some(&|process| matches!(process.wait, Wait::PollsMore | Wait::ReadsBeside)) {
+            return text;
+        }
+        Verdict::Working
+    }
+}
+
+impl Wait {
+    fn parse(letter: &str) -> Option<Self> {
+        Some(match letter {
+            "t" => Self::Reads,
+            "x" => Self::ReadsBeside,
+            "p" => Self::Polls,
+            "m" => Self::PollsMore,
+            "w" => Self::PollsUnknown,
+            "h" => Self::Hidden,
+            "s" => Self::HiddenShell,
+            "n" => Self::Else,
+            _ => return None,
+        })
     }
 }
 
@@ -190,73 +360,29 @@ impl Process {
         let mut fields = text.split(' ');
         Some(Self {
             pid: fields.next()?.parse().ok()?,
+            parent: fields.next()?.parse().ok()?,
+            terminal: match fields.next()? {
+                "." => None,
+                number => Some(number.parse().ok()?),
+            },
             state: fields.next()?.chars().next()?,
-            wchan: fields.next()?.to_owned(),
-            syscall: fields.next()?.to_owned(),
-            fd: fields.next()?.to_owned(),
+            wait: Wait::parse(fields.next()?)?,
+            runs: fields.next()?.to_owned(),
             name: fields.next().unwrap_or_default().to_owned(),
         })
     }
 
-    /// It sleeps in read(2) on the terminal. The system call is the better witness (0 on x86-64, 63 on the others);
-    /// where it may not be read, the kernel function and standard input decide.
-    fn reads_terminal(&self) -> bool {
-        if self.state != 'S' || self.fd != "tty" {
-            return false;
-        }
-        match self.syscall.as_str() {
-            "-" => is_tty_wait(&self.wchan),
-            "0" | "63" => true,
-            _ => false,
-        }
+    fn is_hidden(&self) -> bool {
+        matches!(self.wait, Wait::Hidden | Wait::HiddenShell)
     }
 
-    /// It sleeps in a poll-like call with the terminal as its standard input.
-    fn polls_terminal(&self) -> bool {
-        self.state == 'S'
-            && self.fd == "tty"
-            && ["poll", "select", "ep_"]
-                .iter()
-                .any(|part| self.wchan.contains(part))
-    }
-}
-
-impl Candidate {
-    /// Parses `PID TTY MODES STATE PGRP TPGID WCHAN NAME`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut fields = text.split(' ');
-        let pid: u32 = fields.next()?.parse().ok()?;
-        let tty = fields.next()?.to_owned();
-        let (mode, _) = parse_mode(fields.next()?);
-        let state = fields.next()?;
-        let group = fields.next()?;
-        let foreground = fields.next()?;
-        let wchan = fields.next()?;
-        let name = fields.next().unwrap_or_default().to_owned();
-        Some(Self {
-            pid,
-            tty,
-            mode,
-            in_front: group == foreground && group == pid.to_string(),
-            reading: state == "S"
-                && (is_tty_wait(wchan) || wchan == "0" || wchan.contains("select") || wchan.contains("poll")),
-            name,
-        })
+    fn is_relay(&self) -> bool {
+        RELAYS.contains(&self.name.as_str())
     }
 
-    /// It shows its prompt and reads: a line may be typed. Shells with a line editor are at their prompt only in raw
-    /// mode; a `read` in a start-up file is not. Those without one cannot be told apart.
-    pub fn at_prompt(&self) -> bool {
-        let editor = ["bash", "zsh", "fish", "tcsh", "ash", "ksh", "ksh93", "mksh"]
-            .iter()
-            .any(|shell| self.name.trim_start_matches('-') == *shell);
-        self.in_front
-            && self.reading
-            && match self.mode {
-                LineMode::Raw => true,
-                LineMode::Canonical => !editor,
-                LineMode::Unknown => false,
-            }
+    /// It gives what runs behind it a terminal of its own, or a far one.
+    fn is_relay_of_terminals(&self) -> bool {
+        self.is_relay() && self.name != "su"
     }
 }
 
@@ -265,62 +391,141 @@ mod tests {
     use super::*;
 
     fn verdict(text: &str) -> Verdict {
-        Probe::parse(text).expect("a probe").verdict(100)
+        Probe::parse(text).expect("a probe").verdict()
     }
 
-    /// Captured from Linux 6 by an ordinary user: what runs in front, and what it means.
+    fn unclear(echo: bool, clue: Clue) -> Verdict {
+        Verdict::Unclear { echo, clue }
+    }
+
+    /// As the helper prints it for an ordinary user: what runs in front, and what it means.
     #[test]
-    fn table() {
+    fn processes_that_may_be_looked_into() {
         let line = Verdict::Reading { echo: true };
-        assert_eq!(verdict("ce;200;200 S wait_woken 0 tty cat|"), line);
-        assert_eq!(verdict("ce;200;200 S wait_woken - tty cat|"), line);
+        assert_eq!(verdict("cek;200;-;200 100 . S t 0 cat|;"), line);
         assert_eq!(
-            verdict("cn;100;100 S wait_woken 0 tty bash|"),
-            Verdict::Reading { echo: false }
+            verdict("cnk;100;-;100 0 . S t 0 bash|;"),
+            Verdict::Reading { echo: false },
+            "read -s"
         );
+        assert_eq!(verdict("cek;100;-;100 0 . S p 0 bash|;"), line, "read -t");
+        assert_eq!(verdict("cek;100;-;100 0 . S w 0 bash|;"), line, "read -t");
+        assert_eq!(verdict("cek;100;-;100 0 . S w 0 curl|;"), Verdict::Working);
+        assert_eq!(verdict("rek;100;-;100 0 . S t 0 bash|;"), line, "read -n1");
         assert_eq!(
-            verdict("ce;200;200 S hrtimer_nanosleep 230 tty sleep|"),
-            Verdict::Working
+            verdict("rnk;100;-;100 0 . S t 0 bash|;"),
+            Verdict::Keys { echo: false },
+            "read -sn1"
         );
-        assert_eq!(verdict("ce;200;200 R 0 running tty yes|"), Verdict::Working);
+        assert_eq!(verdict("u;200;-;200 100 . S n 0 sleep|;"), Verdict::Working);
+        assert_eq!(verdict("u;200;-;200 100 . R n 0 yes|;"), Verdict::Working);
         assert_eq!(
-            verdict("ce;200;200 S wait_woken 0 other nc|"),
-            Verdict::Working,
-            "a socket is no terminal"
-        );
-        assert_eq!(
-            verdict("ce;200;200 S do_wait 61 tty sh|201 S wait_woken 0 tty cat|"),
+            verdict("cek;200;-;200 100 . S n 0 sh|201 200 . S t 0 cat|;"),
             line
         );
         assert_eq!(
-            verdict("rn;200;200 S do_select 270 tty vim|"),
-            Verdict::FullScreen
+            verdict("rne;200;-;200 100 . S p 0 vim|;"),
+            Verdict::Keys { echo: true }
         );
         assert_eq!(
-            verdict("rn;100;100 S do_select 270 tty bash|"),
-            Verdict::ShellPrompt
+            verdict("cek;200;-;200 100 . T t 0 cat|;"),
+            Verdict::Working,
+            "stopped"
         );
         assert_eq!(
-            verdict("rn;200;200 S - - - sudo|"),
-            Verdict::Unclear { echo: true }
+            verdict("cek;200;-;200 100 . S m 0 nc|;"),
+            unclear(true, Clue::Text),
+            "either may come"
         );
         assert_eq!(
-            verdict("cn;200;200 S 0 - - passwd|"),
-            Verdict::Unclear { echo: false }
+            verdict("rne;200;-;200 100 . S x 0 k9s|;"),
+            unclear(true, Clue::Relay)
         );
-        assert_eq!(verdict("ce;100;100 S do_select 270 tty bash|"), line, "read -t");
-        assert_eq!(verdict("ce;200;200 S do_sys_poll 7 tty curl|"), Verdict::Working);
-        assert_eq!(verdict("ce;200;"), Verdict::Unclear { echo: true });
+        assert_eq!(verdict("cek;200;-;200 100 . S x 0 java|;"), line);
     }
 
-    /// A shell with a line editor is at its prompt in raw mode only.
+    /// Relays: what is behind them decides where it can be seen, and the text where not.
     #[test]
-    fn candidates() {
-        let at = |text: &str| Candidate::parse(text).expect("a candidate").at_prompt();
-        assert!(at("5 /dev/pts/1 rn S 5 5 do_select bash"));
-        assert!(!at("5 /dev/pts/1 ce S 5 5 wait_woken bash"));
-        assert!(at("5 /dev/pts/1 ce S 5 5 wait_woken dash"));
-        assert!(!at("5 /dev/pts/1 rn S 5 9 do_select bash"));
-        assert!(!at("5 /dev/pts/1 ce R 5 5 0 dash"));
+    fn relays() {
+        assert_eq!(
+            verdict("rne;200;-;200 100 . S m 0 ssh|;"),
+            unclear(true, Clue::Relay)
+        );
+        assert_eq!(
+            verdict("cnk;200;-;200 100 . S t 0 ssh|;"),
+            Verdict::Reading { echo: false },
+            "asks for a password itself"
+        );
+        let script = "rne;200;-;200 100 . S m 0 script|208 200 7 S n 0 sh|209 208 7 S";
+        assert_eq!(
+            verdict(&format!("{script} t 0 cat|;7 cnk|")),
+            Verdict::Reading { echo: false }
+        );
+        assert_eq!(verdict(&format!("{script} n 0 sleep|;7 cek|")), Verdict::Working);
+        let sudo = "200;-;200 100 . S h 5 sudo|209 200 7";
+        assert_eq!(
+            verdict(&format!("cek;{sudo} S h 3 sleep|;7 uek|")),
+            Verdict::Working
+        );
+        assert_eq!(
+            verdict(&format!("cnk;{sudo} S h 3 sleep|;7 uek|")),
+            unclear(false, Clue::Text)
+        );
+        assert_eq!(
+            verdict(&format!("rne;{sudo} S h 3 apt|;7 uek|")),
+            unclear(true, Clue::Text)
+        );
+        assert_eq!(
+            verdict(&format!("rne;{sudo} R h 3 apt|;7 uek|")),
+            Verdict::Working
+        );
+        assert_eq!(
+            verdict(&format!("rne;{sudo} S s 3 bash|;7 uek|")),
+            unclear(true, Clue::Shell)
+        );
+    }
+
+    /// Other users' processes on the terminal itself, and hosts where nobody can look.
+    #[test]
+    fn hidden_processes() {
+        assert_eq!(
+            verdict("cnk;200;-;200 100 . S h 1 passwd|;"),
+            unclear(false, Clue::Text)
+        );
+        assert_eq!(
+            verdict("rne;201;-;201 200 . S s 1 bash|;"),
+            unclear(true, Clue::Keys)
+        );
+        assert_eq!(
+            verdict("cek;201;-;201 200 . S s 1 bash|;"),
+            unclear(true, Clue::Shell)
+        );
+        assert_eq!(
+            verdict("rne;201;-;201 200 . S h 1 vim|;"),
+            unclear(true, Clue::Keys)
+        );
+        assert_eq!(
+            verdict("rne;201;-;200 100 . S h 1 sudo|;"),
+            unclear(true, Clue::Relay)
+        );
+        assert_eq!(verdict("cek;200;-;;"), unclear(true, Clue::Text));
+        assert_eq!(Probe::blind().verdict(), unclear(true, Clue::Text));
+        assert_eq!(
+            verdict("cnk;200;-;201 100 . ? h - ?|;"),
+            unclear(false, Clue::Text),
+            "hidepid"
+        );
+    }
+
+    /// The shell's own line editor, and what only has its process id.
+    #[test]
+    fn the_shell_itself() {
+        let reads = |text: &str| Probe::parse(text).expect("a probe").shell_reads(100);
+        assert!(reads("rne;100;-;100 0 . S p 0 bash|;"));
+        assert!(reads("rne;100;-;100 0 . S m 0 fish|;"));
+        assert!(reads("cek;100;-;100 0 . S t 0 dash|;"));
+        assert!(!reads("rne;100;x;100 0 . S t 0 zsh|;"), "exec zsh");
+        assert!(!reads("rne;200;-;200 100 . S p 0 bash|;"), "an inner one");
+        assert!(!reads("cek;100;-;100 0 . S n 0 bash|;"));
     }
 }

@@ -149,7 +149,7 @@ impl Front {
             .collect::<Option<_>>()?;
         Some(Self {
             // Not known counts as shown.
-            echo: !modes.ends_with('n'),
+            echo: modes.chars().nth(1) != Some('n'),
             uid,
             processes,
         })
@@ -221,7 +221,7 @@ mod tests {
     /// Who gets a password: sudo that asks, and nobody who looks like it.
     #[test]
     fn sudo_alone_is_answered() {
-        assert_eq!(asking("cn;1000;50 0 0 - S.1 sudo|"), Ok(vec![50]));
+        assert_eq!(asking("cnk;1000;50 0 0 - S.1 sudo|"), Ok(vec![50]));
         assert_eq!(
             asking("rn;1000;50 0 0 - S.1 sudo|51 1000 0 - S.1 less|"),
             Ok(vec![50]),

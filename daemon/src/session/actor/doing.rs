@@ -8,15 +8,13 @@ use tokio::sync::oneshot;
 
 use super::{Actor, HeldSignal};
 use crate::{
-    command::{Command, Question, Status},
+    command::{Command, Status},
     connection::Channel,
-    id::shorten,
     output::StreamKind,
     session::{
         Caller, Run, SLOTS_MAX, Signal,
-        machine::{Asked, Effect, Event, Phase, Start},
+        machine::{Effect, Event, Phase, Start},
         outbox::Sent,
-        sudo::Answering,
     },
     shell::{
         fish,
@@ -27,9 +25,6 @@ use crate::{
     },
     terminal::clean::clean,
 };
-
-/// What is shown of a question.
-const QUESTION_SHOWN: usize = 300;
 
 impl Actor {
     /// Types the next command of the queue; the shell is at its prompt.
@@ -327,44 +322,6 @@ impl Actor {
         }
     }
 
-    fn awaiting(&mut self, id: crate::id::CommandId, asked: Asked) {
-        let Some(shell) = &mut self.shell else { return };
-        let Some(command) = shell.find(id) else { return };
-        if shell.answering.as_ref().is_some_and(Answering::is_pending) {
-            // sudo's prompt is about to be answered: nobody else has to.
-            shell.machine.not_a_question();
-            return;
-        }
-        let written = command.state().output.last_unfinished_line();
-        let shown = self.view.unfinished_line();
-        let text = if written.is_empty() { shown } else { written };
-        let text = shorten(text.trim_end(), QUESTION_SHOWN);
-        let question = match asked {
-            Asked::Line { echo } => Some(Question {
-                text,
-                echo,
-                exact: true,
-            }),
-            Asked::Keys => None,
-            Asked::Text { echo } => {
-                if !looks_like_question(&text) {
-                    shell.machine.not_a_question();
-                    return;
-                }
-                Some(Question {
-                    text,
-                    echo,
-                    exact: false,
-                })
-            }
-        };
-        command.change(|state| {
-            if !state.status.is_final() {
-                state.status = Status::Awaiting(question);
-            }
-        });
-    }
-
     /// Types; the reply comes once the far side has taken all of it.
     pub(super) async fn type_bytes(
         &mut self,
@@ -390,6 +347,8 @@ impl Actor {
             return;
         }
         tracing::debug!(session = %self.session.name, secret, "typed");
+        shell.wrote_since_input = false;
+        self.view.typed();
         let now = Instant::now();
         let at_prompt = matches!(shell.machine.phase(), Phase::Ready { .. });
         let effects = if at_prompt && clears {
@@ -489,39 +448,4 @@ fn cannot_type(run: &Run) -> Option<Fault> {
         Fault::new(Reason::NotSupported, format!("{what}; nothing was run"))
             .hint("put the data into a file first"),
     )
-}
-
-/// A line that a program would print before it waits for an answer.
-fn looks_like_question(text: &str) -> bool {
-    let line = text.trim_end();
-    let lower = line.to_lowercase();
-    if line.is_empty() {
-        return false;
-    }
-    line.ends_with([':', '?', '>', '$', '#', '%', ']'])
-        || lower.ends_with("(yes/no)")
-        || lower.ends_with("(y/n)")
-        || lower.ends_with("=>")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::looks_like_question;
-
-    /// Prompts of real programs, and lines that are none.
-    #[test]
-    fn questions() {
-        for prompt in [
-            "[sudo] password for alice:",
-            "Continue? [y/N]",
-            "mysql>",
-            "alice@web1:~$ ",
-            "Overwrite (y/n)",
-        ] {
-            assert!(looks_like_question(prompt), "{prompt}");
-        }
-        for line in ["", "Downloading 50%...", "compiling foo v1.2", "done."] {
-            assert!(!looks_like_question(line), "{line}");
-        }
-    }
 }

@@ -64,12 +64,8 @@ impl Actor {
                 self.queue.retain(|run| run.command.id != id);
                 let _ = reply.send(self.queue.len() < before);
             }
-            Request::Watch => {
-                let wanted = self.is_wanted();
-                if let Some(shell) = &mut self.shell {
-                    shell.machine.set_wanted(wanted, Instant::now());
-                }
-            }
+            Request::Watch => self.tell_wanted(),
+            Request::LookNow(reply) => self.look_now(reply),
             Request::Type {
                 bytes,
                 secret,
@@ -209,6 +205,7 @@ impl Actor {
                     }
                     // Until the shell has fetched a command, what comes is the echo of what we typed.
                     if shell.machine.has_started() {
+                        shell.last_on_terminal = true;
                         self.view.show(&data);
                         shell.keep_terminal_text(&data);
                     }
@@ -226,6 +223,7 @@ impl Actor {
                         shell.unfetched = None;
                         shell.started_at = Some(now);
                         shell.terminal_text.clear();
+                        shell.wrote_since_input = false;
                         if !command.internal {
                             self.view.begin(&command.text);
                         }
@@ -337,6 +335,8 @@ impl Actor {
                     if let Some(command) = shell.find(id) {
                         let demand = command.append(stream, &data);
                         shell.passed(Place::Pair(set), length, Some(&command), demand, now);
+                        shell.last_on_terminal &= !is_running;
+                        shell.wrote_since_input |= is_running;
                         if is_running && !command.internal {
                             self.view.mirror(stream, &data);
                         }

@@ -9,7 +9,7 @@ use crate::{id::CommandId, shell::probe::Verdict};
 /// First look at a running command that somebody waits for; doubled at each look.
 const PROBE_FIRST: Duration = Duration::from_millis(60);
 /// A wait for input is told within a second: two looks, so never further apart than this.
-const PROBE_LAST: Duration = Duration::from_millis(400);
+const PROBE_LAST: Duration = Duration::from_millis(500);
 /// The second look that confirms a wait, so that a process on its way out of a read is not taken for a reader.
 const PROBE_CONFIRM: Duration = Duration::from_millis(40);
 /// A probe that was not answered by then is asked again.
@@ -27,6 +27,10 @@ pub(super) struct Probes {
     pub(super) seen: Option<Asked>,
     pub(super) told: bool,
     pub(super) last_activity: Instant,
+    /// How often the processes had run that may not be looked into.
+    stir: Vec<(u32, String)>,
+    /// Somebody wants a look now, and none was made since.
+    wants_look: bool,
 }
 
 impl Probes {
@@ -39,6 +43,8 @@ impl Probes {
             seen: None,
             told: false,
             last_activity: now,
+            stir: Vec::new(),
+            wants_look: false,
         }
     }
 
@@ -48,6 +54,17 @@ impl Probes {
             self.next = Some(now + self.pause.min(PROBE_FIRST));
         }
         self.wanted = wanted;
+    }
+
+    /// Somebody wants to know now.
+    pub(super) fn look_now(&mut self, now: Instant) {
+        self.wants_look = true;
+        self.next = Some(now);
+    }
+
+    /// What was wanted to be known is known: a wait that was seen once is not.
+    pub(super) fn has_looked(&self) -> bool {
+        !self.wants_look && (self.seen.is_none() || self.told)
     }
 
     /// When a question that is out counts as lost.
@@ -79,15 +96,31 @@ impl Probes {
         self.pause = (self.pause * 2).min(PROBE_LAST);
     }
 
-    /// Tells a wait when it was seen twice, and its end at once.
+    /// Takes note of processes that may not be looked into and have run meanwhile: they are at work.
+    pub(super) fn note_stir(&mut self, stir: Vec<(u32, String)>, now: Instant) {
+        if self.stir != stir {
+            self.last_activity = now;
+            self.stir = stir;
+        }
+    }
+
+    /// Tells a wait when it was seen twice, and its end at once. What was told is told again at each look, for its
+    /// words may have changed.
     pub(super) fn judge(&mut self, id: CommandId, verdict: Verdict, now: Instant) -> Vec<Effect> {
+        self.wants_look = false;
+        let quiet_at = self.last_activity + TEXT_QUIET;
         let asked = match verdict {
             Verdict::Working => None,
             Verdict::Reading { echo } => Some(Asked::Line { echo }),
-            Verdict::ShellPrompt => Some(Asked::Line { echo: true }),
-            Verdict::FullScreen => Some(Asked::Keys),
-            Verdict::Unclear { echo } if now >= self.last_activity + TEXT_QUIET => Some(Asked::Text { echo }),
-            Verdict::Unclear { .. } => None,
+            Verdict::Keys { echo } => Some(Asked::Keys { echo }),
+            Verdict::Unclear { echo, clue } if now >= quiet_at || self.told => {
+                Some(Asked::Text { echo, clue })
+            }
+            Verdict::Unclear { .. } => {
+                self.seen = None;
+                self.next = Some(quiet_at);
+                return Vec::new();
+            }
         };
         match asked {
             None => {
@@ -97,10 +130,8 @@ impl Probes {
                 }
             }
             Some(asked) if self.seen == Some(asked) => {
-                if !self.told {
-                    self.told = true;
-                    return vec![Effect::Awaiting { id, asked }];
-                }
+                self.told = true;
+                return vec![Effect::Awaiting { id, asked }];
             }
             Some(asked) => {
                 self.seen = Some(asked);

@@ -244,7 +244,7 @@ fn a_lost_hook_is_asked_for() {
     bench.on(eof(ERR));
     assert_eq!(bench.later(200), vec![Effect::Probe]);
     assert_eq!(
-        bench.on(probe("rn;100;100 S do_select 270 tty bash|")),
+        bench.on(probe("rne;100;-;100 0 . S p 0 bash|;")),
         vec![Effect::TypeSync]
     );
     assert_eq!(
@@ -262,7 +262,7 @@ fn a_lost_hook_is_asked_for() {
 /// A wait for input is told when it was seen twice, and taken back when the process works again.
 #[test]
 fn a_wait_is_seen_twice() {
-    let reading = "ce;200;200 S wait_woken 0 tty cat|";
+    let reading = "cek;200;-;200 100 . S t 0 cat|;";
     let mut bench = Bench::running(1);
     bench.machine.set_wanted(true, bench.now);
     assert_eq!(bench.later(100), vec![Effect::Probe]);
@@ -278,7 +278,7 @@ fn a_wait_is_seen_twice() {
         vec![Effect::Working(id(1))]
     );
     bench.later(500);
-    assert_eq!(bench.on(probe("ce;200;200 R 0 running tty cat|")), vec![]);
+    assert_eq!(bench.on(probe("u;200;-;200 100 . R n 0 cat|;")), vec![]);
 }
 
 /// A process that computes is never said to wait, however often it is looked at.
@@ -288,10 +288,7 @@ fn working_is_never_waiting() {
     bench.machine.set_wanted(true, bench.now);
     for _ in 0..50 {
         bench.later(500);
-        assert_eq!(
-            bench.on(probe("ce;200;200 S hrtimer_nanosleep 230 tty sleep|")),
-            vec![]
-        );
+        assert_eq!(bench.on(probe("u;200;-;200 100 . S n 0 sleep|;")), vec![]);
     }
 }
 
@@ -311,7 +308,7 @@ fn a_swallowed_line_did_not_run() {
     assert_eq!(bench.later(2000), vec![]);
     assert_eq!(bench.later(1100), vec![Effect::Probe]);
     assert_eq!(
-        bench.on(probe("rn;100;100 S do_select 270 tty bash|")),
+        bench.on(probe("rne;100;-;100 0 . S p 0 bash|;")),
         vec![Effect::NotStarted(id(1))]
     );
     assert!(bench.machine.is_ready());
@@ -350,11 +347,11 @@ fn settling_without_a_mark() {
     let mut bench = Bench::ready();
     bench.machine = Machine::new(SHELL, bench.now);
     assert_eq!(bench.later(400), vec![Effect::Probe]);
-    bench.on(probe("ce;100;100 S wait_woken 0 tty dash|"));
+    bench.on(probe("cek;100;-;100 0 . S t 0 dash|;"));
     assert!(bench.machine.is_ready());
     bench.machine = Machine::new(SHELL, bench.now);
     bench.later(400);
-    assert_eq!(Probe::blind().mode, LineMode::Unknown);
+    assert_eq!(Probe::blind().modes.line, LineMode::Unknown);
     bench.on(Event::Probe(Probe::blind()));
     assert!(bench.machine.is_ready());
 }
@@ -384,10 +381,7 @@ fn a_forged_prompt_ends_nothing() {
     let mut bench = Bench::running(1);
     assert_eq!(bench.on(prompt()), vec![Effect::Cwd("/srv".into())]);
     assert_eq!(bench.later(200), vec![Effect::Probe]);
-    assert_eq!(
-        bench.on(probe("ce;200;200 S hrtimer_nanosleep 230 tty sleep|")),
-        vec![]
-    );
+    assert_eq!(bench.on(probe("u;200;-;200 100 . S n 0 sleep|;")), vec![]);
     bench.on(eof(OUT));
     bench.on(eof(ERR));
     assert_eq!(bench.on(end(1, 4)), vec![complete(1, 4)]);

@@ -4,7 +4,11 @@ use super::SlotNames;
 use crate::{
     id::CommandId,
     output::StreamKind,
-    shell::{frame::StreamFrame, mark::Mark, probe::Probe},
+    shell::{
+        frame::StreamFrame,
+        mark::Mark,
+        probe::{Clue, Probe},
+    },
 };
 
 /// What happens to a session.
@@ -76,12 +80,17 @@ pub enum Asked {
         /// What is typed is shown.
         echo: bool,
     },
-    /// A full-screen program waits for keys.
-    Keys,
-    /// Only the text says so.
+    /// A full-screen program, a pager or a line editor waits for keys.
+    Keys {
+        /// What is typed is shown.
+        echo: bool,
+    },
+    /// Only the text says so, or little more.
     Text {
         /// What is typed is shown.
         echo: bool,
+        /// What speaks for it beside the text.
+        clue: Clue,
     },
 }
 

@@ -1,0 +1,157 @@
+//! A command that waits for input: what it asks, and looks for callers that want to know now.
+
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::Actor;
+use crate::{
+    command::{Command, Question, Status},
+    id::{CommandId, shorten},
+    session::{LOOK_MAX, machine::Asked, sudo::Answering},
+    shell::{
+        probe::Clue,
+        question::{asks_for_secret, looks_like_question},
+    },
+};
+
+/// What is shown of a question.
+const QUESTION_SHOWN: usize = 300;
+/// Callers that want to know now: more than have calls in flight on one session; a further one goes without.
+const LOOKERS_MAX: usize = 64;
+
+/// What a look gave.
+enum Found {
+    Asks(Option<Question>),
+    Works,
+}
+
+impl Actor {
+    /// A process waits for input, as far as the machine can tell.
+    pub(super) fn awaiting(&mut self, id: CommandId, asked: Asked) {
+        let Some(shell) = &self.shell else { return };
+        let Some(command) = shell.find(id) else { return };
+        let found = if shell.answering.as_ref().is_some_and(Answering::is_pending) {
+            // sudo's prompt is about to be answered: nobody else has to.
+            Found::Works
+        } else {
+            self.found(&command, asked)
+        };
+        let Some(shell) = &mut self.shell else { return };
+        let status = match found {
+            Found::Asks(question) => Status::Awaiting(question),
+            Found::Works => {
+                shell.machine.not_a_question();
+                Status::Running
+            }
+        };
+        let changes = {
+            let state = command.state();
+            !state.status.is_final() && state.status != status
+        };
+        if changes {
+            command.change(|state| state.status = status);
+        }
+        if shell.machine.is_replaced() {
+            command.notice(
+                "the session's own shell was replaced by another program (exec): work there by send_input; when that ends, the session's shell has ended, and the next use opens a new one",
+            );
+        }
+    }
+
+    fn found(&self, command: &Command, asked: Asked) -> Found {
+        let text = self.asked_line(command);
+        let full_screen = self.view.is_full_screen();
+        let question = |echo, exact| {
+            Found::Asks(Some(Question {
+                text: text.clone(),
+                echo,
+                exact,
+            }))
+        };
+        match asked {
+            Asked::Line { echo } => question(echo, true),
+            Asked::Keys { .. } if full_screen => Found::Asks(None),
+            Asked::Keys { echo } => question(echo, true),
+            Asked::Text { echo, clue } => {
+                let keys = matches!(clue, Clue::Relay | Clue::Keys);
+                if keys && full_screen {
+                    return Found::Asks(None);
+                }
+                let asks = match clue {
+                    Clue::Shell | Clue::Keys => true,
+                    Clue::Text | Clue::Relay => looks_like_question(&text),
+                };
+                // Whoever passes keys on shows nothing itself: what is asked for tells.
+                let echo = echo && !(keys && asks_for_secret(&text));
+                if asks { question(echo, false) } else { Found::Works }
+            }
+        }
+    }
+
+    /// The line that was not ended, of whichever wrote last: the terminal, or the command into its own streams.
+    fn asked_line(&self, command: &Command) -> String {
+        let shown = self.view.unfinished_line();
+        let shell_wrote = self.shell.as_ref().is_some_and(|shell| shell.wrote_since_input);
+        let text = if shell_wrote {
+            let written = command.state().output.last_unfinished_line();
+            let on_terminal = self.shell.as_ref().is_some_and(|shell| shell.last_on_terminal);
+            if written.is_empty() || on_terminal && !shown.trim().is_empty() {
+                shown
+            } else {
+                written
+            }
+        } else {
+            shown
+        };
+        shorten(text.trim_end(), QUESTION_SHOWN)
+    }
+
+    /// Somebody wants to know now whether the running command waits for input.
+    pub(super) fn look_now(&mut self, reply: oneshot::Sender<()>) {
+        let now = Instant::now();
+        let Some(shell) = &mut self.shell else { return };
+        if shell.running.is_none() || self.lookers.len() >= LOOKERS_MAX {
+            return;
+        }
+        shell.machine.look_now(now);
+        self.lookers.push((now + LOOK_MAX, reply));
+        self.tell_wanted();
+    }
+
+    /// A probe was answered: who asked for a look has it, unless it is to be confirmed.
+    pub(super) fn looked(&mut self) {
+        let settled = self
+            .shell
+            .as_ref()
+            .is_none_or(|shell| shell.running.is_none() || shell.machine.has_looked());
+        let now = Instant::now();
+        if settled {
+            for (_, reply) in self.lookers.drain(..) {
+                let _ = reply.send(());
+            }
+        } else {
+            self.lookers.retain(|(until, _)| now < *until);
+        }
+    }
+
+    /// Tells the machine whether anybody waits.
+    pub(super) fn tell_wanted(&mut self) {
+        let now = Instant::now();
+        self.lookers
+            .retain(|(until, reply)| now < *until && !reply.is_closed());
+        let wanted = self.is_wanted();
+        if let Some(shell) = &mut self.shell {
+            shell.machine.set_wanted(wanted, now);
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        !self.lookers.is_empty()
+            || self
+                .shell
+                .as_ref()
+                .and_then(|shell| shell.running.as_ref())
+                .is_some_and(|command| command.is_awaited())
+    }
+}

@@ -1,0 +1,243 @@
+# The part of the helper that looks: at the terminal's modes, and at what the processes in front of it wait for. Builtins
+# alone, and no process is started, unless somebody may be reading. $t is the terminal, $sp the login shell.
+
+# The system calls in which a process waits for input, by machine: read, readv; poll, ppoll; select; pselect6; epoll.
+case ${u##* } in
+x86_64 | amd64) yr=' 0 19 ' yp=' 7 271 ' ys=' 23 270 ' ye=' 232 281 441 ' ;;
+aarch64 | arm64 | riscv64 | loongarch64) yr=' 63 65 ' yp=' 73 ' ys=' 72 ' ye=' 22 441 ' ;;
+*) yr= yp= ys= ye= ;;
+esac
+x0= new=
+
+# What descriptor $2 of process $1 is, added to $q: t the terminal $tt, o something that others write to, nothing for
+# what a process wakes itself by.
+kind() {
+  v=/proc/$1/fd/$2
+  if [ "$v" -ef "$tt" ] || [ "$v" -ef /dev/tty ]; then q=${q}t
+  elif [ -S "$v" ] || [ -p "$v" ] || [ -c "$v" ]; then q=${q}o
+  fi
+}
+# $2 bytes of process $1 at $3, as od prints them with $4; empty if they may not be read.
+memory() {
+  dd if="/proc/$1/mem" bs=1 skip="$3" count="$2" 2>/dev/null | od -An -v "$4" 2>/dev/null
+}
+# What polling says of a process, from $q.
+polls() {
+  case $q in
+  *\?*) k=w ;;
+  *t*o* | *o*t*) k=m ;;
+  *t*) k=p ;;
+  *) k=n ;;
+  esac
+}
+# poll: $2 is the address of $3 entries. $4 tells whether the thread has run since it was last looked at.
+polled() {
+  q=
+  if [ "$3" -gt 64 ]; then q='?'
+  elif [ "$3" -gt 0 ]; then
+    p=$1
+    v=$(memory "$p" $(($3 * 8)) "$2" -td4)
+    # shellcheck disable=SC2086
+    set -- $v
+    [ $# -gt 0 ] || q='?'
+    while [ $# -gt 1 ]; do
+      [ "$1" -lt 0 ] || [ $(($2 & 65)) = 0 ] || kind "$p" "$1"
+      shift 2
+    done
+  fi
+  polls
+}
+# select: descriptors below $2, their bits at $3.
+selected() {
+  q=
+  if [ "$2" -gt 1024 ]; then q='?'
+  elif [ "$2" -gt 0 ] && [ "$3" != 0 ]; then
+    p=$1 b=0
+    v=$(memory "$p" $((($2 + 7) / 8)) "$3" -tu1)
+    # shellcheck disable=SC2086
+    set -- $v
+    [ $# -gt 0 ] || q='?'
+    for v; do
+      i=$b
+      while [ "$v" -gt 0 ]; do
+        [ $((v & 1)) = 0 ] || kind_at "$p" "$i"
+        v=$((v / 2)) i=$((i + 1))
+      done
+      b=$((b + 8))
+    done
+  fi
+  polls
+}
+kind_at() {
+  o=$v
+  kind "$1" "$2"
+  v=$o
+}
+# epoll: what descriptor $2 watches.
+epolled() {
+  q=
+  { [ -r "/proc/$1/fdinfo/$2" ] || q='?'; } 2>/dev/null
+  while read -r w i v e v; do
+    case $w in tfd:) [ $((0x$e & 65)) = 0 ] || kind "$1" "$i" ;; esac
+  done 2>/dev/null <"/proc/$1/fdinfo/$2"
+  polls
+}
+# Where system calls are not told: the kernel's function, and what is open.
+guessed() {
+  k=n w=
+  { read -r w <"/proc/$1/task/$2/wchan"; } 2>/dev/null
+  case $w in
+  n_tty_read | tty_read | wait_woken)
+    # Sockets and inotify sleep in the same function.
+    q=
+    for v in "/proc/$1/fd"/*; do
+      kind "$1" "${v##*/}"
+      [ -e "$v" ] && ! [ -f "$v" ] && ! [ -c "$v" ] && ! [ -p "$v" ] && ! [ -d "$v" ] && q=${q}o
+    done
+    case $q in *o*) k=h ;; *t*) k=t ;; esac
+    ;;
+  *poll* | *select* | ep_*) q=; kind "$1" 0; case $q in t) k=w ;; esac ;;
+  esac
+}
+# What thread $2 of process $1 waits for: t reads the terminal, p polls it, m polls it and more, w polls who knows what,
+# h nobody can say, n nothing of that.
+thread() {
+  y=- r=
+  { read -r y a1 a2 a3 v <"/proc/$1/task/$2/syscall"; } 2>/dev/null
+  { read -r v v r <"/proc/$1/task/$2/schedstat"; } 2>/dev/null
+  case $y in
+  -) guessed "$1" "$2"; return ;;
+  running | -1) k=n; return ;;
+  esac
+  # A thread that has not run since waits for what it waited for then.
+  key="$2:$y:$a1:$a2:$r:"
+  case $r,$old in
+  [0-9]*" $key"*) k=${old#*" $key"}; k=${k%% *} ;;
+  *)
+    k=n
+    case "$yr" in *" $y "*) q=; kind "$1" $((a1)); case $q in t) k=t ;; esac ;; esac
+    case "$yp" in *" $y "*) polled "$1" $((a1)) $((a2)) ;; esac
+    case "$ys" in *" $y "*) selected "$1" $((a1)) $((a2)) ;; esac
+    case "$ye" in *" $y "*) epolled "$1" $((a1)) ;; esac
+    # io_uring does not tell what it waits for.
+    case $y in 426) k=w ;; esac
+    ;;
+  esac
+  new="$new $key$k "
+}
+# One process of those in front of terminal $tt: what it waits for, in $g, and a count that moves when it runs, in $r.
+# Of its threads the one counts that is most likely to be typed at.
+one() {
+  if [ -e "/proc/$1/cwd" ]; then
+    g=n m=0
+    for v in "/proc/$1/task"/*; do
+      m=$((m + 1))
+      [ "$m" -le 64 ] || break
+      thread "$1" "${v##*/}"
+      [ "$m" = 1 ] || [ "$k" != t ] || socketed "$1"
+      case $k$g in t? | x[pmwhn] | p[mwhn] | m[whn] | w[hn] | hn) g=$k ;; esac
+    done
+    r=0
+  else
+    g=h r=-
+    { read -r v v r <"/proc/$1/schedstat"; } 2>/dev/null
+    c=
+    { read -r c <"/proc/$1/task/$1/children"; } 2>/dev/null
+    [ -n "$c" ] || bare "$1"
+  fi
+}
+# A thread beside the first reads the terminal, and there is a socket: it may pass on what it reads.
+socketed() {
+  for v in "/proc/$1/fd"/*; do
+    [ ! -S "$v" ] || { k=x; return; }
+  done
+}
+# A shell that was given no script reads one.
+bare() {
+  c=
+  { read -r c <"/proc/$1/cmdline"; } 2>/dev/null
+  c=${c##*/}
+  c=${c#-}
+  case ${c%%-*} in bash | sh | dash | ash | zsh | ksh | ksh93 | mksh | fish | tcsh | csh) ;; *) return ;; esac
+  case $c in *-c* | *-*[!-a-z]*) ;; *) g=s ;; esac
+}
+# The processes in front, from $1 on down; $2 is its parent. Those in front of a terminal below (of sudo, script, …) too.
+walk() {
+  [ "$z" -lt 200 ] || return
+  z=$((z + 1))
+  if { read -r st <"/proc/$1/stat"; } 2>/dev/null; then
+    cm=${st#*\(}
+    cm=${cm%\)*}
+    # shellcheck disable=SC2086
+    set -- "$1" "$2" ${st##*\) }
+    tt=
+    if [ "$7" = "$tn" ]; then
+      [ "$5" != "$fg" ] || tt=$t b=.
+    elif [ "$7" -gt 34815 ] && [ "$7" -lt 36864 ] && [ "$5" = "$8" ]; then
+      b=$(($7 - 34816))
+      tt=/dev/pts/$b
+      case "$ti" in *" $b "*) ;; *) ti="$ti$b " ;; esac
+    fi
+    if [ -n "$tt" ]; then
+      tb=$b
+      case $3 in
+      Z | X) g=n r=0 ;;
+      *) one "$1" ;;
+      esac
+      case $g,$tb in n,.) ;; *) ask=1 ;; esac
+      [ "${#out}" -gt 3000 ] || out="$out$1 $2 $tb $3 $g $r ${cm%%[!A-Za-z0-9._+-]*}|"
+    fi
+  else
+    # There, and hidden.
+    ask=1
+    out="$out$1 $2 . ? h - ?|"
+  fi
+  all=
+  for v in "/proc/$1/task"/*; do
+    c=
+    { read -r c <"$v/children"; } 2>/dev/null
+    all="$all$c "
+  done
+  for k in $all; do walk "$k" "$1"; done
+}
+# The answer to a probe: modes; the group in front; whether the shell runs another program now; processes; the modes of
+# terminals below.
+probe() {
+  out= fg=- z=0 ti=' ' ask= old=$new new= x=-
+  if { read -r st <"/proc/$sp/stat"; } 2>/dev/null; then
+    # shellcheck disable=SC2086
+    set -- ${st##*\) }
+    fg=$6 tn=$5
+    [ "${26}" = "$x0" ] || x=x
+    walk "$sp" 0
+  else
+    ask=1
+  fi
+  l=u
+  [ -z "$ask" ] || modes "$t"
+  y=$l
+  w=
+  for b in $ti; do
+    modes "/dev/pts/$b"
+    w="$w$b $l|"
+  done
+  printf '\036%s!Q;%s;%s;%s;%s;%s\037' "$n" "$y" "$fg" "$x" "$out" "$w"
+}
+# What the shell runs now, by where its stack begins: another program has another.
+mark_shell() {
+  x0= new=
+  if { read -r st <"/proc/$sp/stat"; } 2>/dev/null; then
+    # shellcheck disable=SC2086
+    set -- ${st##*\) }
+    x0=${26}
+  fi
+}
+# How terminal $1 takes input: raw, canonical or unknown; whether it shows it; whether Enter is left as it is (e), as
+# line editors and full-screen programs want it.
+modes() {
+  a=$(stty -F "$1" -a 2>/dev/null || stty -a 2>/dev/null <"$1")
+  l=
+  case " $a " in *[\ \;]-icanon*) l=${l}r ;; *[\ \;]icanon*) l=${l}c ;; *) l=${l}u ;; esac
+  case " $a" in *[\ \;]-echo\ *) l=${l}n ;; *) l=${l}e ;; esac
+  case " $a" in *[\ \;]-icrnl*) l=${l}e ;; *) l=${l}k ;; esac
+}

@@ -1,0 +1,117 @@
+//! Whether a program draws the whole screen: it took the alternate one, or wrote into a row that it chose. Keeps a few
+//! bytes between chunks and no screen.
+
+/// Parameters of one sequence that are read; further ones say nothing here.
+const PARAMS_MAX: usize = 8;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Text,
+    Escape,
+    Csi,
+}
+
+/// What the terminal's bytes said so far.
+#[derive(Clone, Debug, Default)]
+pub struct FullScreen {
+    state: State,
+    private: bool,
+    params: Vec<u16>,
+    alternate: bool,
+    placed: bool,
+}
+
+impl FullScreen {
+    /// A program draws the whole screen now.
+    pub const fn is_on(&self) -> bool {
+        self.alternate || self.placed
+    }
+
+    /// A program begins, and has drawn nothing yet.
+    pub fn begin(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Somebody typed: what was written into rows before may be over. Who draws there goes on doing so.
+    pub const fn typed(&mut self) {
+        self.placed = false;
+    }
+
+    /// Takes bytes of the terminal.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.state = match (self.state, byte) {
+                (_, 0x1b) => State::Escape,
+                (State::Escape, b'[') => {
+                    self.private = false;
+                    self.params.clear();
+                    self.params.push(0);
+                    State::Csi
+                }
+                (State::Csi, b'?') => {
+                    self.private = true;
+                    State::Csi
+                }
+                (State::Csi, b'0'..=b'9') => {
+                    if let Some(last) = self.params.last_mut() {
+                        *last = last.saturating_mul(10).saturating_add(u16::from(byte - b'0'));
+                    }
+                    State::Csi
+                }
+                (State::Csi, b';') => {
+                    if self.params.len() < PARAMS_MAX {
+                        self.params.push(0);
+                    }
+                    State::Csi
+                }
+                (State::Csi, 0x40..=0x7e) => {
+                    self.end(byte);
+                    State::Text
+                }
+                (State::Csi, 0x20..=0x3f) => State::Csi,
+                _ => State::Text,
+            };
+        }
+    }
+
+    fn end(&mut self, last: u8) {
+        match (self.private, last) {
+            (true, b'h' | b'l') if self.params.iter().any(|param| matches!(param, 47 | 1047 | 1049)) => {
+                self.alternate = last == b'h';
+                self.placed = false;
+            }
+            // The first row is where `clear` goes.
+            (false, b'H' | b'f') if self.params.first().is_some_and(|row| *row > 1) => self.placed = true,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(bytes: &[u8]) -> bool {
+        let mut screen = FullScreen::default();
+        for byte in bytes {
+            screen.feed(&[*byte]);
+        }
+        screen.is_on()
+    }
+
+    /// What programs write at their start and end.
+    #[test]
+    fn table() {
+        assert!(after(b"\x1b[?1049h\x1b[22;0;0t"), "vim");
+        assert!(!after(b"\x1b[?1049h text \x1b[?1049l"), "vim, ended");
+        assert!(after(b"\x1b[H\x1b[2J\x1b[6;1H"), "top");
+        assert!(!after(b"\x1b[H\x1b[2J\x1b[3J"), "clear");
+        assert!(!after(b"\x1b[?2004h$ \x1b[K\x1b[3D\x1b[?25h"), "a line editor");
+        assert!(!after(b"[?1049h 5;5H"), "text");
+        let mut screen = FullScreen::default();
+        screen.feed(b"\x1b[5;5H");
+        screen.typed();
+        assert!(!screen.is_on());
+    }
+}
