@@ -57,7 +57,7 @@ fn has_choices(line: &str, close: char) -> bool {
             && word.chars().all(|c| c.is_alphanumeric() || "=?- ".contains(c))
     };
     let few = choices.len() > 1
-        && choices.iter().all(|word| is_word(&word))
+        && choices.iter().all(is_word)
         && !choices
             .iter()
             .all(|word| word.chars().all(|c| c.is_ascii_digit()));
