@@ -311,7 +311,9 @@ impl Probe {
             Wait::ReadsBeside => !raw,
             // `read -t`, and any read under TMOUT: a shell that waits for a child sits in another call.
             Wait::PollsUnknown => raw || SHELLS.contains(&process.name.as_str()),
-            Wait::PollsMore | Wait::Hidden | Wait::HiddenShell | Wait::Else => false,
+            // A shell's line editor also waits for what its own jobs and sessions tell it.
+            Wait::PollsMore => raw && SHELLS.contains(&process.name.as_str()),
+            Wait::Hidden | Wait::HiddenShell | Wait::Else => false,
         };
         if some(&reads) {
             let echo = modes.shown();
