@@ -33,6 +33,7 @@ use crate::{
     host::Target,
     id::{CommandId, SessionName},
     secret::Secret,
+    shell::front::Foreground,
 };
 
 /// Requests that wait for a session's task: more than agents and people have calls in flight on one session.
@@ -103,7 +104,9 @@ pub(crate) enum Request {
         reply: oneshot::Sender<Result<(), Fault>>,
     },
     /// Sends a signal to what runs.
-    Signal(Signal, oneshot::Sender<Result<String, Fault>>),
+    Signal(Signalling),
+    /// Who is in front of the shell.
+    Foreground(oneshot::Sender<Foreground>),
     /// What the terminal showed.
     Look(Look, oneshot::Sender<Shown>),
     /// Ends the session; the reply names the command that was running.
@@ -150,6 +153,25 @@ impl Run {
     }
 }
 
+/// A signal on its way.
+pub(crate) struct Signalling {
+    pub(crate) signal: Signal,
+    /// Only if this command runs.
+    pub(crate) only: Option<CommandId>,
+    pub(crate) reply: oneshot::Sender<Result<Signalled, Fault>>,
+}
+
+/// What became of a signal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signalled {
+    /// Nothing ran, or no longer the command that was meant: nothing was sent or typed.
+    Nothing,
+    /// This key was typed.
+    Typed(&'static str),
+    /// The helper did what this says.
+    Sent(Foreground),
+}
+
 /// Which signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
@@ -161,6 +183,8 @@ pub enum Signal {
     Term,
     /// SIGKILL to the foreground process group.
     Kill,
+    /// SIGKILL to the session's shell.
+    Shell,
 }
 
 /// What of the terminal to look at.
@@ -373,11 +397,21 @@ impl Session {
         answer.await.map_err(|_| self.gone())?
     }
 
-    /// Signals what runs; the words say what was done.
-    pub async fn signal(&self, signal: Signal) -> Result<String, Fault> {
+    /// Signals what runs; with `only`, nothing but that command.
+    pub async fn signal(&self, signal: Signal, only: Option<CommandId>) -> Result<Signalled, Fault> {
         let (reply, answer) = oneshot::channel();
-        self.ask(Request::Signal(signal, reply)).await?;
+        self.ask(Request::Signal(Signalling { signal, only, reply }))
+            .await?;
         answer.await.map_err(|_| self.gone())?
+    }
+
+    /// Who is in front of the shell.
+    pub async fn foreground(&self) -> Foreground {
+        let (reply, answer) = oneshot::channel();
+        match self.ask(Request::Foreground(reply)).await {
+            Ok(()) => answer.await.unwrap_or(Foreground::unknown()),
+            Err(_) => Foreground::unknown(),
+        }
     }
 
     /// What the terminal showed.

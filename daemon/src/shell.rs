@@ -5,6 +5,7 @@ pub mod candidate;
 pub mod examine;
 pub mod fish;
 pub mod frame;
+pub mod front;
 pub mod mark;
 pub mod order;
 pub mod probe;

@@ -11,6 +11,7 @@ mod generated;
 mod hostile;
 mod hygiene;
 mod inspector;
+mod interrupts;
 mod late;
 mod limits;
 mod load;

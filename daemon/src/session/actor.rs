@@ -5,6 +5,7 @@ mod answering;
 mod asking;
 mod doing;
 mod flowing;
+mod signal;
 mod taking;
 mod waking;
 
@@ -21,8 +22,9 @@ use tokio::{
     task::JoinHandle,
 };
 
+use self::signal::Signals;
 use super::{
-    Caller, Claims, Opening, Request, Run, Session, SessionState, Signal, Summary,
+    Caller, Claims, Opening, Request, Run, Session, SessionState, Summary,
     flow::Flow,
     link::Link,
     machine::{Event, Machine, Phase, SlotNames},
@@ -105,12 +107,10 @@ struct Shell {
     is_told: bool,
     /// It does not take commands any more; the next use opens another.
     is_dead: bool,
-    /// A signal that came before the command had begun, and when it is due.
-    held_signal: Option<HeldSignal>,
+    signals: Signals,
     started_at: Option<Instant>,
     /// What the terminal showed since then, where it may be an EXIT trap's.
     terminal_text: Vec<u8>,
-    kill_reply: Option<oneshot::Sender<Result<String, Fault>>>,
     /// What of its output is stopped on the host.
     flow: Flow,
     /// The terminal took our Ctrl-S.
@@ -121,11 +121,6 @@ struct Shell {
     last_on_terminal: bool,
     /// The command wrote into its streams since somebody last typed.
     wrote_since_input: bool,
-}
-
-struct HeldSignal {
-    signal: Signal,
-    reply: oneshot::Sender<Result<String, Fault>>,
 }
 
 impl Actor {
@@ -294,10 +289,9 @@ impl Actor {
             last_status: None,
             is_told: false,
             is_dead: false,
-            held_signal: None,
+            signals: Signals::default(),
             started_at: None,
             terminal_text: Vec::new(),
-            kill_reply: None,
             flow: Flow::default(),
             terminal_stopped: false,
             unowned: 0,
@@ -368,7 +362,8 @@ impl Actor {
             self.ensure_shell();
             return;
         }
-        if self.draining.is_some() || !self.shell.as_ref().is_some_and(|shell| shell.machine.is_ready()) {
+        let can_start = |shell: &Shell| shell.machine.is_ready() && !shell.signals.is_ending();
+        if self.draining.is_some() || !self.shell.as_ref().is_some_and(can_start) {
             return;
         }
         self.start_command().await;
@@ -467,6 +462,8 @@ impl Actor {
 
     /// The shell is gone: the running command is lost unless it ended.
     async fn lose(&mut self, cause: &str, connection_lost: bool) {
+        // What has ended is not lost.
+        Box::pin(self.end_stopped(None)).await;
         let Some(mut shell) = self.shell.take() else {
             return;
         };
@@ -479,11 +476,7 @@ impl Actor {
             ));
             command.end(Status::Lost, None, None);
         }
-        if let Some(reply) = shell.kill_reply.take() {
-            let _ = reply.send(Err(
-                Fault::new(Reason::ConnectionLost, cause.to_owned()).retryable()
-            ));
-        }
+        shell.signals.lose(cause);
         tracing::info!(session = %self.session.name, cause, connection_lost, "shell gone");
         self.ended = Some(cause.to_owned());
         // Closing may wait for a host that is slow; the session goes on meanwhile.
@@ -508,12 +501,7 @@ impl Actor {
             self.finish_if_exited().await;
             return;
         }
-        if let Some(shell) = &mut self.shell
-            && shell.signal_due().is_some_and(|at| now >= at)
-            && let Some(held) = shell.held_signal.take()
-        {
-            self.signal(held.signal, held.reply).await;
-        }
+        self.signals_due(now).await;
         self.tell_wanted();
         let Some(shell) = &mut self.shell else { return };
         let effects = shell.machine.on(Event::Tick, now);

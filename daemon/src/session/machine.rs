@@ -246,6 +246,12 @@ impl Machine {
                 }
                 Vec::new()
             }
+            Event::Spared => {
+                if let Phase::Busy(running) = &mut self.phase {
+                    running.interrupted = false;
+                }
+                Vec::new()
+            }
             Event::Tick => self.on_tick(now),
         }
     }

@@ -383,7 +383,7 @@ impl Opening {
                             HelperFrame::Opened(_)
                             | HelperFrame::Probe(_)
                             | HelperFrame::Front(_)
-                            | HelperFrame::Killed(_)
+                            | HelperFrame::Foreground(..)
                             | HelperFrame::Flow(_),
                         )
                         | None => {}

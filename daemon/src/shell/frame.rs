@@ -1,6 +1,6 @@
 //! What the helper on the host prints, parsed. Fields come from the host: anything malformed is no frame at all.
 
-use super::{candidate::Candidate, probe::Probe, sudo::Front};
+use super::{candidate::Candidate, front::Foreground, probe::Probe, sudo::Front};
 use crate::id::CommandId;
 
 /// A frame that the helper script prints itself.
@@ -20,8 +20,8 @@ pub enum HelperFrame {
     Front(Option<Front>),
     /// Login shells on this connection.
     Who(Vec<Candidate>),
-    /// What a signal reached: `sent`, `shell` (nothing but the shell in front), `refused`, `unknown`.
-    Killed(String),
+    /// The answer to the look or signal with this number.
+    Foreground(u32, Foreground),
     /// Ctrl-S stops what the terminal shows.
     Flow(bool),
 }
@@ -87,7 +87,13 @@ pub fn parse_helper(body: &[u8]) -> Option<HelperFrame> {
         "W" => Some(HelperFrame::Who(
             rest.split('|').filter_map(Candidate::parse).collect(),
         )),
-        "K" => Some(HelperFrame::Killed(rest.to_owned())),
+        "K" => {
+            let (number, rest) = rest.split_once(';')?;
+            Some(HelperFrame::Foreground(
+                number.parse().ok()?,
+                Foreground::parse(rest)?,
+            ))
+        }
         "S" => Some(HelperFrame::Flow(rest == "on")),
         _ => None,
     }

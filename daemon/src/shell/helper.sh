@@ -113,20 +113,65 @@ readers() {
     [ -z "$c" ] || kill -s "$1" "$c" 2>/dev/null
   done
 }
-group() {
-  fg=
-  { read -r st <"/proc/$sp/stat"; } 2>/dev/null || { printf '\036%s!K;unknown\037' "$n"; return; }
+# One process of the tree: "pid class state uid ignored caught name|". Classes: s the shell, g of the group in front,
+# l below that group and no longer in it, b any other (background jobs).
+seen() {
+  { read -r st <"/proc/$1/stat"; } 2>/dev/null || return
+  cm=${st#*\(}
+  cm=${cm%\)*}
   st=${st##*\) }
-  sig=$1
   # shellcheck disable=SC2086
-  set -- $st
-  if [ "$6" = "$3" ] && [ "$6" = "$sp" ]; then
-    printf '\036%s!K;shell\037' "$n"
-  elif kill -s "$sig" -- "-$6" 2>/dev/null; then
-    printf '\036%s!K;sent\037' "$n"
+  set -- "$1" "$2" $st
+  if [ "$1" = "$sp" ]; then k=s; elif [ "$5" = "$fg" ]; then k=g ms="$ms $1"; elif [ "$2" = g ] || [ "$2" = l ]; then k=l; else k=b; fi
+  u=- ig=- ca=-
+  {
+    while read -r w y z; do
+      case $w in Uid:) u=$y ;; SigIgn:) ig=$y ;; SigCgt:) ca=$y; break ;; esac
+    done <"/proc/$1/status"
+  } 2>/dev/null
+  out="$out$1 $k $3 $u $ig $ca ${cm%%[!A-Za-z0-9._+-]*}|"
+  [ "${#out}" -lt 3000 ] || return
+  c=
+  { read -r c <"/proc/$1/task/$1/children"; } 2>/dev/null
+  # shellcheck disable=SC2086
+  set -- "$k" $c
+  while [ $# -gt 1 ]; do
+    seen "$2" "$1"
+    k=$1
+    shift 2
+    set -- "$k" "$@"
+  done
+}
+# front NUMBER SIGNAL: tells who is in front of the shell, and signals them: the foreground process group, or where the
+# shell itself leads that, what it waits for. "K;number;what became of it;modes;interrupt character;processes".
+front() {
+  out= ms= fg=
+  modes "$t"
+  case $a in *-isig*) l=${l}i ;; *) l=${l}s ;; esac
+  ch=${a#*intr = }
+  ch=${ch%%[;]*}
+  if { read -r st <"/proc/$sp/stat"; } 2>/dev/null; then
+    st=${st##*\) }
+    # shellcheck disable=SC2086
+    set -- "$1" "$2" $st
+    fg=$8 sg=$5
+    seen "$sp" s
+    to="-$fg"
+    [ "$fg" != "$sg" ] || to=$ms
+    # shellcheck disable=SC2086
+    case $2,$to in
+    LOOK,*) k=seen ;;
+    SHELL,*) kill -s KILL "$sp" 2>/dev/null && k=sent || k=refused ;;
+    *,) k=shell ;;
+    *)
+      if kill -s "$2" -- $to 2>/dev/null; then k=sent; else k=refused; fi
+      kill -s CONT -- $to 2>/dev/null
+      ;;
+    esac
   else
-    printf '\036%s!K;refused\037' "$n"
+    k=unknown
   fi
+  printf '\036%s!K;%s;%s;%s;%s;%s\037' "$n" "$1" "$k" "$l" "${ch#"${ch%%[!\ ]*}"}" "$out"
 }
 # Who would take what is typed now: "pid euid children reads stamp name|" for each process in front, whoever's it is;
 # the stamp is another when it did anything meanwhile.
@@ -210,7 +255,10 @@ while IFS= read -r l; do
     takers
     ;;
   w) who ;;
-  "k "*) group "${l##* }" ;;
+  "k "*)
+    set -- $l
+    front "$2" "$3"
+    ;;
   "f "*)
     set -- ${l#f }
     v=$1

@@ -292,6 +292,23 @@ pub fn with_status(status: i32, line: &[u8]) -> Vec<u8> {
     typed
 }
 
+/// A typed line that first gives the terminal the modes that a shell expects, for one that does
+/// not do that itself: a program that was killed may have left it raw.
+pub fn mending(id: CommandId, line: &[u8]) -> Vec<u8> {
+    let line = String::from_utf8_lossy(line);
+    // The last status is kept first: what mends has one of its own.
+    let short = format!(" __sshmcp_0 {id};");
+    let rest = match line.strip_prefix(&short) {
+        Some(rest) => rest.to_owned(),
+        None => line.trim_start().replacen("\"$-\"", "\"$-\" 0 s", 1),
+    };
+    format!("{short}{{ \\command stty {SANE}; }} 2>/dev/null;{rest}").into_bytes()
+}
+
+/// What a terminal has before anybody changes it, as far as programs do.
+const SANE: &str =
+    "icanon isig iexten echo echoe echok -echonl icrnl -inlcr -igncr ixon opost onlcr tab0 lnext '^V'";
+
 /// The same for a command without `stdin` whose output is captured: short, by an alias of the integration script.
 pub fn type_run_short(kind: &str, id: CommandId) -> Vec<u8> {
     format!(" __sshmcp_0 {id};__sshmcp_{}", enter(kind)).into_bytes()
@@ -335,6 +352,21 @@ mod tests {
             "cat",
         );
         assert_eq!(fed, b"i 2\ninr c3 o00 e00 c1fi 1\ncat\n");
+    }
+
+    /// The last status is taken before anything else runs.
+    #[test]
+    fn mended_lines() {
+        let id = CommandId::new(7);
+        let short = String::from_utf8(mending(id, &type_run_short("dash", id))).expect("text");
+        assert!(
+            short.starts_with(" __sshmcp_0 c7;{ \\command stty icanon "),
+            "{short}"
+        );
+        assert!(short.ends_with("; } 2>/dev/null;__sshmcp_\n"), "{short}");
+        let long = type_run("dash", "/d", "n", id, Capture::Terminal, false, &Sudo::Ignored);
+        let long = String::from_utf8(mending(id, &long)).expect("text");
+        assert!(long.contains("2>/dev/null;__sshmcp_f c7 \"$-\" 0 s;"), "{long}");
     }
 
     /// What is typed never depends on what a user wrote.

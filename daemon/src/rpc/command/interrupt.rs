@@ -1,4 +1,6 @@
-//! `Interrupt`: signals what runs, and says what that reached.
+//! `Interrupt`: signals what runs, waits a bounded time for its end, and says what was reached and what became of it.
+
+mod words;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,11 +14,18 @@ use super::{from_proto, report};
 use crate::{
     command::{Command, Status},
     registry::Registry,
-    session::{self, Session},
+    session::{self, Session, SessionState, Signalled},
+    shell::front::{Foreground, Sent},
 };
 
 /// How long an interrupted program has to end before the answer says that it has not.
 const WAIT: Duration = Duration::from_secs(3);
+/// No caller waits longer.
+const WAIT_MAX: Duration = Duration::from_secs(50);
+/// A program that a signal ends is gone by then; what goes on is the shell with what comes next.
+const STEP: Duration = Duration::from_millis(800);
+/// The helper answers in milliseconds; one that does not is not waited for.
+const LOOK_WAIT: Duration = Duration::from_secs(3);
 /// Output in the answer.
 const OUTPUT: usize = 4000;
 
@@ -57,50 +66,24 @@ pub(super) async fn interrupt(
     };
     if let Some(command) = &command
         && command.state().status == Status::Queued
+        && let Some(taken_back) = withdraw(&session, command).await
     {
-        return withdraw(registry, &session, command).await;
+        return Ok(taken_back);
     }
-    let done = session.signal(own(signal)).await?;
     let wait = if timeout_ms == 0 {
         WAIT
     } else {
-        Duration::from_millis(timeout_ms).min(Duration::from_secs(50))
+        Duration::from_millis(timeout_ms).min(WAIT_MAX)
     };
-    let Some(command) = command else {
-        return Ok(InterruptResponse {
-            command: None,
-            ended: false,
-            message: format!("no command was running; {done}"),
-            session: session.name.to_string(),
-        });
+    let interruption = Interruption {
+        session,
+        command,
+        signal,
+        step: STEP.min(wait / 3),
+        deadline: Instant::now() + wait,
+        done: Vec::new(),
     };
-    let ended = wait_for_end(&command, &session, wait).await;
-    let message = if ended {
-        format!("{done}, and the command ended")
-    } else {
-        let next = match signal {
-            Signal::Unspecified | Signal::Int => "try QUIT, TERM or KILL",
-            Signal::Quit => "try TERM or KILL",
-            Signal::Term => "try KILL, or INT if it is the shell itself that runs",
-            Signal::Kill => "try INT if it is the shell itself that runs; close_session ends everything",
-        };
-        format!("{done}, but the command has not ended; {next}")
-    };
-    Ok(InterruptResponse {
-        command: Some(report(&command, "", OUTPUT, false)),
-        ended,
-        message,
-        session: session.name.to_string(),
-    })
-}
-
-fn ended_already(command: &Arc<Command>) -> InterruptResponse {
-    InterruptResponse {
-        command: Some(report(command, "", OUTPUT, false)),
-        ended: true,
-        message: "the command had ended already; no signal was sent".into(),
-        session: command.session.to_string(),
-    }
+    interruption.run().await
 }
 
 fn by_session(registry: &Registry, session: Arc<Session>) -> (Arc<Session>, Option<Arc<Command>>) {
@@ -109,21 +92,23 @@ fn by_session(registry: &Registry, session: Arc<Session>) -> (Arc<Session>, Opti
     (session, command)
 }
 
-/// A command that waits for its turn is taken back instead.
-async fn withdraw(
-    registry: &Registry,
-    session: &Session,
-    command: &Arc<Command>,
-) -> Result<InterruptResponse, Fault> {
+fn ended_already(command: &Arc<Command>) -> InterruptResponse {
+    InterruptResponse {
+        command: Some(report(command, "", OUTPUT, false)),
+        ended: true,
+        message: words::ended_already(&command.state()),
+        session: command.session.to_string(),
+    }
+}
+
+/// A command that waits for its turn is taken back instead; none if it began just now.
+async fn withdraw(session: &Session, command: &Arc<Command>) -> Option<InterruptResponse> {
     if !session.withdraw(command.id).await {
-        return Err(Fault::new(Reason::Conflict, "the command began just now")
-            .hint("interrupt it again")
-            .retryable());
+        return None;
     }
     command.notice("it was taken back before it began; nothing was run");
     command.end(Status::Interrupted, None, None);
-    registry.commands.forget(command.id);
-    Ok(InterruptResponse {
+    Some(InterruptResponse {
         command: Some(report(command, "", OUTPUT, false)),
         ended: true,
         message: "the command had not begun and was taken back; nothing was run".into(),
@@ -131,17 +116,178 @@ async fn withdraw(
     })
 }
 
-async fn wait_for_end(command: &Command, session: &Session, wait: Duration) -> bool {
-    let deadline = Instant::now() + wait;
-    let _waiting = command.wait_guard();
-    session.watch();
-    let mut changes = command.changes();
-    loop {
-        if command.state().status.is_final() {
-            return true;
+/// One interrupt from its first signal to its answer.
+struct Interruption {
+    session: Arc<Session>,
+    command: Option<Arc<Command>>,
+    signal: Signal,
+    step: Duration,
+    deadline: Instant,
+    /// What was done so far, in words.
+    done: Vec<String>,
+}
+
+impl Interruption {
+    async fn run(mut self) -> Result<InterruptResponse, Fault> {
+        self.session.watch();
+        let name = words::name(self.signal);
+        let front = match self.send(own(self.signal)).await? {
+            Signalled::Nothing => return Ok(self.nothing()),
+            Signalled::Typed(key) => {
+                self.done.push(format!("{key} was typed"));
+                None
+            }
+            Signalled::Sent(front) => {
+                match front.sent {
+                    Sent::Sent | Sent::Looked => self.done.push(words::sent(name, &front)),
+                    Sent::Refused => return Err(words::refused(name, &front)),
+                    Sent::Unknown => return Err(words::unseen()),
+                    Sent::ShellAlone => {
+                        self.type_key(words::shell_alone(name)).await?;
+                    }
+                }
+                Some(front)
+            }
+        };
+        if let Some(before) = front {
+            self.follow(&before).await?;
         }
-        if !matches!(timeout_at(deadline, changes.changed()).await, Ok(Ok(()))) {
-            return command.state().status.is_final();
+        let ended = self.ends_by(self.deadline).await;
+        let now = if ended { None } else { Some(self.look().await) };
+        Ok(self.answer(now.as_ref()))
+    }
+
+    /// TERM and KILL end a program, and the shell may go on with the next of its list or loop: then what was meant is
+    /// the whole.
+    async fn follow(&mut self, before: &Foreground) -> Result<(), Fault> {
+        if self.ends_in_step().await {
+            return Ok(());
+        }
+        if before.sent == Sent::Sent {
+            if !self.look().await.is_other_than(before) {
+                return Ok(());
+            }
+            self.type_key("the shell went on with what comes next, so Ctrl-C was typed too".into())
+                .await?;
+            if self.ends_in_step().await {
+                return Ok(());
+            }
+        }
+        if self.signal != Signal::Kill {
+            return Ok(());
+        }
+        let now = self.look().await;
+        let goes_on = now.sent == Sent::Looked && now.is_other_than(before);
+        if goes_on
+            && matches!(self.send(session::Signal::Shell).await?, Signalled::Sent(front) if front.sent == Sent::Sent)
+        {
+            self.done.push(
+                "that did not end it, so the session's shell was killed: the next use of the session opens a new one"
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+
+    async fn send(&self, signal: session::Signal) -> Result<Signalled, Fault> {
+        let only = self.command.as_ref().map(|command| command.id);
+        let deadline = Instant::now() + LOOK_WAIT;
+        timeout_at(deadline, self.session.signal(signal, only))
+            .await
+            .unwrap_or_else(|_| Err(words::unanswered()))
+    }
+
+    async fn type_key(&mut self, why: String) -> Result<(), Fault> {
+        if self.send(session::Signal::Int).await? != Signalled::Nothing {
+            self.done.push(why);
+        }
+        Ok(())
+    }
+
+    async fn look(&self) -> Foreground {
+        let deadline = Instant::now() + LOOK_WAIT;
+        timeout_at(deadline, self.session.foreground())
+            .await
+            .unwrap_or(Foreground::unknown())
+    }
+
+    async fn ends_in_step(&self) -> bool {
+        let step = Instant::now() + self.step;
+        self.ends_by(step.min(self.deadline)).await
+    }
+
+    /// True once what was meant has ended.
+    async fn ends_by(&self, deadline: Instant) -> bool {
+        if let Some(command) = &self.command {
+            let _waiting = command.wait_guard();
+            let mut changes = command.changes();
+            while !self.has_ended() {
+                if !matches!(timeout_at(deadline, changes.changed()).await, Ok(Ok(()))) {
+                    return self.has_ended();
+                }
+            }
+        } else {
+            let mut changes = self.session.changes();
+            while !self.has_ended() {
+                if !matches!(timeout_at(deadline, changes.changed()).await, Ok(Ok(()))) {
+                    return self.has_ended();
+                }
+            }
+        }
+        true
+    }
+
+    fn has_ended(&self) -> bool {
+        match &self.command {
+            Some(command) => command.state().status.is_final(),
+            None => matches!(
+                self.session.summary().state,
+                SessionState::Ready | SessionState::Disconnected
+            ),
+        }
+    }
+
+    fn nothing(&self) -> InterruptResponse {
+        match &self.command {
+            Some(command) if command.state().status.is_final() => ended_already(command),
+            Some(command) => InterruptResponse {
+                command: Some(report(command, "", OUTPUT, false)),
+                ended: false,
+                message: "the command does not run now; nothing was sent".into(),
+                session: self.session.name.to_string(),
+            },
+            None => InterruptResponse {
+                command: None,
+                ended: false,
+                message: format!(
+                    "no command was running in session {}; nothing was sent",
+                    self.session.name
+                ),
+                session: self.session.name.to_string(),
+            },
+        }
+    }
+
+    /// `front` is who is there where it has not ended.
+    fn answer(self, front: Option<&Foreground>) -> InterruptResponse {
+        let done = self.done.join("; ");
+        let what = if self.command.is_some() {
+            "the command"
+        } else {
+            "what was typed there"
+        };
+        let message = match front {
+            None => format!("{done}, and {what} ended"),
+            Some(front) => {
+                let (why, next) = words::not_ended(self.signal, front);
+                format!("{done}, but {what} has not ended: {why}; {next}")
+            }
+        };
+        InterruptResponse {
+            ended: front.is_none(),
+            command: self.command.map(|command| report(&command, "", OUTPUT, false)),
+            message,
+            session: self.session.name.to_string(),
         }
     }
 }

@@ -6,13 +6,14 @@ use bytes::Bytes;
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::sync::oneshot;
 
-use super::{Actor, HeldSignal};
+use super::Actor;
 use crate::{
     command::{Command, Status},
     connection::Channel,
+    id::CommandId,
     output::StreamKind,
     session::{
-        Caller, Run, SLOTS_MAX, Signal,
+        Caller, Run, SLOTS_MAX,
         machine::{Effect, Event, Phase, Start},
         outbox::Sent,
     },
@@ -25,6 +26,15 @@ use crate::{
     },
     terminal::clean::clean,
 };
+
+/// How a command ended; each as in `Effect::Complete`.
+pub(super) struct End {
+    pub(super) id: CommandId,
+    pub(super) status: Option<i32>,
+    pub(super) cwd: Option<String>,
+    pub(super) interrupted: bool,
+    pub(super) torn: bool,
+}
 
 impl Actor {
     /// Types the next command of the queue; the shell is at its prompt.
@@ -119,6 +129,11 @@ impl Actor {
             (Some(status), None) => order::with_status(status, &line),
             (Some(_) | None, _) => line,
         };
+        let line = if std::mem::take(&mut shell.signals.killed) && shell.link.typed.is_none() {
+            order::mending(command.id, &line)
+        } else {
+            line
+        };
         shell.started_at = None;
         shell.names = (capture == Capture::Apart).then_some(names);
         shell.running = Some(command);
@@ -157,19 +172,14 @@ impl Actor {
                     interrupted,
                     torn,
                 } => {
-                    let Some(shell) = &mut self.shell else { return };
-                    let Some(command) = shell.running.take_if(|command| command.id == id) else {
-                        continue;
+                    let end = End {
+                        id,
+                        status,
+                        cwd,
+                        interrupted,
+                        torn,
                     };
-                    shell.unfetched = None;
-                    shell.late.push(command.clone());
-                    shell.forget_late();
-                    if torn {
-                        command.notice("its output may be incomplete: its streams did not end in order");
-                    }
-                    self.sudo_ended(&command, status, interrupted);
-                    self.complete(&command, status, cwd, interrupted);
-                    self.finish_if_exited().await;
+                    self.ended(end).await;
                 }
                 Effect::NotStarted(id) => self.not_started(id),
                 Effect::Awaiting { id, asked } => self.awaiting(id, asked),
@@ -223,6 +233,23 @@ impl Actor {
                 }
             }
         }
+    }
+
+    /// Ends the running command as the machine said.
+    pub(super) async fn end(&mut self, end: End) {
+        let Some(shell) = &mut self.shell else { return };
+        let Some(command) = shell.running.take_if(|command| command.id == end.id) else {
+            return;
+        };
+        shell.unfetched = None;
+        shell.late.push(command.clone());
+        shell.forget_late();
+        if end.torn {
+            command.notice("its output may be incomplete: its streams did not end in order");
+        }
+        self.sudo_ended(&command, end.status, end.interrupted);
+        self.complete(&command, end.status, end.cwd, end.interrupted);
+        self.finish_if_exited().await;
     }
 
     /// Ends a command that is not lost.
@@ -280,6 +307,9 @@ impl Actor {
                 interrupted,
             )
         });
+        if let Some(shell) = &mut self.shell {
+            shell.note_end(code, interrupted);
+        }
         let status = if interrupted {
             Status::Interrupted
         } else {
@@ -289,7 +319,7 @@ impl Actor {
     }
 
     /// The shell never fetched the text: it is given to the next shell, once.
-    pub(super) fn not_started(&mut self, id: crate::id::CommandId) {
+    pub(super) fn not_started(&mut self, id: CommandId) {
         let Some(shell) = &mut self.shell else { return };
         let Some(command) = shell.running.take_if(|command| command.id == id) else {
             return;
@@ -349,6 +379,8 @@ impl Actor {
         tracing::debug!(session = %self.session.name, secret, "typed");
         shell.wrote_since_input = false;
         self.view.typed();
+        // Whatever is run there has a status of its own.
+        shell.last_status = None;
         let now = Instant::now();
         let at_prompt = matches!(shell.machine.phase(), Phase::Ready { .. });
         let effects = if at_prompt && clears {
@@ -358,35 +390,6 @@ impl Actor {
         };
         self.carry_out(effects).await;
         sent.tell(reply, ());
-    }
-
-    pub(super) async fn signal(&mut self, signal: Signal, reply: oneshot::Sender<Result<String, Fault>>) {
-        let Some(shell) = &mut self.shell else {
-            let _ = reply.send(Ok("the session has no shell now; nothing runs".into()));
-            return;
-        };
-        let now = Instant::now();
-        let too_early = shell.machine.running().is_some() && shell.signal_too_early(now);
-        if too_early && shell.held_signal.is_none() {
-            shell.held_signal = Some(HeldSignal { signal, reply });
-            return;
-        }
-        let (byte, name) = match signal {
-            Signal::Int => (0x03, "Ctrl-C"),
-            Signal::Quit => (0x1c, "Ctrl-\\"),
-            Signal::Term | Signal::Kill => {
-                let name = if signal == Signal::Term { "TERM" } else { "KILL" };
-                shell.machine.on(Event::Interrupted, now);
-                shell.kill_reply = Some(reply);
-                shell.open_running(now);
-                shell.link.order(format!("k {name}\n").into_bytes());
-                return;
-            }
-        };
-        shell.machine.on(Event::Interrupted, now);
-        let typed = shell.link.write(vec![byte]);
-        shell.open_running(now);
-        typed.tell(reply, format!("{name} was typed"));
     }
 
     /// The further pair of FIFOs is there: a channel of its own drains it.
@@ -425,7 +428,7 @@ impl Actor {
 
 /// ksh tells a signal as 256 + n, where everybody else says 128 + n.
 /// A loop of its that is interrupted has 256 and no more.
-fn shell_code(kind: Option<&str>, code: i32, interrupted: bool) -> i32 {
+pub(super) fn shell_code(kind: Option<&str>, code: i32, interrupted: bool) -> i32 {
     match code {
         256 if kind == Some("ksh") && interrupted => 130,
         257.. if kind == Some("ksh") => code - 128,

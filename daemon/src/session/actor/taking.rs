@@ -5,8 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sshmcp_proto::{error::Fault, v1::Reason};
-
 use super::{Actor, Shell};
 use crate::{
     command::Command,
@@ -31,9 +29,6 @@ use crate::{
 
 /// After a shell's exit status its last output is on its way; a channel that does not close is not waited for longer.
 pub(super) const EXIT_GRACE: Duration = Duration::from_millis(800);
-
-/// A shell that is about to put a command in front takes a Ctrl-C for itself, and the command never sees it.
-const SIGNAL_GRACE: Duration = Duration::from_millis(100);
 
 /// What a killed helper left is removed in milliseconds; a host that is slower does it alone.
 const SWEEP_WAIT: Duration = Duration::from_secs(10);
@@ -75,7 +70,8 @@ impl Actor {
                 self.used_by(&client);
                 self.type_bytes(bytes, secret, reply).await;
             }
-            Request::Signal(signal, reply) => self.signal(signal, reply).await,
+            Request::Signal(asked) => self.signal(asked).await,
+            Request::Foreground(reply) => self.look_in_front(reply),
             Request::Look(look, reply) => {
                 let _ = reply.send(match look {
                     Look::Tail(lines) => self.view.tail(lines),
@@ -295,12 +291,8 @@ impl Actor {
                 let effects = shell.machine.on(Event::Probe(probe), Instant::now());
                 self.carry_out(effects).await;
             }
-            HelperFrame::Killed(reached) => {
-                if let Some(reply) = shell.kill_reply.take() {
-                    let _ = reply.send(killed(&reached));
-                }
-            }
             HelperFrame::Front(front) => self.on_front(front).await,
+            HelperFrame::Foreground(number, found) => self.on_foreground(number, found).await,
             HelperFrame::Opened(set) => self.drain(set),
             HelperFrame::Flow(takes) => shell.on_terminal_flow(takes),
             HelperFrame::Reading | HelperFrame::Hello(_) | HelperFrame::Installed | HelperFrame::Who(_) => {}
@@ -452,20 +444,6 @@ impl Shell {
         }
     }
 
-    /// The command has not begun, or only just.
-    pub(super) fn signal_too_early(&self, now: Instant) -> bool {
-        self.started_at.is_none_or(|at| now < at + SIGNAL_GRACE)
-    }
-
-    /// When a signal that came too early may be given to the command.
-    pub(super) fn signal_due(&self) -> Option<Instant> {
-        self.held_signal.as_ref()?;
-        match (self.machine.running(), self.started_at) {
-            (None, _) => Some(Instant::now()),
-            (Some(_), at) => at.map(|at| at + SIGNAL_GRACE),
-        }
-    }
-
     /// Lets go of ended commands that no stream belongs to any more.
     pub(super) fn forget_late(&mut self) {
         let machine = &self.machine;
@@ -515,23 +493,6 @@ fn interrupted_as_elsewhere(mark: Mark, shell: &mut Shell) -> Mark {
         status,
         aborted,
         cwd,
-    }
-}
-
-fn killed(reached: &str) -> Result<String, Fault> {
-    match reached {
-        "sent" => Ok("the signal was sent to the foreground process group".into()),
-        "shell" => Ok("nothing but the shell itself is in front: no signal was sent".into()),
-        "refused" => Err(Fault::new(
-            Reason::PermissionDenied,
-            "the host refused the signal: the processes in front belong to another user",
-        )
-        .hint("send INT: Ctrl-C goes through the terminal and needs no permission")),
-        _ => Err(Fault::new(
-            Reason::NotSupported,
-            "the host does not tell which process is in front",
-        )
-        .hint("send INT or QUIT: they go through the terminal")),
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Event {
     },
     /// The command was interrupted by a signal of ours.
     Interrupted,
+    /// That signal reached nobody, or only who ignores it: an end from now on is the command's own.
+    Spared,
     /// Time passed.
     Tick,
 }
