@@ -119,3 +119,88 @@ fn a_shell_that_ends_leaves_nothing() {
     shim.close();
     bed.finish();
 }
+
+/// The helpers of this bed's sessions: the shells that sshd started for us. What they forked looks alike.
+fn helpers(bed: &TestBed) -> Vec<Process> {
+    let mut found = on_hosts(bed);
+    found.retain(|process| {
+        let parent = Process::read(process.parent);
+        process.line.contains("!R\\037") && parent.is_some_and(|parent| parent.name == "sshd")
+    });
+    found
+}
+
+/// A helper that is killed cannot remove its directory. The daemon does it over the same connection, says what became of
+/// the command that ran, and opens the session anew.
+#[test]
+fn a_killed_helper_leaves_nothing() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    let made = work(&bed, &mut shim);
+    let killed = helpers(&bed);
+    assert_eq!(killed.len(), made.len(), "{killed:#?}");
+    for helper in killed {
+        helper.signal(Signal::KILL);
+    }
+    eventually("no directory of ours is left", || {
+        !made.iter().any(|path| path.exists())
+    });
+    eventually(&format!("no process is left: {:#?}", on_hosts(&bed)), || {
+        on_hosts(&bed).iter().all(|process| process.name == "sshd")
+    });
+    let again = shim.run("bash", "pwd");
+    assert_eq!(again.stdout, "/usr\n", "{again:?}");
+    assert!(
+        again
+            .notice
+            .contains("because the session's helper on the host was ended"),
+        "{again:?}"
+    );
+    shim.close();
+    bed.finish();
+}
+
+/// Where helper, connection and daemon are killed together nobody can clear away. The next session of the user on that
+/// host does; a living session's directory is left alone.
+#[test]
+fn what_was_left_is_swept_by_the_next_session() {
+    let living = TestBed::new();
+    let mut other = living.shim();
+    let kept = work(&living, &mut other);
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    let made = work(&bed, &mut shim);
+    for daemon in bed.daemons() {
+        daemon.signal(Signal::STOP);
+    }
+    let killed = helpers(&bed);
+    assert_eq!(killed.len(), made.len(), "{killed:#?}");
+    for helper in killed {
+        helper.signal(Signal::KILL);
+    }
+    assert!(made.iter().all(|path| path.exists()), "nobody could remove them");
+    for sshd in bed.sshds() {
+        sshd.cut_connections();
+    }
+    for daemon in bed.daemons() {
+        daemon.signal(Signal::KILL);
+    }
+    eventually("the daemon is gone", || bed.daemons().is_empty());
+    for shell in Shell::ALL {
+        assert_eq!(shim.run(shell.host(), "echo new").stdout, "new\n");
+    }
+    eventually("no directory of ours is left", || {
+        !made.iter().any(|path| path.exists())
+    });
+    assert!(
+        kept.iter().all(|path| path.exists()),
+        "a living session lost its own"
+    );
+    for shell in Shell::ALL {
+        assert_eq!(other.run(shell.host(), "pwd").stdout, "/usr\n", "{shell:?}");
+    }
+    shim.close();
+    other.close();
+    bed.finish();
+    living.finish();
+}

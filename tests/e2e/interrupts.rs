@@ -11,7 +11,7 @@ use self::play::Session;
 fn play(shell: Shell) {
     let bed = TestBed::new();
     let mut session = Session::new(&bed, shell);
-    let rows = rows::rows();
+    let rows = rows::rows(shell);
     for row in &rows {
         session.play(row);
     }

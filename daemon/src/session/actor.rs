@@ -5,6 +5,7 @@ mod answering;
 mod asking;
 mod doing;
 mod flowing;
+mod leaving;
 mod signal;
 mod taking;
 mod waking;
@@ -40,7 +41,11 @@ use crate::{
     id::CommandId,
     output::StreamKind,
     secret::Secret,
-    shell::{frame, mark, order::Capture, scan::Scanner},
+    shell::{
+        frame, mark,
+        order::{self, Capture},
+        scan::Scanner,
+    },
     terminal::clean::clean,
 };
 
@@ -244,12 +249,14 @@ impl Actor {
             }
         };
         let Opened {
-            link,
+            mut link,
             greeting,
             cwd,
             rest,
         } = opened;
-        self.claims.add(link.connection.id(), link.shell.pid);
+        if self.claims.add(link.connection.id(), link.shell.pid) {
+            link.order(order::sweep());
+        }
         tracing::info!(
             session = %self.session.name, shell = %link.shell.kind, version = %link.shell.version,
             system = %link.hello.system, "shell opened"

@@ -13,9 +13,12 @@ use crate::connection::ConnectionId;
 pub struct Claims(Mutex<HashMap<ConnectionId, HashSet<u32>>>);
 
 impl Claims {
-    /// This shell is that of an open session.
-    pub fn add(&self, connection: ConnectionId, pid: u32) {
-        self.lock().entry(connection).or_default().insert(pid);
+    /// This shell is that of an open session; true if it is the connection's only one.
+    pub fn add(&self, connection: ConnectionId, pid: u32) -> bool {
+        let mut claims = self.lock();
+        let pids = claims.entry(connection).or_default();
+        pids.insert(pid);
+        pids.len() == 1
     }
 
     /// Its session is gone.

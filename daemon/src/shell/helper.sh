@@ -3,6 +3,7 @@
 # RS nonce ! letter ; fields US from this script itself, one write of less than PIPE_BUF bytes, never torn;
 # RS nonce ; letter ; fields US from the FIFOs, in order with the data there, perhaps with one of the former inside.
 # Leaves nothing: whatever ends it, the directory goes with it.
+# The function `clear` of clear.sh comes before it.
 umask 077
 LC_ALL=C
 export LC_ALL
@@ -14,7 +15,8 @@ for b in /dev/shm "${XDG_RUNTIME_DIR:-}" "${TMPDIR:-}" /tmp /var/tmp "${HOME:-}"
   case $b in *[!A-Za-z0-9/._-]*) continue ;; esac
   d=$b/.sshmcp-$n
   mkdir "$d" 2>/dev/null || { d=; continue; }
-  mkfifo "$d/x" "$d/o00" "$d/o01" "$d/e00" "$d/e01" 2>/dev/null && break
+  # What is put there later needs room: a full disk is seen now.
+  if mkfifo "$d/x" "$d/o00" "$d/o01" "$d/e00" "$d/e01" && printf '%16384s' '' >"$d/b"; then break; fi 2>/dev/null
   rm -rf "$d"
   d=
 done
@@ -29,6 +31,18 @@ printf '\036%s!H;%s;%s;%s;%s;%s\037' "$n" "$d" "$r" "$u" "${SHELL:-}" "$$"
 printf '\036%s;M0\037' "$n" >"$d/m0"
 printf '\036%s;M1\037' "$n" >"$d/m1"
 : >"$d/s"
+# Whose it is: process, the time when that began, boot.
+began() {
+  st=
+  { read -r st <"/proc/$1/stat"; } 2>/dev/null
+  st=${st##*\) }
+  # shellcheck disable=SC2086
+  set -- $st
+  st=-
+  [ $# -lt 20 ] || { shift 19; st=$1; }
+}
+began "$$"
+printf '%s %s %s\n' "$$" "$st" "$r" >"$d/h"
 
 # cat reads its arguments one after the other: when the last writer of a FIFO has gone it prints the mark and opens
 # the other FIFO, without a fork. Two in turn, so that what is written after the end of one command never meets the
@@ -52,24 +66,10 @@ po=$!
 ( drain e0 ) </dev/null >&2 &
 pe=$!
 
-# Readers that outlive us for a background job that still holds a FIFO, so that it neither blocks nor dies.
 leave() {
   trap '' TERM EXIT
-  for k in "$d"/[oe][0-9][01]; do
-    exec 7<>"$k" 8<"$k" 7>&-
-    cat <&8 >/dev/null 2>&1 6>&- &
-  done
-  exec 8<&-
-  for k in "$po" "$pe"; do
-    c=
-    { read -r c <"/proc/$k/task/$k/children"; } 2>/dev/null
-    # shellcheck disable=SC2086
-    kill "$k" $c 2>/dev/null
-    # One that is stopped dies only when it goes on.
-    # shellcheck disable=SC2086
-    [ -z "$c" ] || kill -s CONT $c 2>/dev/null
-  done
-  rm -rf "$d"
+  kill "$po" "$pe" 2>/dev/null
+  clear "$d"
   exit 0
 }
 trap leave TERM EXIT
@@ -140,6 +140,29 @@ seen() {
     k=$1
     shift 2
     set -- "$k" "$@"
+  done
+}
+# Clears away directories beside ours whose helper was killed, where only its next of kin can: of the same user and
+# boot, its process gone, and nobody at its order FIFO (who is in another process namespace).
+sweep() {
+  me=$(id -u)
+  for q in "${d%/*}"/.sshmcp-*; do
+    [ "$q" != "$d" ] && [ -w "$q/h" ] && [ -p "$q/x" ] || continue
+    v= w= y=
+    { read -r v w y <"$q/h"; } 2>/dev/null
+    [ -n "$y" ] && [ "$y" = "$r" ] && [ "$w" != - ] || continue
+    began "$v"
+    [ "$st" != "$w" ] || continue
+    # shellcheck disable=SC2012
+    set -- $(ls -ldn "$q")
+    [ "${3-}" = "$me" ] || continue
+    # Opening it waits until somebody reads there.
+    ( : >"$q/x" ) 2>/dev/null &
+    v=$!
+    sleep 1
+    kill -0 "$v" 2>/dev/null || continue
+    kill "$v" 2>/dev/null
+    clear "$q"
   done
 }
 # front NUMBER SIGNAL: tells who is in front of the shell, and signals them: the foreground process group, or where the
@@ -247,6 +270,7 @@ while IFS= read -r l; do
   "u "*) head -c "${l##* }" >"$d/u" || exit 0 ;;
   q) probe ;;
   x) flow ;;
+  z) ( trap - TERM EXIT; sweep ) </dev/null >/dev/null 2>&1 6>&- & ;;
   "p "*) readers STOP "${l#p }" ;;
   "c "*) readers CONT "${l#c }" ;;
   s)

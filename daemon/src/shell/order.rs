@@ -8,6 +8,8 @@ use crate::id::CommandId;
 const HELPER: &str = include_str!("helper.sh");
 /// Its part that looks at the terminal and at what waits for input there.
 const LOOK: &str = include_str!("look.sh");
+/// What removes a helper's directory, as it is in the source.
+const CLEAR: &str = include_str!("clear.sh");
 /// The integration script for POSIX-like shells as it is in the source.
 const POSIX: &str = include_str!("posix.sh");
 /// The integration script for fish as it is in the source.
@@ -28,7 +30,7 @@ pub enum Capture {
 /// The command line of the exec channel that runs the helper: short, and the same in every login shell's syntax.
 pub fn helper_command(nonce: &str) -> (String, Vec<u8>) {
     // The integration script goes with it: on a slow link that is a round trip less than an order for it.
-    let script = without_comments(HELPER)
+    let script = without_comments(&format!("{CLEAR}{HELPER}"))
         .replace("@LOOK@\n", &without_comments(LOOK))
         .replace("@NONCE@", nonce)
         .replace("@SCRIPT@\n", &posix_script("@DIR@", nonce));
@@ -71,12 +73,16 @@ done
     (command, script.into_bytes())
 }
 
-/// The command line that does what a helper does at its end, when the helper was killed before it could.
-pub fn sweep_command(dir: &str) -> String {
-    format!(
-        r#"exec /bin/sh -c 'cd "$1" || exit; for k in po* pe*; do read -r c <"$k" && kill "$c" && kill -s CONT "$c"; done; cd /; rm -rf "$1"' sh {}"#,
-        quote(dir)
-    )
+/// The command line of an exec channel, and its script, that removes the directory of a helper which was killed.
+pub fn clear_away(dir: &str) -> (String, Vec<u8>) {
+    let script = format!("{CLEAR}clear {}\n", quote(dir));
+    let command = format!(r#"exec /bin/sh -c 'eval "$(head -c {})"'"#, script.len());
+    (command, script.into_bytes())
+}
+
+/// The order to remove what killed helpers left there.
+pub fn sweep() -> Vec<u8> {
+    b"z\n".to_vec()
 }
 
 /// Which integration script a shell takes.

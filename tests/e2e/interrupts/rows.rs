@@ -1,5 +1,7 @@
 //! The table: a command, the signals it is sent one after the other, and what each does.
 
+use sshmcp_tests::Shell;
+
 /// One signal and what its answer must say.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
@@ -69,14 +71,14 @@ const IGNORES_BOTH: &str = "sh -c 'trap \"\" INT TERM; echo ready; sleep 100; :'
 const HANDLES_INT: &str = "sh -c 'trap \"echo caught\" INT; echo ready; while :; do sleep 0.1; done'";
 const LEAVES: &str = "sh -c 'setsid sleep 77 & echo ready; sleep 100; :'";
 
-pub(super) fn rows() -> Vec<Row> {
+pub(super) fn rows(shell: Shell) -> Vec<Row> {
     let mut rows = vec![
         row(
             "sleep 100",
             &[("INT", "Ctrl-C was typed, and the command ended")],
             130,
         ),
-        row("sleep 100; echo NO", &[("QUIT", "Ctrl-\\ was typed")], 131).any_code(),
+        row("sleep 100", &[("QUIT", "Ctrl-\\ was typed")], 131),
         row("sleep 100", &[("TERM", "TERM was sent to sleep (")], 143),
         row("sleep 100", &[("KILL", "KILL was sent to sleep (")], 137),
         row("sleep 100 | cat", &[("INT", "ended")], 130),
@@ -133,7 +135,6 @@ pub(super) fn rows() -> Vec<Row> {
         .then("pkill -xf 'sleep 77'; echo $?", "0\n"),
         row("sleep 66 & echo ready; sleep 100", &[("INT", "ended")], 130).then("kill $!; echo $?", "0\n"),
         row("sleep 66 & echo ready; sleep 100", &[("KILL", "ended")], 137).then("kill $!; echo $?", "0\n"),
-        row("sleep 66 & echo ready; wait", &[("INT", "ended")], 130).then("kill $!; echo $?", "0\n"),
         row(
             "trap '' INT; echo ready; sleep 100",
             &[("INT", "ignores it"), ("TERM", "ended")],
@@ -157,12 +158,18 @@ pub(super) fn rows() -> Vec<Row> {
         row("less /etc/services", &[("KILL", "KILL was sent to less (")], 137).terminal("discard"),
         row("top", &[("INT", "ended")], 0).any_code().terminal("PID"),
         row(
-            "stty raw -echo; echo ready; cat",
+            "sh -c 'stty raw -echo; echo ready; exec cat'",
             &[("INT", "as a key to cat ("), ("KILL", "ended")],
             137,
         )
         .terminal("ready"),
     ];
+    // zsh's own `wait` goes on after Ctrl-C, as at its prompt.
+    if shell != Shell::Zsh {
+        rows.push(
+            row("sleep 66 & echo ready; wait", &[("INT", "ended")], 130).then("kill $!; echo $?", "0\n"),
+        );
+    }
     rows.push(Row {
         kills_shell: true,
         ..row(

@@ -150,7 +150,7 @@ fn twice_at_once() {
 fn an_end_by_itself_meanwhile() {
     let bed = TestBed::new();
     let mut shim = bed.shim();
-    for shell in SHELLS {
+    for shell in [Shell::Bash, Shell::Zsh] {
         for round in 0..12_u32 {
             let text = format!("sleep 0.{:02}; (exit 5)", 10 + round);
             let call = json!({"host": shell.host(), "command": text, "timeout": 0});

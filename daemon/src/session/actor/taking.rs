@@ -30,9 +30,6 @@ use crate::{
 /// After a shell's exit status its last output is on its way; a channel that does not close is not waited for longer.
 pub(super) const EXIT_GRACE: Duration = Duration::from_millis(800);
 
-/// What a killed helper left is removed in milliseconds; a host that is slower does it alone.
-const SWEEP_WAIT: Duration = Duration::from_secs(10);
-
 /// What is kept of the terminal for an EXIT trap's output.
 const TERMINAL_TEXT_MAX: usize = 64 << 10; // 64 KiB
 
@@ -134,35 +131,12 @@ impl Actor {
             (Source::Drain(set), ChannelEvent::Stderr(bytes)) => {
                 self.on_stream(set, StreamKind::Stderr, &bytes).await;
             }
-            (Source::Helper, ChannelEvent::Closed { reason }) => self.helper_ended(reason).await,
-            (Source::Helper, ChannelEvent::ExitSignal { .. }) => {
-                // Killed: its channel stays open as long as its readers live, and perhaps they are stopped.
-                self.sweep();
-                self.helper_ended(CloseReason::Normal).await;
+            (Source::Helper, ChannelEvent::ExitStatus(_) | ChannelEvent::ExitSignal { .. }) => {
+                self.helper_died().await;
             }
+            (Source::Helper, ChannelEvent::Closed { reason }) => self.helper_ended(reason).await,
             (Source::Terminal | Source::Helper | Source::Drain(_), _) => {}
         }
-    }
-
-    fn sweep(&self) {
-        let Some(shell) = self
-            .shell
-            .as_ref()
-            .filter(|shell| !shell.link.hello.dir.is_empty())
-        else {
-            return;
-        };
-        let (pool, target) = (self.pool.clone(), self.session.target());
-        let connection = shell.link.connection.clone();
-        let command = order::sweep_command(&shell.link.hello.dir);
-        tokio::spawn(async move {
-            // A host that lets nobody in any more keeps what is there.
-            let Ok((_, mut channel)) = pool.open_exec(&target, &connection, &command).await else {
-                return;
-            };
-            let ended = async { while channel.next().await.is_some() {} };
-            let _ = tokio::time::timeout(SWEEP_WAIT, ended).await;
-        });
     }
 
     async fn helper_ended(&mut self, reason: CloseReason) {
@@ -172,10 +146,7 @@ impl Actor {
                 self.lose(&format!("the connection was lost ({cause})"), true)
                     .await;
             }
-            CloseReason::Normal if !exiting => {
-                self.lose("the session's helper on the host was ended", false)
-                    .await;
-            }
+            CloseReason::Normal if !exiting => self.helper_died().await,
             CloseReason::ConnectionLost(_) | CloseReason::Normal => self.finish_shell().await,
         }
     }
