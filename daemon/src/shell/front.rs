@@ -198,7 +198,7 @@ mod tests {
     /// As the helper prints it on Linux.
     #[test]
     fn parses() {
-        let text = "sent;ces;^C;\
+        let text = "sent;ceks;^C;\
             10 s S 1000 0000000000384004 000000004b813efb bash|\
             20 g S 1000 0000000001001002 0000000000010002 sh|\
             21 l S 1000 0 0 sleep|22 g T 0 0 0 sudo|30 b T 1000 0 0 vim|";
@@ -220,7 +220,7 @@ mod tests {
     fn parses_anything() {
         assert_eq!(Foreground::parse(""), None);
         assert_eq!(Foreground::parse("sent"), None);
-        let front = Foreground::parse("what;rni;<undef>;x|1 q|1 g S|").expect("a front");
+        let front = Foreground::parse("what;rnki;<undef>;x|1 q|1 g S|").expect("a front");
         assert_eq!(
             (front.sent, front.signals, front.interrupt, front.members.len()),
             (Sent::Unknown, false, None, 0)
@@ -233,7 +233,7 @@ mod tests {
         let text = (1..=6)
             .map(|pid| format!("{pid} g S 0 0 0 x|"))
             .collect::<String>();
-        let front = Foreground::parse(&format!("sent;ces;^C;{text}")).expect("a front");
+        let front = Foreground::parse(&format!("sent;ceks;^C;{text}")).expect("a front");
         assert_eq!(
             names(front.at(Place::InFront)),
             "x (1), x (2), x (3), x (4) and 2 more"
