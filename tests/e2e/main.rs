@@ -1,5 +1,6 @@
 //! Stories over the built programs, real sshd and real shells. One binary, so that they share the machine in order.
 
+mod asking;
 mod bench;
 mod clients;
 mod doctor;

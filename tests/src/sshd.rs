@@ -7,7 +7,10 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, sync_channel},
+    sync::{
+        Mutex,
+        mpsc::{Receiver, RecvTimeoutError, sync_channel},
+    },
     time::Instant,
 };
 
@@ -39,7 +42,7 @@ pub struct Sshd {
     port: u16,
     directory: PathBuf,
     child: Child,
-    log: Receiver<String>,
+    log: Mutex<Receiver<String>>,
 }
 
 impl Sshd {
@@ -109,7 +112,7 @@ impl Sshd {
             port,
             directory: directory.to_owned(),
             child,
-            log,
+            log: Mutex::new(log),
         })
     }
 
@@ -152,7 +155,11 @@ impl Sshd {
 
     /// What it logged so far and was not read yet.
     pub fn log(&self) -> Vec<String> {
-        self.log.try_iter().collect()
+        self.log
+            .lock()
+            .expect("no reader panics with it")
+            .try_iter()
+            .collect()
     }
 }
 

@@ -1,6 +1,9 @@
 //! What looking costs on the host: nothing while nobody waits, and little while somebody waits for a silent command.
 
-use std::{fs, time::{Duration, Instant}};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 use sshmcp_tests::{Shim, TestBed, process::Process};
@@ -22,15 +25,21 @@ fn helper(bed: &TestBed) -> Process {
 /// How often it has gone to sleep, and how many processes it has started: each look begins with waking up.
 fn sleeps(process: &Process) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", process.pid)).expect("it lives");
-    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    line.and_then(|number| number.trim().parse().ok()).expect("a number")
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.and_then(|number| number.trim().parse().ok())
+        .expect("a number")
 }
 
 /// Milliseconds of processor time, its children's with it.
 fn worked(process: &Process) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{}/stat", process.pid)).expect("it lives");
     let fields: Vec<&str> = stat.rsplit_once(") ").expect("a stat").1.split(' ').collect();
-    fields[11..15].iter().map(|ticks| ticks.parse::<u64>().expect("ticks") * 10).sum()
+    fields[11..15]
+        .iter()
+        .map(|ticks| ticks.parse::<u64>().expect("ticks") * 10)
+        .sum()
 }
 
 fn watched(shim: &mut Shim, id: &str) {
@@ -42,7 +51,9 @@ fn watched(shim: &mut Shim, id: &str) {
 fn nobody_waits_nobody_looks() {
     let bed = TestBed::new();
     let mut shim = bed.shim();
-    let begun = shim.execute(json!({"host": "bash", "command": "sleep 60", "timeout": 0})).expect("it begins");
+    let begun = shim
+        .execute(json!({"host": "bash", "command": "sleep 60", "timeout": 0}))
+        .expect("it begins");
     let helper = helper(&bed);
     let (slept, began) = (sleeps(&helper), Instant::now());
     // Waiting for something else on the same session is no wait for the command.
@@ -54,7 +65,11 @@ fn nobody_waits_nobody_looks() {
     watched(&mut shim, &begun.id);
     let looks = sleeps(&helper) - slept;
     assert!((5..=14).contains(&looks), "{looks} wake-ups in {TIME:?}");
-    assert!(worked(&helper) - spent <= 40, "{} ms in {TIME:?}", worked(&helper) - spent);
+    assert!(
+        worked(&helper) - spent <= 40,
+        "{} ms in {TIME:?}",
+        worked(&helper) - spent
+    );
     shim.close();
     bed.finish();
 }

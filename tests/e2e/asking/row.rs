@@ -43,8 +43,6 @@ pub(super) struct Row {
     pub(super) terminal: bool,
     pub(super) who: Who,
     pub(super) steps: Vec<Step>,
-    /// Run in the same session when the row is over.
-    pub(super) after: Option<&'static str>,
 }
 
 pub(super) const fn row(command: &'static str, steps: Vec<Step>) -> Row {
@@ -53,7 +51,6 @@ pub(super) const fn row(command: &'static str, steps: Vec<Step>) -> Row {
         terminal: false,
         who: Who::Both,
         steps,
-        after: None,
     }
 }
 
@@ -91,11 +88,6 @@ impl Row {
 
     pub(super) fn then(mut self, steps: &[Step]) -> Self {
         self.steps.extend(steps);
-        self
-    }
-
-    pub(super) const fn after(mut self, command: &'static str) -> Self {
-        self.after = Some(command);
         self
     }
 }

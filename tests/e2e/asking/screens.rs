@@ -7,7 +7,6 @@ pub(super) fn rows() -> Vec<Row> {
         draws("less %PROGRAMS/long.txt"),
         draws("MANPAGER=less man -l %PROGRAMS/page.1"),
         draws("vi"),
-        draws("top"),
         draws("python3 %PROGRAMS/dialog.py"),
         // It draws and reads nothing.
         works("watch -n 1 date").on_terminal(),
