@@ -7,7 +7,7 @@ pub(super) fn rows() -> Vec<Row> {
         "sleep 9",
         "while :; do :; done",
         "python3 -c 'while True: pass'",
-        "python3 -c 'import time; time.sleep(9)'",
+        "python3 -c 'import time; time.sleep (9)'",
         "dd if=/dev/zero of=/dev/null 2>&1",
         // The network.
         "curl -s http://127.0.0.1:%SILENT/",
@@ -35,7 +35,7 @@ pub(super) fn rows() -> Vec<Row> {
         "printf 'Password: '; sleep 9",
         "printf 'Password: ' >/dev/tty; sleep 9",
         "stty -echo; printf 'Password: ' >/dev/tty; sleep 9; stty echo",
-        "sh -c 'printf \"Continue? [y/N] \" >&2; python3 -c \"import time; time.sleep(9)\"'",
+        "sh -c 'printf \"Continue? [y/N] \" >&2; python3 -c \"import time; time.sleep (9)\"'",
         // A background job that reads is stopped, and reads nothing.
         "cat & sleep 9; kill -9 $!",
         // The terminal is open, and another descriptor is waited for.
