@@ -17,6 +17,7 @@ use crate::{daemon::Daemon, profile::Profile, server::Server, transport::Stdio, 
 mod arguments;
 mod call;
 mod daemon;
+mod input;
 mod keys;
 mod profile;
 mod render;
@@ -72,8 +73,8 @@ fn main() -> ExitCode {
 /// Serves until the client closes stdin, or stdout can no longer be written.
 async fn serve(daemon: Daemon) -> i32 {
     let (ended, broken) = (CancellationToken::new(), CancellationToken::new());
-    let (reader, writer) = stdio_pipes();
-    let stdio = Stdio::new(Wiping::new(reader), writer, ended.clone(), broken.clone());
+    let (_, writer) = stdio_pipes();
+    let stdio = Stdio::new(Wiping::new(input::stdin()), writer, ended.clone(), broken.clone());
     let life = async move {
         match Server::new(daemon).serve(stdio).await {
             Ok(running) => {
