@@ -126,6 +126,8 @@ struct Shell {
     last_on_terminal: bool,
     /// The command wrote into its streams since somebody last typed.
     wrote_since_input: bool,
+    /// Its text is in the view.
+    in_view: bool,
 }
 
 impl Actor {
@@ -304,6 +306,7 @@ impl Actor {
             unowned: 0,
             last_on_terminal: false,
             wrote_since_input: false,
+            in_view: false,
             link,
         });
         self.after_opening(&wanted_cwd);

@@ -16,7 +16,12 @@ pub use slots::{SLOTS_MAX, SlotNames};
 use crate::{
     id::CommandId,
     output::StreamKind,
-    shell::{frame::StreamFrame, mark::Mark, order::Capture, probe::Probe},
+    shell::{
+        frame::StreamFrame,
+        mark::Mark,
+        order::Capture,
+        probe::{Probe, Verdict},
+    },
 };
 
 /// After a command's status is known, its streams end at once; longer means that a reader on the host was killed.
@@ -179,7 +184,7 @@ impl Machine {
             interrupted: false,
             synced: None,
         });
-        self.probes.restart(now);
+        self.probes.begin(now);
         Start::Go(names)
     }
 
@@ -238,7 +243,11 @@ impl Machine {
                 self.probes.last_activity = now;
                 Vec::new()
             }
-            Event::Input { entered } => self.on_input(entered, now),
+            Event::Input { entered } => {
+                self.probes.typed();
+                self.on_input(entered, now)
+            }
+            Event::Answered => self.on_input(true, now),
             Event::Interrupted => {
                 if let Phase::Busy(running) = &mut self.phase {
                     running.interrupted = true;
@@ -339,6 +348,10 @@ impl Machine {
             StreamFrame::End(id) => self.slots.end(slot, stream, *id),
             StreamFrame::Eof(turn) => self.slots.eof(slot, stream, *turn),
             StreamFrame::Below(_) => return Vec::new(),
+            StreamFrame::Level(number) => {
+                let verdict = self.probes.level(stream, *number);
+                return self.judge(verdict, now);
+            }
             StreamFrame::Broken => return vec![Effect::Broken],
         }
         self.check(now)
@@ -425,6 +438,10 @@ impl Machine {
                 return self.expire(now);
             }
             self.probes.asked_at = None;
+            let verdict = self.probes.release();
+            if verdict.is_some() {
+                return self.judge(verdict, now);
+            }
         }
         let due = match &self.phase {
             Phase::Settling { since } => now >= *since + PROMPT_GRACE && self.probes.is_due(now),
@@ -440,7 +457,7 @@ impl Machine {
         };
         if due {
             self.probes.asked_at = Some(now);
-            return vec![Effect::Probe];
+            return vec![Effect::Probe(self.probes.ask_level())];
         }
         self.expire(now)
     }
@@ -458,9 +475,9 @@ impl Machine {
     fn on_probe(&mut self, probe: &Probe, now: Instant) -> Vec<Effect> {
         self.probes.asked_at = None;
         self.probes.later(now);
-        self.probes.note_stir(probe.stir(), now);
         self.replaced |= probe.replaced;
-        let verdict = probe.verdict();
+        let captured = matches!(&self.phase, Phase::Busy(running) if running.slot.is_some());
+        let verdict = self.probes.arrived(probe, captured, now);
         let shell_reads = probe.shell_reads(self.shell_pid);
         match &mut self.phase {
             Phase::Settling { .. } => {
@@ -499,9 +516,15 @@ impl Machine {
                     }
                     return Vec::new();
                 }
-                let id = running.id;
-                self.probes.judge(id, verdict, now)
+                self.judge(verdict, now)
             }
+        }
+    }
+
+    fn judge(&mut self, verdict: Option<Verdict>, now: Instant) -> Vec<Effect> {
+        match (&self.phase, verdict) {
+            (Phase::Busy(running), Some(verdict)) => self.probes.judge(running.id, verdict, now),
+            _ => Vec::new(),
         }
     }
 

@@ -48,6 +48,8 @@ pub enum StreamFrame {
     Below(CommandId),
     /// The last writer of the FIFO with this number, 0 or 1, has gone.
     Eof(u8),
+    /// What was written before the look with this number is before this.
+    Level(u32),
     /// The reader was killed; the stream is of no more use.
     Broken,
 }
@@ -105,6 +107,10 @@ pub fn parse_stream(body: &[u8]) -> Option<StreamFrame> {
         b'M' if body == b"M0" => Some(StreamFrame::Eof(0)),
         b'M' if body == b"M1" => Some(StreamFrame::Eof(1)),
         b'X' => Some(StreamFrame::Broken),
+        b'L' => {
+            let text = String::from_utf8_lossy(body);
+            text.strip_prefix("L;")?.parse().ok().map(StreamFrame::Level)
+        }
         b'S' => {
             let text = String::from_utf8_lossy(body);
             CommandId::parse(text.strip_prefix("S;")?).map(StreamFrame::Below)
@@ -146,6 +152,8 @@ mod tests {
             Some(StreamFrame::End(CommandId::new(7)))
         );
         assert_eq!(parse_stream(b"S;c7"), Some(StreamFrame::Below(CommandId::new(7))));
+        assert_eq!(parse_stream(b"L;7"), Some(StreamFrame::Level(7)));
+        assert_eq!(parse_stream(b"L;x"), None);
         assert_eq!(parse_stream(b"E;7"), None);
         assert_eq!(parse_stream(b""), None);
     }

@@ -268,7 +268,7 @@ while IFS= read -r l; do
     mark_shell
     ;;
   "u "*) head -c "${l##* }" >"$d/u" || exit 0 ;;
-  q) probe ;;
+  q*) probe ${l#q} ;;
   x) flow ;;
   z) ( trap - TERM EXIT; sweep ) </dev/null >/dev/null 2>&1 6>&- & ;;
   "p "*) readers STOP "${l#p }" ;;

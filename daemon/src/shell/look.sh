@@ -152,16 +152,19 @@ socketed() {
     [ ! -S "$v" ] || { k=x; return; }
   done
 }
-# A shell that was given no script reads one.
+# A shell that was given no script reads one. Its name is $cm.
 bare() {
-  c=
-  { read -r c <"/proc/$1/cmdline"; } 2>/dev/null
-  c=${c##*/}
-  c=${c#-}
-  case ${c%%-*} in bash | sh | dash | ash | zsh | ksh | ksh93 | mksh | fish | tcsh | csh) ;; *) return ;; esac
-  case $c in *-c* | *-*[!-a-z]*) ;; *) g=s ;; esac
+  case ${cm#-} in bash | sh | dash | ash | zsh | ksh | ksh93 | mksh | fish | tcsh | csh) ;; *) return ;; esac
+  c=$(tr '\000' ' ' 2>/dev/null <"/proc/$1/cmdline")
+  [ -n "$c" ] || return
+  for v in ${c#* }; do
+    case $v in --*) ;; -*[!a-z]* | -*c* | [!-]*) return ;; esac
+  done
+  g=s
 }
-# The processes in front, from $1 on down; $2 is its parent. Those in front of a terminal below (of sudo, script, …) too.
+# Process $1 and those below it that are in front; $2 is the next above it of which that is so, $3 whose terminal that
+# has: a session of its own without a terminal (su -c, setsid) can read from there all the same. Those in front of a
+# terminal below (of sudo, script, …) too.
 walk() {
   [ "$z" -lt 200 ] || return
   z=$((z + 1))
@@ -169,28 +172,43 @@ walk() {
     cm=${st#*\(}
     cm=${cm%\)*}
     # shellcheck disable=SC2086
-    set -- "$1" "$2" ${st##*\) }
+    set -- "$1" "$2" "$3" ${st##*\) }
     tt=
-    if [ "$7" = "$tn" ]; then
-      [ "$5" != "$fg" ] || tt=$t b=.
-    elif [ "$7" -gt 34815 ] && [ "$7" -lt 36864 ] && [ "$5" = "$8" ]; then
-      b=$(($7 - 34816))
-      tt=/dev/pts/$b
-      case "$ti" in *" $b "*) ;; *) ti="$ti$b " ;; esac
+    if [ "$8" = 0 ]; then
+      case $3 in
+      '') ;;
+      *+) tb=${3%+} tt=x ;;
+      *) [ ! -e "/proc/$1/cwd" ] || tb=$3 tt=x ;;
+      esac
+      case $tt$tb in x.) tt=$t ;; x*) tt=/dev/pts/$tb ;; esac
+    elif [ "$8" = "$tn" ]; then
+      [ "$6" != "$fg" ] || tt=$t tb=.
+    elif [ "$8" -gt 34815 ] && [ "$8" -lt 36864 ] && [ "$6" = "$9" ]; then
+      tb=$(($8 - 34816))
+      tt=/dev/pts/$tb
+      case "$ti" in *" $tb "*) ;; *) ti="$ti$tb " ;; esac
     fi
     if [ -n "$tt" ]; then
-      tb=$b
-      case $3 in
+      case $4 in
       Z | X) g=n r=0 ;;
       *) one "$1" ;;
       esac
-      case $g,$tb in n,.) ;; *) ask=1 ;; esac
-      [ "${#out}" -gt 3000 ] || out="$out$1 $2 $tb $3 $g $r ${cm%%[!A-Za-z0-9._+-]*}|"
+      case $g,$tb,$cm in n,.,tmux* | n,.,screen) ask=1 ;; n,.,*) ;; *) ask=1 ;; esac
+      [ "${#out}" -gt 3000 ] || out="$out$1 $2 $tb $4 $g $r ${cm%%[!A-Za-z0-9._+-]*}|"
+      case $1,$g in
+      "$sp",*) tb= ;;
+      *,[hs]) tb=$tb+ ;;
+      *) ps="$ps $1" ;;
+      esac
+      set -- "$1" "$1" "$tb"
+    else
+      case $8 in 0) ;; *) set -- "$1" "$2" '' ;; esac
     fi
   else
     # There, and hidden.
     ask=1
     out="$out$1 $2 . ? h - ?|"
+    set -- "$1" "$1" ''
   fi
   all=
   for v in "/proc/$1/task"/*; do
@@ -198,18 +216,31 @@ walk() {
     { read -r c <"$v/children"; } 2>/dev/null
     all="$all$c "
   done
-  for k in $all; do walk "$k" "$1"; done
+  for k in $all; do walk "$k" "$2" "$3"; done
+}
+# What was written into the FIFOs $2 and $3 before this look stands before a frame with the number $1 in each. Only while
+# somebody who can be looked into has it open: or its reader would take us for its last writer, and go on to the next.
+level() {
+  for v in "$2:1" "$3:2"; do
+    for k in $sp $ps; do
+      [ "/proc/$k/fd/${v#*:}" -ef "$d/${v%:*}" ] || continue
+      printf '\036%s;L;%s\037' "$n" "$1" 1<>"$d/${v%:*}"
+      f=$f${v%%[0-9]*}
+      break
+    done
+  done
 }
 # The answer to a probe: modes; the group in front; whether the shell runs another program now; processes; the modes of
-# terminals below.
+# terminals below; and where it was asked for with a number and FIFOs, in which of them the number stands.
 probe() {
-  out= fg=- z=0 ti=' ' ask= old=$new new= x=-
+  out= fg=- z=0 ti=' ' ask= old=$new new= x=- ps= f=
+  ql=${1-} qo=${2-} qe=${3-}
   if { read -r st <"/proc/$sp/stat"; } 2>/dev/null; then
     # shellcheck disable=SC2086
     set -- ${st##*\) }
     fg=$6 tn=$5
     [ "${26}" = "$x0" ] || x=x
-    walk "$sp" 0
+    walk "$sp" 0 ''
   else
     ask=1
   fi
@@ -221,7 +252,8 @@ probe() {
     modes "/dev/pts/$b"
     w="$w$b $l|"
   done
-  printf '\036%s!Q;%s;%s;%s;%s;%s\037' "$n" "$y" "$fg" "$x" "$out" "$w"
+  [ -z "$ql" ] || level "$ql" "$qo" "$qe"
+  printf '\036%s!Q;%s;%s;%s;%s;%s;%s\037' "$n" "$y" "$fg" "$x" "$out" "$w" "$ql$f"
 }
 # What the shell runs now, by where its stack begins: another program has another.
 mark_shell() {
@@ -232,12 +264,12 @@ mark_shell() {
     x0=${26}
   fi
 }
-# How terminal $1 takes input: raw, canonical or unknown; whether it shows it; whether Enter is left as it is (e), as
-# line editors and full-screen programs want it.
+# How terminal $1 takes input: raw, canonical or unknown; whether it shows it; whether Enter is left as it is, or made
+# another than usual (e), as line editors and full-screen programs want it.
 modes() {
   a=$(stty -F "$1" -a 2>/dev/null || stty -a 2>/dev/null <"$1")
   l=
   case " $a " in *[\ \;]-icanon*) l=${l}r ;; *[\ \;]icanon*) l=${l}c ;; *) l=${l}u ;; esac
   case " $a" in *[\ \;]-echo\ *) l=${l}n ;; *) l=${l}e ;; esac
-  case " $a" in *[\ \;]-icrnl*) l=${l}e ;; *) l=${l}k ;; esac
+  case " $a" in *[\ \;]-icrnl* | *[\ \;]inlcr*) l=${l}e ;; *) l=${l}k ;; esac
 }

@@ -200,6 +200,16 @@ pub fn finish(id: CommandId) -> Vec<u8> {
     format!("f {id}\n").into_bytes()
 }
 
+/// The order to look at the terminal, and to say with this number in the FIFOs `out` and `err` what came before.
+pub fn look(level: Option<(u32, &str, &str)>) -> Vec<u8> {
+    level
+        .map_or_else(
+            || "q\n".into(),
+            |(number, out, err)| format!("q {number} {out} {err}\n"),
+        )
+        .into_bytes()
+}
+
 /// The order that stops the readers of a pair of FIFOs, so that its writers wait.
 pub fn stop_readers(set: u8) -> Vec<u8> {
     format!("p {set}\n").into_bytes()

@@ -19,8 +19,8 @@ pub struct Modes {
     pub line: LineMode,
     /// True if the terminal shows what is typed.
     pub echo: bool,
-    /// Enter comes as it is typed (`-icrnl`): line editors and full-screen programs want that, and show by themselves
-    /// what is typed. Who only wants a key or a password leaves it.
+    /// Enter comes as it is typed (`-icrnl`), or zsh's way (`inlcr`): line editors and full-screen programs want that, and
+    /// show by themselves what is typed. Who only wants a key or a password leaves it.
     pub editor: bool,
 }
 
@@ -58,6 +58,30 @@ pub struct Probe {
     pub processes: Vec<Process>,
     /// Modes of the terminals below, by their numbers.
     pub below: Vec<(u32, Modes)>,
+    /// Frames that end what was written before.
+    pub level: Option<Level>,
+}
+
+/// Frames with a number in the streams of the command: what was written before the look stands before them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// The number.
+    pub number: u32,
+    /// There is one in its stdout.
+    pub out: bool,
+    /// There is one in its stderr.
+    pub err: bool,
+}
+
+impl Level {
+    fn parse(text: &str) -> Option<Self> {
+        let letters = text.trim_start_matches(|c: char| c.is_ascii_digit());
+        Some(Self {
+            number: text.strip_suffix(letters)?.parse().ok()?,
+            out: letters.contains('o'),
+            err: letters.contains('e'),
+        })
+    }
 }
 
 /// One process in front of its terminal.
@@ -112,6 +136,8 @@ pub enum Clue {
     Relay,
     /// A shell without a script sits there: that reads commands.
     Shell,
+    /// sudo has taken the terminal for what runs behind it: where the output is captured, only once that reads.
+    Handed,
     /// A process of another user has set the terminal so that it gets every key.
     Keys,
 }
@@ -137,6 +163,12 @@ const RELAYS: [&str; 18] = [
     "picocom",
     "minicom",
 ];
+
+/// Those whose terminal is read by their server.
+const HANDING: [&str; 2] = ["tmux", "screen"];
+
+/// Programs that wait and read nothing.
+const SLEEPERS: [&str; 1] = ["sleep"];
 
 /// Shells whose `read` can have a time limit.
 const SHELLS: [&str; 6] = ["bash", "zsh", "ksh", "ksh93", "mksh", "fish"];
@@ -181,6 +213,7 @@ impl Probe {
             replaced: false,
             processes: Vec::new(),
             below: Vec::new(),
+            level: None,
         }
     }
 
@@ -189,7 +222,7 @@ impl Probe {
         self.foreground.is_none() && self.processes.is_empty()
     }
 
-    /// Parses `MODES;PGID;REPLACED;PROCESS|PROCESS|;TERMINAL MODES|`.
+    /// Parses `MODES;PGID;REPLACED;PROCESS|PROCESS|;TERMINAL MODES|;LEVEL`.
     pub fn parse(text: &str) -> Option<Self> {
         let mut fields = text.split(';');
         let modes = Modes::parse(fields.next()?);
@@ -202,12 +235,14 @@ impl Probe {
             .filter_map(|part| part.split_once(' '))
             .filter_map(|(number, letters)| Some((number.parse().ok()?, Modes::parse(letters))))
             .collect();
+        let level = fields.next().and_then(Level::parse);
         Some(Self {
             modes,
             foreground,
             replaced,
             processes,
             below,
+            level,
         })
     }
 
@@ -240,6 +275,7 @@ impl Probe {
     pub fn verdict(&self) -> Verdict {
         let mut terminal = None;
         let mut modes = self.modes;
+        let mut handed = false;
         for _ in 0..DEPTH_MAX {
             let Some((relay, inner)) = self.relay(terminal) else {
                 break;
@@ -259,13 +295,32 @@ impl Probe {
                 break;
             }
             terminal = Some(inner);
+            handed = relay.is_hidden() && relay.name == "sudo";
             modes = self
                 .below
                 .iter()
                 .find(|(number, _)| *number == inner)
                 .map_or(Modes::UNKNOWN, |(_, modes)| *modes);
         }
-        self.verdict_at(terminal, modes)
+        let verdict = self.verdict_at(terminal, modes);
+        match verdict {
+            Verdict::Unclear {
+                echo,
+                clue: Clue::Text,
+            } if handed && self.may_read(terminal) => Verdict::Unclear {
+                echo,
+                clue: Clue::Handed,
+            },
+            verdict => verdict,
+        }
+    }
+
+    /// Whoever may not be looked into on this terminal is nobody who is known to read nothing, or to pass on what he
+    /// reads.
+    fn may_read(&self, terminal: Option<u32>) -> bool {
+        !self.processes.iter().any(|process| {
+            process.terminal == terminal && (process.is_relay() || SLEEPERS.contains(&process.name.as_str()))
+        })
     }
 
     /// A process in front of this terminal below which another terminal hangs, and that one.
@@ -303,7 +358,10 @@ impl Probe {
             clue,
         };
         let text = unclear(if raw { Clue::Relay } else { Clue::Text });
-        if raw && some(&|process| process.is_relay() && process.wait != Wait::Else) {
+        let passes_on = |process: &Process| {
+            process.is_relay() && (process.wait != Wait::Else || HANDING.contains(&process.name.as_str()))
+        };
+        if raw && some(&passes_on) {
             return text;
         }
         let reads = |process: &Process| match process.wait {
@@ -454,6 +512,12 @@ mod tests {
             unclear(true, Clue::Relay)
         );
         assert_eq!(
+            verdict("rne;200;-;200 100 . S n 0 tmux|;"),
+            unclear(true, Clue::Relay),
+            "its server reads"
+        );
+        assert_eq!(verdict("cek;200;-;200 100 . S n 0 tmux|;"), Verdict::Working);
+        assert_eq!(
             verdict("cnk;200;-;200 100 . S t 0 ssh|;"),
             Verdict::Reading { echo: false },
             "asks for a password itself"
@@ -475,6 +539,14 @@ mod tests {
         );
         assert_eq!(
             verdict(&format!("rne;{sudo} S h 3 apt|;7 uek|")),
+            unclear(true, Clue::Handed)
+        );
+        assert_eq!(
+            verdict(&format!("rne;{sudo} S h 3 sh|210 209 7 S h 3 sleep|;7 uek|")),
+            unclear(true, Clue::Text)
+        );
+        assert_eq!(
+            verdict(&format!("rne;{sudo} S h 3 ssh|;7 uek|")),
             unclear(true, Clue::Text)
         );
         assert_eq!(
@@ -517,6 +589,19 @@ mod tests {
             unclear(false, Clue::Text),
             "hidepid"
         );
+    }
+
+    /// Where the words that were written before end.
+    #[test]
+    fn levels() {
+        let level = |text: &str| Probe::parse(text).expect("a probe").level;
+        assert_eq!(level("cek;200;-;;"), None);
+        assert_eq!(level("cek;200;-;;;"), None);
+        assert_eq!(level("cek;200;-;;;x"), None);
+        let only = |out, err| Some(Level { number: 12, out, err });
+        assert_eq!(level("cek;200;-;;;12"), only(false, false));
+        assert_eq!(level("cek;200;-;;;12e"), only(false, true));
+        assert_eq!(level("cek;200;-;;;12oe"), only(true, true));
     }
 
     /// The shell's own line editor, and what only has its process id.

@@ -1,5 +1,5 @@
-//! Whether a program draws the whole screen: it took the alternate one, or wrote into a row that it chose. Keeps a few
-//! bytes between chunks and no screen.
+//! Whether a program draws the whole screen: it took the alternate one, wrote into a row that it chose, or cleared the
+//! screen and hid the cursor. Keeps a few bytes between chunks and no screen.
 
 /// Parameters of one sequence that are read; further ones say nothing here.
 const PARAMS_MAX: usize = 8;
@@ -20,12 +20,14 @@ pub struct FullScreen {
     params: Vec<u16>,
     alternate: bool,
     placed: bool,
+    cleared: bool,
+    hidden: bool,
 }
 
 impl FullScreen {
     /// A program draws the whole screen now.
     pub const fn is_on(&self) -> bool {
-        self.alternate || self.placed
+        self.alternate || self.placed || self.cleared && self.hidden
     }
 
     /// A program begins, and has drawn nothing yet.
@@ -81,6 +83,12 @@ impl FullScreen {
                 self.alternate = last == b'h';
                 self.placed = false;
             }
+            (true, b'h' | b'l') if self.params.contains(&25) => {
+                self.hidden = last == b'l';
+                // A menu between two lines hides it too, long after.
+                self.cleared &= self.hidden;
+            }
+            (false, b'J') if self.params.first() == Some(&2) => self.cleared = self.hidden,
             // The first row is where `clear` goes.
             (false, b'H' | b'f') if self.params.first().is_some_and(|row| *row > 1) => self.placed = true,
             _ => {}
@@ -106,7 +114,10 @@ mod tests {
         assert!(after(b"\x1b[?1049h\x1b[22;0;0t"), "vim");
         assert!(!after(b"\x1b[?1049h text \x1b[?1049l"), "vim, ended");
         assert!(after(b"\x1b[H\x1b[2J\x1b[6;1H"), "top");
+        assert!(after(b"\x1b[?25l\x1b[H\x1b[2J\x1b(B\x1b[mtop"), "top, begun");
         assert!(!after(b"\x1b[H\x1b[2J\x1b[3J"), "clear");
+        assert!(!after(b"\x1b[H\x1b[2J\x1b[3J\x1b[?25l> one"), "clear, and a menu");
+        assert!(!after(b"\x1b[?25l\x1b[2J\x1b[?25h"), "shown again");
         assert!(!after(b"\x1b[?2004h$ \x1b[K\x1b[3D\x1b[?25h"), "a line editor");
         assert!(!after(b"[?1049h 5;5H"), "text");
         let mut screen = FullScreen::default();

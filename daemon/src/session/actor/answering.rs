@@ -130,7 +130,7 @@ impl Actor {
         // What the connection's buffers keep of it is written over by something longer that means nothing.
         shell.link.order(sudo::FILLER.to_vec());
         tracing::debug!(session = %self.session.name, "sudo's prompt was answered");
-        let effects = shell.machine.on(Event::Input { entered: true }, Instant::now());
+        let effects = shell.machine.on(Event::Answered, Instant::now());
         Box::pin(self.carry_out(effects)).await;
     }
 

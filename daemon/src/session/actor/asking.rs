@@ -8,8 +8,9 @@ use super::Actor;
 use crate::{
     command::{Command, Question, Status},
     id::{CommandId, shorten},
-    session::{LOOK_MAX, machine::Asked, sudo::Answering},
+    session::{LOOK_MAX, flow::Place, machine::Asked, sudo::Answering},
     shell::{
+        order,
         probe::Clue,
         question::{asks_for_secret, looks_like_question},
     },
@@ -74,12 +75,12 @@ impl Actor {
             Asked::Keys { .. } if full_screen => Found::Asks(None),
             Asked::Keys { echo } => question(echo, true),
             Asked::Text { echo, clue } => {
-                let keys = matches!(clue, Clue::Relay | Clue::Keys);
+                let keys = matches!(clue, Clue::Relay | Clue::Keys | Clue::Handed);
                 if keys && full_screen {
                     return Found::Asks(None);
                 }
                 let asks = match clue {
-                    Clue::Shell | Clue::Keys => true,
+                    Clue::Shell | Clue::Keys | Clue::Handed => true,
                     Clue::Text | Clue::Relay => looks_like_question(&text),
                 };
                 // Whoever passes keys on shows nothing itself: what is asked for tells.
@@ -105,6 +106,20 @@ impl Actor {
             shown
         };
         shorten(text.trim_end(), QUESTION_SHOWN)
+    }
+
+    /// The order to look. What the command wrote before comes first, unless its readers are stopped.
+    pub(super) fn order_look(&mut self, level: Option<u32>) {
+        let Some(shell) = &mut self.shell else { return };
+        let open = shell
+            .machine
+            .pair()
+            .is_some_and(|pair| !shell.flow.is_closed(Place::Pair(pair)));
+        let level = match (level, &shell.names) {
+            (Some(number), Some(names)) if open => Some((number, names.out.as_str(), names.err.as_str())),
+            _ => None,
+        };
+        shell.link.order(order::look(level));
     }
 
     /// Somebody wants to know now whether the running command waits for input.

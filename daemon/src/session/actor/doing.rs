@@ -82,6 +82,8 @@ impl Actor {
             state.apart = capture == Capture::Apart;
             state.cwd.clone_from(&self.cwd);
         });
+        shell.wrote_since_input = false;
+        shell.in_view = false;
         shell.open_running(now);
         let sudo = self.meet_sudo(&mut run, capture);
         let Some(shell) = &mut self.shell else { return };
@@ -197,10 +199,10 @@ impl Actor {
                         self.cwd = cwd;
                     }
                 }
-                Effect::Probe => {
+                Effect::Probe(level) => {
                     let Some(shell) = &mut self.shell else { return };
                     if shell.link.has_helper() {
-                        shell.link.order(b"q\n".to_vec());
+                        self.order_look(level);
                     } else {
                         // Nobody can look: only the text is left, and silence for a prompt.
                         let effects = shell.machine.on(Event::Probe(Probe::blind()), Instant::now());

@@ -185,13 +185,12 @@ impl Actor {
                 Piece::Frame(body) => {
                     let Some(mark) = mark::parse(&body) else { continue };
                     if matches!(mark, Mark::Start(Some(_)))
-                        && let Some(command) = &shell.running
+                        && let Some(command) = shell.running.clone()
                     {
                         shell.unfetched = None;
                         shell.started_at = Some(now);
                         shell.terminal_text.clear();
-                        shell.wrote_since_input = false;
-                        if !command.internal {
+                        if shell.enters_view(&command) {
                             self.view.begin(&command.text);
                         }
                     }
@@ -301,6 +300,9 @@ impl Actor {
                         shell.last_on_terminal &= !is_running;
                         shell.wrote_since_input |= is_running;
                         if is_running && !command.internal {
+                            if shell.enters_view(&command) {
+                                self.view.begin(&command.text);
+                            }
                             self.view.mirror(stream, &data);
                         }
                     }
@@ -315,7 +317,9 @@ impl Actor {
                             shell.below_began(id);
                             continue;
                         }
-                        shell.flush_prompts(set, stream);
+                        if !matches!(frame, StreamFrame::Level(_)) {
+                            shell.flush_prompts(set, stream);
+                        }
                         let effects = shell.machine.on(Event::Frame(set, stream, frame), now);
                         shell.forget_late();
                         self.carry_out(effects).await;
@@ -394,6 +398,12 @@ impl Shell {
         if at_prompt && self.link.shell.kind == "ash" && memchr::memmem::find(shown, b"\x1b[6n").is_some() {
             self.link.write(b"\x1b[1;1R".to_vec());
         }
+    }
+
+    /// The running command's text goes into the view before whatever it shows: its output may overtake the terminal's word
+    /// of its start. True once.
+    fn enters_view(&mut self, command: &Command) -> bool {
+        !command.internal && !std::mem::replace(&mut self.in_view, true)
     }
 
     pub(super) fn find(&self, id: CommandId) -> Option<Arc<Command>> {

@@ -4,7 +4,11 @@
 use std::time::{Duration, Instant};
 
 use super::word::{Asked, Effect};
-use crate::{id::CommandId, shell::probe::Verdict};
+use crate::{
+    id::CommandId,
+    output::StreamKind,
+    shell::probe::{self, Clue, LineMode, Probe, Verdict},
+};
 
 /// First look at a running command that somebody waits for; doubled at each look.
 const PROBE_FIRST: Duration = Duration::from_millis(60);
@@ -14,6 +18,8 @@ const PROBE_LAST: Duration = Duration::from_millis(500);
 const PROBE_CONFIRM: Duration = Duration::from_millis(40);
 /// A probe that was not answered by then is asked again.
 const PROBE_LOST: Duration = Duration::from_secs(3);
+/// What was written before a look comes at once; a reader on the host that is stopped or gone is not waited for longer.
+const LEVEL_LATE: Duration = Duration::from_millis(300);
 /// Behind a relay the text decides, and only when it has stood for this long.
 const TEXT_QUIET: Duration = Duration::from_millis(700);
 
@@ -31,6 +37,34 @@ pub(super) struct Probes {
     stir: Vec<(u32, String)>,
     /// Somebody wants a look now, and none was made since.
     wants_look: bool,
+    /// What was written before a look that confirms a wait.
+    level: Level,
+    /// Somebody typed since the terminal was last seen to be no relay's: what sudo took it for may be over.
+    typed: bool,
+    /// The last look saw the terminal take lines.
+    took_lines: bool,
+}
+
+/// The number of the look whose frames are awaited, and in which stream they came.
+#[derive(Default)]
+struct Level {
+    number: u32,
+    out: bool,
+    err: bool,
+    held: Option<Held>,
+}
+
+/// A look that waits for them, and until when.
+struct Held {
+    level: probe::Level,
+    verdict: Verdict,
+    until: Instant,
+}
+
+impl Level {
+    const fn has(&self, level: probe::Level) -> bool {
+        level.number != self.number || ((self.out || !level.out) && (self.err || !level.err))
+    }
 }
 
 impl Probes {
@@ -45,6 +79,92 @@ impl Probes {
             last_activity: now,
             stir: Vec::new(),
             wants_look: false,
+            level: Level {
+                number: 0,
+                out: false,
+                err: false,
+                held: None,
+            },
+            typed: false,
+            took_lines: false,
+        }
+    }
+
+    /// A command begins.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.restart(now);
+        self.typed = false;
+        self.took_lines = false;
+    }
+
+    /// Somebody typed. What a line answers that was asked for on the terminal as it is, is no answer to what runs behind
+    /// sudo later.
+    pub(super) fn typed(&mut self) {
+        self.typed |= !(self.told && self.took_lines);
+    }
+
+    /// The number that the next look has to put into the command's streams: where it may confirm a wait.
+    pub(super) fn ask_level(&mut self) -> Option<u32> {
+        if self.seen.is_none() || self.told {
+            return None;
+        }
+        self.level = Level {
+            number: self.level.number.wrapping_add(1),
+            ..Level::default()
+        };
+        Some(self.level.number)
+    }
+
+    /// A number came in a stream: the look that waited for it.
+    pub(super) fn level(&mut self, stream: StreamKind, number: u32) -> Option<Verdict> {
+        if number != self.level.number {
+            return None;
+        }
+        match stream {
+            StreamKind::Stdout => self.level.out = true,
+            StreamKind::Stderr => self.level.err = true,
+        }
+        let held = self.level.held.as_ref()?;
+        if self.level.has(held.level) {
+            return self.release();
+        }
+        None
+    }
+
+    /// The look that waits for what was written before it, which is not waited for any more.
+    pub(super) fn release(&mut self) -> Option<Verdict> {
+        let held = self.level.held.take()?;
+        self.asked_at = None;
+        Some(held.verdict)
+    }
+
+    /// What a look says of the command, whose output is captured or not; none while something is on its way that was
+    /// written before.
+    pub(super) fn arrived(&mut self, probe: &Probe, captured: bool, now: Instant) -> Option<Verdict> {
+        self.note_stir(probe.stir(), now);
+        self.took_lines = probe.modes.line == LineMode::Canonical;
+        self.typed &= !self.took_lines;
+        let verdict = match probe.verdict() {
+            Verdict::Unclear {
+                echo,
+                clue: Clue::Handed,
+            } if self.typed || !captured => Verdict::Unclear {
+                echo,
+                clue: Clue::Text,
+            },
+            verdict => verdict,
+        };
+        match probe.level.filter(|level| !self.level.has(*level)) {
+            Some(level) if verdict != Verdict::Working => {
+                self.level.held = Some(Held {
+                    level,
+                    verdict,
+                    until: now + LEVEL_LATE,
+                });
+                self.asked_at = Some(now);
+                None
+            }
+            Some(_) | None => Some(verdict),
         }
     }
 
@@ -69,10 +189,12 @@ impl Probes {
 
     /// When a question that is out counts as lost.
     pub(super) fn lost_at(&self) -> Option<Instant> {
-        self.asked_at.map(|at| at + PROBE_LOST)
+        let held = self.level.held.as_ref().map(|held| held.until);
+        held.or_else(|| self.asked_at.map(|at| at + PROBE_LOST))
     }
 
     pub(super) fn restart(&mut self, now: Instant) {
+        self.release();
         self.pause = PROBE_FIRST;
         self.next = Some(now + PROBE_FIRST);
         self.seen = None;
@@ -81,6 +203,7 @@ impl Probes {
     }
 
     pub(super) fn forget(&mut self) {
+        self.release();
         self.next = None;
         self.asked_at = None;
         self.seen = None;
@@ -97,7 +220,7 @@ impl Probes {
     }
 
     /// Takes note of processes that may not be looked into and have run meanwhile: they are at work.
-    pub(super) fn note_stir(&mut self, stir: Vec<(u32, String)>, now: Instant) {
+    fn note_stir(&mut self, stir: Vec<(u32, String)>, now: Instant) {
         if self.stir != stir {
             self.last_activity = now;
             self.stir = stir;

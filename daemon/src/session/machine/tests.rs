@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::shell::probe::LineMode;
+use crate::shell::probe::{Clue, LineMode};
 
 const SHELL: u32 = 100;
 
@@ -242,7 +242,7 @@ fn a_lost_hook_is_asked_for() {
     bench.on(Event::Interrupted);
     bench.on(eof(OUT));
     bench.on(eof(ERR));
-    assert_eq!(bench.later(200), vec![Effect::Probe]);
+    assert_eq!(bench.later(200), vec![Effect::Probe(None)]);
     assert_eq!(
         bench.on(probe("rne;100;-;100 0 . S p 0 bash|;")),
         vec![Effect::TypeSync]
@@ -265,9 +265,9 @@ fn a_wait_is_seen_twice() {
     let reading = "cek;200;-;200 100 . S t 0 cat|;";
     let mut bench = Bench::running(1);
     bench.machine.set_wanted(true, bench.now);
-    assert_eq!(bench.later(100), vec![Effect::Probe]);
+    assert_eq!(bench.later(100), vec![Effect::Probe(None)]);
     assert_eq!(bench.on(probe(reading)), vec![]);
-    assert_eq!(bench.later(50), vec![Effect::Probe]);
+    assert_eq!(bench.later(50), vec![Effect::Probe(Some(1))]);
     let asked = Asked::Line { echo: true };
     assert_eq!(
         bench.on(probe(reading)),
@@ -279,6 +279,89 @@ fn a_wait_is_seen_twice() {
     );
     bench.later(500);
     assert_eq!(bench.on(probe("u;200;-;200 100 . R n 0 cat|;")), vec![]);
+}
+
+/// A wait is told behind what was written before it, in whichever order the look and the words come.
+#[test]
+fn what_was_written_before_comes_first() {
+    let reading = "cek;200;-;200 100 . S t 0 cat|;";
+    let level = |stream, number| Event::Frame(0, stream, StreamFrame::Level(number));
+    let told = vec![Effect::Awaiting {
+        id: id(1),
+        asked: Asked::Line { echo: true },
+    }];
+    let seen_once = || {
+        let mut bench = Bench::running(1);
+        bench.machine.set_wanted(true, bench.now);
+        bench.later(100);
+        bench.on(probe(reading));
+        assert_eq!(bench.later(50), vec![Effect::Probe(Some(1))]);
+        bench
+    };
+    let looked = || probe(&format!("{reading};1oe"));
+    let mut bench = seen_once();
+    assert_eq!(bench.on(level(OUT, 1)), vec![]);
+    assert_eq!(bench.on(looked()), vec![]);
+    assert_eq!(bench.on(level(ERR, 7)), vec![], "another's");
+    assert_eq!(bench.on(level(ERR, 1)), told);
+    let mut bench = seen_once();
+    bench.on(level(OUT, 1));
+    bench.on(level(ERR, 1));
+    assert_eq!(bench.on(looked()), told);
+    // A reader that is gone is not waited for.
+    let mut bench = seen_once();
+    assert_eq!(bench.on(looked()), vec![]);
+    assert_eq!(bench.later(400), told);
+    // Who works is at work whatever is on its way.
+    let mut bench = seen_once();
+    assert_eq!(bench.on(probe("u;200;-;200 100 . R n 0 cat|;;1oe")), vec![]);
+    assert_eq!(bench.later(600), vec![Effect::Probe(None)]);
+    // An answer that was typed meanwhile is looked for anew.
+    let mut bench = seen_once();
+    bench.on(looked());
+    bench.on(Event::Input { entered: true });
+    assert_eq!(bench.on(level(OUT, 1)), vec![]);
+    assert_eq!(bench.on(level(ERR, 1)), vec![]);
+    assert_eq!(bench.later(100), vec![Effect::Probe(None)]);
+}
+
+/// sudo takes the terminal for a captured command only once that reads; what was typed since may be what it read.
+#[test]
+fn a_terminal_that_sudo_handed_on() {
+    let asks = "cnk;200;-;200 100 . S h 5 sudo|;";
+    let handed = "rne;200;-;200 100 . S h 5 sudo|209 200 7 S h 3 cat|;7 uek|";
+    let clue_after = |events: &[Event]| {
+        let mut bench = Bench::running(1);
+        bench.machine.set_wanted(true, bench.now);
+        for event in events {
+            bench.on(event.clone());
+            bench.later(800);
+        }
+        for _ in 0..3 {
+            let effects = bench.on(probe(handed));
+            if let [
+                Effect::Awaiting {
+                    asked: Asked::Text { clue, .. },
+                    ..
+                },
+            ] = effects.as_slice()
+            {
+                return Some(*clue);
+            }
+            bench.later(800);
+        }
+        None
+    };
+    let typed = || Event::Input { entered: true };
+    assert_eq!(clue_after(&[]), Some(Clue::Handed));
+    assert_eq!(clue_after(&[Event::Answered]), Some(Clue::Handed));
+    let password = [probe(asks), probe(asks), probe(asks), typed()];
+    assert_eq!(clue_after(&password), Some(Clue::Handed));
+    assert_eq!(clue_after(&[typed()]), Some(Clue::Text), "typed unasked");
+    let answered = [probe(handed), probe(handed), probe(handed), typed()];
+    assert_eq!(clue_after(&answered), Some(Clue::Text));
+    let again = [probe(handed), typed(), probe("cek;200;-;200 100 . S h 5 sudo|;")];
+    assert_eq!(clue_after(&again), Some(Clue::Handed));
 }
 
 /// A process that computes is never said to wait, however often it is looked at.
@@ -306,7 +389,7 @@ fn a_swallowed_line_did_not_run() {
     bench.start(1);
     bench.on(prompt());
     assert_eq!(bench.later(2000), vec![]);
-    assert_eq!(bench.later(1100), vec![Effect::Probe]);
+    assert_eq!(bench.later(1100), vec![Effect::Probe(None)]);
     assert_eq!(
         bench.on(probe("rne;100;-;100 0 . S p 0 bash|;")),
         vec![Effect::NotStarted(id(1))]
@@ -346,7 +429,7 @@ fn a_half_typed_line_is_respected() {
 fn settling_without_a_mark() {
     let mut bench = Bench::ready();
     bench.machine = Machine::new(SHELL, bench.now);
-    assert_eq!(bench.later(400), vec![Effect::Probe]);
+    assert_eq!(bench.later(400), vec![Effect::Probe(None)]);
     bench.on(probe("cek;100;-;100 0 . S t 0 dash|;"));
     assert!(bench.machine.is_ready());
     bench.machine = Machine::new(SHELL, bench.now);
@@ -380,7 +463,7 @@ fn a_forged_end_of_file_is_output() {
 fn a_forged_prompt_ends_nothing() {
     let mut bench = Bench::running(1);
     assert_eq!(bench.on(prompt()), vec![Effect::Cwd("/srv".into())]);
-    assert_eq!(bench.later(200), vec![Effect::Probe]);
+    assert_eq!(bench.later(200), vec![Effect::Probe(None)]);
     assert_eq!(bench.on(probe("u;200;-;200 100 . S n 0 sleep|;")), vec![]);
     bench.on(eof(OUT));
     bench.on(eof(ERR));

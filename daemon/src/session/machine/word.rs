@@ -27,6 +27,8 @@ pub enum Event {
         /// The last thing typed was Enter (or a control character that ends a line).
         entered: bool,
     },
+    /// The password was typed for sudo, which asked for it on the terminal as it is.
+    Answered,
     /// The command was interrupted by a signal of ours.
     Interrupted,
     /// That signal reached nobody, or only who ignores it: an end from now on is the command's own.
@@ -64,8 +66,8 @@ pub enum Effect {
     Working(CommandId),
     /// The working directory at a prompt.
     Cwd(String),
-    /// Ask the helper to look at the terminal.
-    Probe,
+    /// Ask the helper to look at the terminal, and to say with this number in the command's streams what came before.
+    Probe(Option<u32>),
     /// The short line means nothing to this shell any more: type the long one.
     TypeLong(CommandId),
     /// Type the line that makes the shell report the last status.
