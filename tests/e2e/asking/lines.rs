@@ -1,23 +1,54 @@
 //! Programs that read a line or a key from the terminal, of the user's own.
 
-use super::row::{Row, asks, says};
+use super::row::{
+    Row,
+    Source::Terminal,
+    Step::{Asks, Ends, Type},
+    asks, says,
+};
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
         asks("read x", true, ""),
+        asks("read -p 'Name: ' x", true, "Name:"),
         asks("read -s x", false, ""),
+        asks("read -s -p 'Token: ' x", false, "Token:"),
         asks("read -t 30 x", true, ""),
         asks("read -n1 x", true, ""),
         asks("read -s -n1 x", false, ""),
         asks("read -e -p 'Edit: ' x", true, "Edit:").on_terminal(),
         asks("read x </dev/tty", true, ""),
+        asks("select f in one two; do break; done", true, "#?"),
         asks("cat", true, ""),
         asks("cat -", true, ""),
         asks("head -1", true, ""),
         asks("grep x", true, ""),
         asks("cat | tr a b", true, ""),
+        asks("tee @/t", true, ""),
+        asks("awk '{ print }'", true, ""),
+        asks("xargs echo", true, ""),
+        asks("setsid -w cat", true, "").on_terminal(),
         asks("sleep 0.3; cat", true, ""),
         asks("(echo working; sleep 0.5; echo more; read x)", true, ""),
+        asks("read -t 0.01 x; read -p 'Again: ' y", true, "Again:"),
+        asks(
+            "sh -c 'printf \"Who: \"; read x; printf \"Why: \"; read y; exit 3'",
+            true,
+            "Who:",
+        )
+        .then(&[Type("me"), Asks(Terminal, true, "Why:"), Type("so"), Ends(3)]),
+        asks("zsh -fc 'read x'", true, ""),
+        asks("dash -c 'read x'", true, ""),
+        asks("ksh93 -c 'read x'", true, ""),
+        asks("mksh -c 'read x'", true, ""),
+        asks("busybox sh -c 'read -p \"Name: \" x'", true, "Name:"),
+        asks("fish --no-config -c 'read -P \"Name: \" x'", true, "Name:").on_terminal(),
+        asks("python3 -c 'input(\"Your name: \")'", true, "Your name:"),
+        asks(
+            "python3 -c 'import getpass; getpass.getpass(\"Password for user app: \")'",
+            false,
+            "Password for user app:",
+        ),
         asks(
             "python3 -c 'import getpass; getpass.getpass()'",
             false,
@@ -37,9 +68,18 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         asks("python3 -c 'import readline; input(\"app=# \")'", true, "app=#").on_terminal(),
         asks("python3 -q", true, ">>>").on_terminal(),
+        asks("python3 -q -i -c ''", true, ">>>"),
         asks("bc -q", true, ""),
         asks("bc -q", true, "").on_terminal(),
         asks("sqlite3", true, "sqlite>").on_terminal(),
+        asks(
+            "printf '*** motd (Y/I/N/O/D/Z) [default=N] ? '; read a",
+            true,
+            "[default=N] ?",
+        ),
+        asks("printf 'Do you want to continue? [Y/n] '; read a", true, "[Y/n]"),
+        asks("printf 'Do you want to continue? [Y/n] ' >&2; cat", true, "[Y/n]"),
+        asks("read -p 'Proceed (y/n) ' -n1 a", true, "(y/n)"),
         asks(
             "python3 -c 'import sys, threading; t = threading.Thread(target=sys.stdin.readline); t.start(); t.join()'",
             true,

@@ -17,6 +17,8 @@ pub(super) fn rows() -> Vec<Row> {
         "python3 -m http.server --bind 127.0.0.1 0",
         "python3 %PROGRAMS/server.py",
         "python3 %PROGRAMS/either.py 'serving '",
+        "exec 3<>/dev/tcp/127.0.0.1/%SILENT; read x <&3",
+        "ssh -p %SILENT 127.0.0.1 true",
         // Pipes, locks, children, files.
         "mkfifo @/f; cat @/f",
         "mkfifo @/f; cat 0<>@/f",
@@ -28,6 +30,10 @@ pub(super) fn rows() -> Vec<Row> {
         "sh -c 'sleep 9 & wait'",
         "sh -c 'sleep 9; true'",
         "tail -f %PROGRAMS/long.txt",
+        "seq 1 900 | xargs -n 3 sh -c 'sleep 0.05'",
+        "timeout 9 sleep 9",
+        "mkfifo @/f; { sleep 9 >@/f & }; wait",
+        "python3 -c 'import threading, time; t = threading.Thread(target=time.sleep, args=(9,)); t.start(); t.join()'",
         // Whatever it prints.
         "for i in 1 2 3 4; do printf 'Step %s: ' $i; sleep 1; done",
         "for i in 1 2 3 4; do printf 'Ready? '; sleep 1; done",
@@ -44,6 +50,7 @@ pub(super) fn rows() -> Vec<Row> {
     .into_iter()
     .map(works)
     .chain([
+        works("read -t 0.01 x; sleep 9"),
         works("sleep 9").on_terminal(),
         works("printf 'Password: '; sleep 9").on_terminal(),
         works("stty raw -echo; sleep 9; stty sane").on_terminal(),

@@ -1,4 +1,5 @@
-//! Plays rows of the matrix side by side, each in a session of its player's, and writes down what was told wrongly.
+//! Plays rows of the matrix side by side, each in a session of its player's, and writes down what was told wrongly and
+//! how soon a wait was told.
 
 use std::{
     fs,
@@ -18,12 +19,66 @@ use sshmcp_tests::{Outcome, Shell, Shim, SshdOptions, Sudoer, TestBed, User, ssh
 
 use super::row::{Row, Source, Step, Who};
 
-/// Rows that are played at the same time.
-const PLAYERS: usize = 10;
-/// How long a row that must never be said to ask is watched: more than two looks and the quiet time of a text.
-const WATCHED: Duration = Duration::from_millis(2_600);
+/// Rows that are played at the same time: most only wait.
+const PLAYERS: usize = 16;
+/// How long a row that must never be said to ask is watched: more than two looks behind the quiet time of a text.
+const WATCHED: Duration = Duration::from_millis(1_800);
 /// A machine under load gets this far in this time.
 const STEP: f64 = 30.0;
+
+/// What became of the plays.
+#[derive(Default)]
+pub(super) struct Report {
+    /// How many there were.
+    plays: usize,
+    /// What was told otherwise, in words.
+    wrong: Vec<String>,
+    /// Of these: said to await input, and at work.
+    false_reports: usize,
+    /// Of these: awaited input, and never said to.
+    misses: usize,
+    /// From the call to the answer that it awaits input, in milliseconds, its own start in it.
+    delays: Vec<u128>,
+}
+
+impl Report {
+    fn add(&mut self, other: Self) {
+        self.plays += other.plays;
+        self.wrong.extend(other.wrong);
+        self.false_reports += other.false_reports;
+        self.misses += other.misses;
+        self.delays.extend(other.delays);
+    }
+
+    /// The figures in a line.
+    fn summary(&mut self) -> String {
+        self.delays.sort_unstable();
+        let median = self
+            .delays
+            .get(self.delays.len() / 2)
+            .copied()
+            .unwrap_or_default();
+        let worst = self.delays.last().copied().unwrap_or_default();
+        format!(
+            "{} plays, {} wrong ({} false reports, {} misses); told after {median} ms in the median, {worst} ms at worst, the command's own start included",
+            self.plays,
+            self.wrong.len(),
+            self.false_reports,
+            self.misses,
+        )
+    }
+
+    /// Fails with what was told wrongly.
+    #[expect(
+        clippy::print_stdout,
+        reason = "the figures are what the long suite is run for"
+    )]
+    pub(super) fn check(mut self, host: &str) {
+        let summary = format!("{host}: {}", self.summary());
+        println!("{summary}");
+        assert!(self.wrong.is_empty(), "{summary}\n\n{}", self.wrong.join("\n\n"));
+    }
+}
 
 /// Programs that the rows run.
 const PROGRAMS: [(&str, &str); 5] = [
@@ -112,19 +167,23 @@ impl Stage {
         .replace("%ASKER", name)
     }
 
-    /// Plays every row so many times as this host's user; what was wrong comes back, and how many were played.
-    pub(super) fn play(&self, host: &str, rows: &[Row], rounds: usize) -> (Vec<String>, usize) {
-        let who = if host == "root" { Who::Root } else { Who::User };
+    /// Plays every row so many times as this host's user.
+    pub(super) fn play(&self, host: &str, rows: &[Row], rounds: usize) -> Report {
+        let who = if host.starts_with("root") {
+            Who::Root
+        } else {
+            Who::User
+        };
         let rows: Vec<&Row> = rows
             .iter()
             .filter(|row| row.who == Who::Both || row.who == who)
             .collect();
-        let wrong = Mutex::new(Vec::new());
+        let report = Mutex::new(Report::default());
         let next = AtomicUsize::new(0);
         let count = rows.len() * rounds;
         thread::scope(|scope| {
             for number in 0..PLAYERS.min(count) {
-                let (rows, wrong, next) = (&rows, &wrong, &next);
+                let (rows, report, next) = (&rows, &report, &next);
                 scope.spawn(move || {
                     let mut player = Player::new(self, host, number);
                     loop {
@@ -135,19 +194,14 @@ impl Stage {
                         let Some(row) = rows.get(turn % rows.len()) else {
                             break;
                         };
-                        if let Err(words) = player.play(row, turn) {
-                            let command = self.fill(row.command, "@");
-                            wrong
-                                .lock()
-                                .expect("no player panics with it")
-                                .push(format!("{host}: {command:?}: {words}"));
-                        }
+                        let played = player.report(row, turn);
+                        report.lock().expect("no player panics with it").add(played);
                     }
                     player.shim.close();
                 });
             }
         });
-        (wrong.into_inner().expect("no player panicked"), count)
+        report.into_inner().expect("no player panicked")
     }
 
     pub(super) fn finish(self) {
@@ -188,7 +242,19 @@ impl<'s> Player<'s> {
         path
     }
 
-    fn play(&mut self, row: &Row, turn: usize) -> Result<(), String> {
+    fn report(&mut self, row: &Row, turn: usize) -> Report {
+        let mut report = Report {
+            plays: 1,
+            ..Report::default()
+        };
+        if let Err(words) = self.play(row, turn, &mut report) {
+            let command = self.stage.fill(row.command, "@");
+            report.wrong.push(format!("{}: {command:?}: {words}", self.host));
+        }
+        report
+    }
+
+    fn play(&mut self, row: &Row, turn: usize, report: &mut Report) -> Result<(), String> {
         let scratch = self.scratch(turn).display().to_string();
         let mut command = self.stage.fill(row.command, &scratch);
         if command.contains("ssh-keygen") {
@@ -204,16 +270,20 @@ impl<'s> Player<'s> {
             "host": self.host, "session": self.session, "command": command, "terminal": row.terminal,
             "timeout": timeout,
         });
+        let called = Instant::now();
         let began = self
             .shim
             .execute(arguments)
             .map_err(|error| format!("{error:?}"))?;
-        let result = self.follow(row, began.clone());
+        if began.status == "awaiting_input" && !watched {
+            report.delays.push(called.elapsed().as_millis());
+        }
+        let result = self.follow(row, began.clone(), report);
         self.end(&began.id, row)?;
         result
     }
 
-    fn follow(&mut self, row: &Row, began: Outcome) -> Result<(), String> {
+    fn follow(&mut self, row: &Row, began: Outcome, report: &mut Report) -> Result<(), String> {
         let mut now = began;
         let mut typed = false;
         for (index, step) in row.steps.iter().enumerate() {
@@ -229,17 +299,20 @@ impl<'s> Player<'s> {
                 }
                 Step::Works => {
                     if index > 0 {
-                        now = self.watch(&now.id, WATCHED.as_secs_f64(), typed)?;
+                        now = self.watch(&now.id, WATCHED.as_secs_f64())?;
                     }
+                    report.false_reports += usize::from(now.status == "awaiting_input");
                     if now.status != "running" {
                         return Err(format!("is not at work: {}", now.object));
                     }
                 }
                 Step::Asks(..) | Step::Draws | Step::Ends(_) => {
                     if typed {
-                        now = self.watch(&now.id, STEP, true)?;
+                        now = self.watch(&now.id, STEP)?;
                         typed = false;
                     }
+                    let asks = !matches!(step, Step::Ends(_));
+                    report.misses += usize::from(asks && now.status == "running");
                     self.compare(step, &now)?;
                 }
             }
@@ -282,7 +355,7 @@ impl<'s> Player<'s> {
     }
 
     /// The command when it asks or has ended, or at the end of the time.
-    fn watch(&mut self, id: &str, seconds: f64, _typed: bool) -> Result<Outcome, String> {
+    fn watch(&mut self, id: &str, seconds: f64) -> Result<Outcome, String> {
         let waited = json!({"commands": [id], "timeout": seconds});
         self.shim
             .call("wait_for", waited)
@@ -296,7 +369,7 @@ impl<'s> Player<'s> {
 
     /// Ends what a row left running; a session in which it does not end is closed.
     fn end(&mut self, id: &str, row: &Row) -> Result<(), String> {
-        let now = self.watch(id, 0.0, false)?;
+        let now = self.watch(id, 0.0)?;
         let plain = row
             .steps
             .iter()
@@ -310,7 +383,7 @@ impl<'s> Player<'s> {
                 .map_err(|error| format!("{error:?}"))?;
             let until = Instant::now() + Duration::from_secs(1);
             while Instant::now() < until {
-                let now = self.watch(id, 1.0, false)?;
+                let now = self.watch(id, 1.0)?;
                 if !matches!(&*now.status, "running" | "awaiting_input") {
                     return Ok(());
                 }

@@ -74,9 +74,16 @@ pub(super) fn rows() -> Vec<Row> {
         works("sudo sleep 9").of(User),
         works("sudo sleep 9").of(User).on_terminal(),
         works("sudo env sleep 9").of(User),
+        // Its output captured, sudo takes the terminal only once somebody behind it reads.
+        after_password("sudo cat").then(&[Asks(Text, true, "")]),
+        after_password("sudo sh -c 'sleep 0.5; read x'").then(&[Asks(Text, true, ""), Type("y"), Ends(0)]),
+        after_password("sudo sh -c 'stty sane; sleep 9'").then(&[Works]),
+        after_password("sudo sh -c 'read x; sleep 9'").then(&[Asks(Text, true, ""), Type("y"), Works]),
         // It only prints, and its terminal is not passed on: nobody reads.
         works("sudo sh -c 'printf \"Continue? \"; sleep 9'").of(Root),
         works("sudo sleep 9").of(Root),
+        asks("sudo cat", true, "").of(Root),
+        asks("sudo -u %ASKER sh -c 'stty -echo; read x'", false, ""),
         asks("sudo nice sh -c 'printf \"Name: \"; read x'", true, "Name:")
             .of(Root)
             .on_terminal(),
@@ -84,7 +91,10 @@ pub(super) fn rows() -> Vec<Row> {
         asks("passwd %ASKER", false, "ew password:").of(Root),
         says("su %ASKER -c 'printf \"Sure? \"; read x'", false, "Password:")
             .of(User)
-            .then(&[TypePassword, Asks(Text, true, "Sure?")]),
+            .then(&[TypePassword, Asks(Terminal, true, "Sure?"), Type("y"), Ends(0)]),
+        asks("su %ASKER -c 'printf \"Sure? \"; read x'", true, "Sure?").of(Root),
+        asks("su %ASKER -c 'read x'", true, "").of(Root),
+        works("su %ASKER -c 'sleep 9'").of(Root),
     ]
 }
 
@@ -94,20 +104,30 @@ pub(super) fn inner() -> Vec<Row> {
         asks("bash", true, ""),
         asks("bash --norc", true, "$").of(User).on_terminal(),
         asks("bash --norc", true, "#").of(Root).on_terminal(),
+        asks("zsh -f", true, "%").of(User).on_terminal(),
+        asks("zsh -f", true, "#").of(Root).on_terminal(),
+        asks("exec zsh -f", true, "%").of(User).on_terminal(),
         asks("exec bash --norc", true, "$").of(User).on_terminal(),
         asks("exec bash --norc", true, ""),
         asks("exec fish --no-config", true, ">").of(User).on_terminal(),
         says("%SSH", true, "$"),
         says("%SSH", true, "$").on_terminal(),
+        after_password("sudo -i").then(&[Asks(Text, true, "")]),
+        after_password("sudo -s").then(&[Asks(Text, true, "")]),
+        asks("sudo -i", true, "").of(Root),
         after_password("sudo -i")
             .then(&[Asks(Text, true, "#")])
             .on_terminal(),
+        says("su - %ASKER", false, "Password:")
+            .of(User)
+            .then(&[TypePassword, Asks(Terminal, true, "")]),
         says("su - %ASKER", false, "Password:")
             .of(User)
             .then(&[TypePassword, Asks(Terminal, true, "$")])
             .on_terminal(),
         asks("su - %ASKER", true, "").of(Root),
         asks("su - %ASKER", true, "$").of(Root).on_terminal(),
-        row("script -qc vi /dev/null", vec![Draws]).on_terminal(),
+        // script outlives its terminal.
+        row("script -qc vi /dev/null", vec![Draws, Type(":q!"), Ends(0)]).on_terminal(),
     ]
 }
