@@ -1,13 +1,14 @@
 # The part of the helper that looks: at the terminal's modes, and at what the processes in front of it wait for. Builtins
 # alone, and no process is started, unless somebody may be reading. $t is the terminal, $sp the login shell.
 
-# The system calls in which a process waits for input, by machine: read, readv; poll, ppoll; select; pselect6; epoll.
+# The system calls in which a process waits for input, by machine: read, readv, splice; sendfile; poll, ppoll; select,
+# pselect6; epoll.
 case ${u##* } in
-x86_64 | amd64) yr=' 0 19 ' yp=' 7 271 ' ys=' 23 270 ' ye=' 232 281 441 ' ;;
-aarch64 | arm64 | riscv64 | loongarch64) yr=' 63 65 ' yp=' 73 ' ys=' 72 ' ye=' 22 441 ' ;;
-*) yr= yp= ys= ye= ;;
+x86_64 | amd64) yr=' 0 19 275 ' yf=' 40 ' yp=' 7 271 ' ys=' 23 270 ' ye=' 232 281 441 ' ;;
+aarch64 | arm64 | riscv64 | loongarch64) yr=' 63 65 76 ' yf=' 71 ' yp=' 73 ' ys=' 72 ' ye=' 22 441 ' ;;
+*) yr= yf= yp= ys= ye= ;;
 esac
-x0= new=
+x0= new= lp=
 
 # What descriptor $2 of process $1 is, added to $q: t the terminal $tt, o something that others write to, nothing for
 # what a process wakes itself by.
@@ -105,9 +106,9 @@ thread() {
   y=- r=
   { read -r y a1 a2 a3 v <"/proc/$1/task/$2/syscall"; } 2>/dev/null
   { read -r v v r <"/proc/$1/task/$2/schedstat"; } 2>/dev/null
-  case $y in
-  -) guessed "$1" "$2"; return ;;
-  running | -1) k=n; return ;;
+  case $y,$yr in
+  running,* | -1,*) k=n; return ;;
+  -,* | *,) guessed "$1" "$2"; return ;;
   esac
   # A thread that has not run since waits for what it waited for then.
   key="$2:$y:$a1:$a2:$r:"
@@ -116,6 +117,7 @@ thread() {
   *)
     k=n
     case "$yr" in *" $y "*) q=; kind "$1" $((a1)); case $q in t) k=t ;; esac ;; esac
+    case "$yf" in *" $y "*) q=; kind "$1" $((a2)); case $q in t) k=t ;; esac ;; esac
     case "$yp" in *" $y "*) polled "$1" $((a1)) $((a2)) ;; esac
     case "$ys" in *" $y "*) selected "$1" $((a1)) $((a2)) ;; esac
     case "$ye" in *" $y "*) epolled "$1" $((a1)) ;; esac
@@ -220,15 +222,22 @@ walk() {
 }
 # What was written into the FIFOs $2 and $3 before this look stands before a frame with the number $1 in each. Only while
 # somebody who can be looked into has it open: or its reader would take us for its last writer, and go on to the next.
+# Beside us: who has a FIFO filled from the terminal by the kernel (sendfile) holds up everybody at it.
 level() {
+  [ -z "$lp" ] || [ ! -e "/proc/$lp/exe" ] || return
+  lv=
   for v in "$2:1" "$3:2"; do
     for k in $sp $ps; do
       [ "/proc/$k/fd/${v#*:}" -ef "$d/${v%:*}" ] || continue
-      printf '\036%s;L;%s\037' "$n" "$1" 1<>"$d/${v%:*}"
-      f=$f${v%%[0-9]*}
+      lv="$lv $d/${v%:*}" f=$f${v%%[0-9]*}
       break
     done
   done
+  [ -n "$lv" ] || return
+  for v in $lv; do
+    [ ! -p "$v" ] || printf '\036%s;L;%s\037' "$n" "$1" 1<>"$v"
+  done 2>/dev/null &
+  lp=$!
 }
 # The answer to a probe: modes; the group in front; whether the shell runs another program now; processes; the modes of
 # terminals below; and where it was asked for with a number and FIFOs, in which of them the number stands.
@@ -264,12 +273,12 @@ mark_shell() {
     x0=${26}
   fi
 }
-# How terminal $1 takes input: raw, canonical or unknown; whether it shows it; whether Enter is left as it is, or made
-# another than usual (e), as line editors and full-screen programs want it.
+# How terminal $1 takes input: raw, canonical or unknown; whether it shows it; whether it is set as line editors and
+# full-screen programs want it (e): Enter is left as it is, or comes as another key (zsh), or no key makes a signal (busybox).
 modes() {
   a=$(stty -F "$1" -a 2>/dev/null || stty -a 2>/dev/null <"$1")
   l=
-  case " $a " in *[\ \;]-icanon*) l=${l}r ;; *[\ \;]icanon*) l=${l}c ;; *) l=${l}u ;; esac
-  case " $a" in *[\ \;]-echo\ *) l=${l}n ;; *) l=${l}e ;; esac
-  case " $a" in *[\ \;]-icrnl* | *[\ \;]inlcr*) l=${l}e ;; *) l=${l}k ;; esac
+  case " $a" in *[!-a-z]-icanon*) l=${l}r ;; *[!-a-z]icanon*) l=${l}c ;; *) l=${l}u ;; esac
+  case " $a " in *[!-a-z]-echo[!a-z]*) l=${l}n ;; *) l=${l}e ;; esac
+  case " $a" in *[!-a-z]-icrnl* | *[!-a-z]inlcr* | *[!-a-z]-isig*) l=${l}e ;; *) l=${l}k ;; esac
 }

@@ -19,7 +19,7 @@ pub struct Modes {
     pub line: LineMode,
     /// True if the terminal shows what is typed.
     pub echo: bool,
-    /// Enter comes as it is typed (`-icrnl`), or zsh's way (`inlcr`): line editors and full-screen programs want that, and
+    /// Set as line editors and full-screen programs want it (`-icrnl`, or zsh's `inlcr`, or busybox's `-isig`), which
     /// show by themselves what is typed. Who only wants a key or a password leaves it.
     pub editor: bool,
 }
@@ -440,9 +440,9 @@ impl Process {
         RELAYS.contains(&self.name.as_str())
     }
 
-    /// It gives what runs behind it a terminal of its own, or a far one.
+    /// It gives what runs behind it a terminal of its own, or a far one; or who it is is hidden too.
     fn is_relay_of_terminals(&self) -> bool {
-        self.is_relay() && self.name != "su"
+        self.is_relay() && self.name != "su" || self.name == "?"
     }
 }
 
@@ -588,6 +588,11 @@ mod tests {
             verdict("cnk;200;-;201 100 . ? h - ?|;"),
             unclear(false, Clue::Text),
             "hidepid"
+        );
+        assert_eq!(
+            verdict("rne;200;-;201 100 . ? h - ?|;"),
+            unclear(true, Clue::Relay),
+            "perhaps sudo"
         );
     }
 
