@@ -1,8 +1,9 @@
 //! When a command waits for input: a matrix of programs, each told exactly what it is, as an ordinary user and as root;
-//! shells within the shell; and what looking costs. `SSHMCP_LONG=1` plays every row 20 times; `SSHMCP_ROWS=TEXT` only those
+//! the same on hosts that show less; shells within the shell; and what looking costs. `SSHMCP_LONG=1` plays every row 20 times; `SSHMCP_ROWS=TEXT` only those
 //! whose command has this text in it.
 
 mod cost;
+mod hosts;
 mod inner;
 mod lines;
 mod never;
@@ -28,12 +29,18 @@ fn rows() -> Vec<Row> {
     rows
 }
 
+/// How often each row is played.
+fn rounds() -> usize {
+    if std::env::var_os("SSHMCP_LONG").is_some() {
+        20
+    } else {
+        1
+    }
+}
+
 fn play(host: &str) {
-    let long = std::env::var_os("SSHMCP_LONG").is_some();
-    let rounds = if long { 20 } else { 1 };
     let stage = Stage::new();
-    let report = stage.play(host, &rows(), rounds);
-    report.check(host);
+    stage.play(host, &rows(), rounds()).check(host);
     stage.finish();
 }
 

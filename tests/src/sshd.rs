@@ -35,6 +35,9 @@ pub struct SshdOptions {
     pub max_sessions: Option<u32>,
     /// Further lines of its configuration.
     pub lines: Vec<String>,
+    /// What a shell does first in a mount namespace, in which the server and all its users live then: another kind of
+    /// host. For root alone.
+    pub world: Option<String>,
 }
 
 /// A running sshd, which lets the host users in with the keys that `keys/NAME` of its directory lists.
@@ -79,7 +82,23 @@ impl Sshd {
         }
         let file = directory.join("sshd_config");
         fs::write(&file, config).expect("sshd_config");
-        let mut child = Command::new(tool("sshd"))
+        let mut command = match &options.world {
+            None => Command::new(tool("sshd")),
+            Some(world) => {
+                assert!(
+                    User::many(),
+                    "another kind of host is made by mounts: run this as root"
+                );
+                let mut command = Command::new(tool("unshare"));
+                command
+                    .args(["--mount", "--propagation", "private", "sh", "-ec"])
+                    .arg(format!("{world}\nexec \"$@\""))
+                    .arg("sh")
+                    .arg(tool("sshd"));
+                command
+            }
+        };
+        let mut child = command
             .args(["-D", "-e", "-f"])
             .arg(&file)
             .stdin(Stdio::null())

@@ -65,7 +65,7 @@ pub(super) fn rows() -> Vec<Row> {
             "sh -c 'exec 3<>/dev/tty; stty -echo <&3; printf \"Enter passphrase: \" >&3; read p <&3; stty echo <&3'",
             false,
             "Enter passphrase:",
-        ),
+        ).spoiling(),
         asks("python3 -c 'import readline; input(\"app=# \")'", true, "app=#").on_terminal(),
         asks("python3 -q", true, ">>>").on_terminal(),
         asks("python3 -q -i -c ''", true, ">>>"),

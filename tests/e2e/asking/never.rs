@@ -40,7 +40,6 @@ pub(super) fn rows() -> Vec<Row> {
         "printf 'Continue? '; sleep 9",
         "printf 'Password: '; sleep 9",
         "printf 'Password: ' >/dev/tty; sleep 9",
-        "stty -echo; printf 'Password: ' >/dev/tty; sleep 9; stty echo",
         "sh -c 'printf \"Continue? [y/N] \" >&2; python3 -c \"import time; time.sleep (9)\"'",
         // A background job that reads is stopped, and reads nothing.
         "cat & sleep 9; kill -9 $!",
@@ -50,6 +49,7 @@ pub(super) fn rows() -> Vec<Row> {
     .into_iter()
     .map(works)
     .chain([
+        works("stty -echo; printf 'Password: ' >/dev/tty; sleep 9; stty echo").spoiling(),
         works("read -t 0.01 x; sleep 9"),
         works("sleep 9").on_terminal(),
         works("printf 'Password: '; sleep 9").on_terminal(),

@@ -101,11 +101,12 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new() -> Self {
-        Self::with(&SshdOptions::default())
+        Self::with(Shell::Bash, &SshdOptions::default())
     }
 
-    pub(super) fn with(options: &SshdOptions) -> Self {
-        let asker = Sudoer::new(Shell::Bash);
+    /// The ordinary user has this login shell, and the host is as the options say.
+    pub(super) fn with(shell: Shell, options: &SshdOptions) -> Self {
+        let asker = Sudoer::new(shell);
         let mut options = options.clone();
         // Rows log in from the host to itself, by password too.
         options.lines.push(format!(
@@ -377,7 +378,7 @@ impl<'s> Player<'s> {
         if !matches!(&*now.status, "running" | "awaiting_input") {
             return Ok(());
         }
-        if plain && !row.terminal && row.steps.len() == 1 {
+        if plain && !row.terminal && !row.spoils && row.steps.len() == 1 {
             self.shim
                 .call("interrupt_command", json!({"command_id": id}))
                 .map_err(|error| format!("{error:?}"))?;

@@ -9,7 +9,7 @@ use super::row::{
 };
 
 /// A password of sudo's first; the rest follows.
-fn after_password(command: &'static str) -> Row {
+pub(super) fn after_password(command: &'static str) -> Row {
     says(command, false, "[sudo] password for %ASKER:")
         .then(&[TypePassword])
         .of(User)

@@ -43,6 +43,8 @@ pub(super) struct Row {
     pub(super) terminal: bool,
     pub(super) who: Who,
     pub(super) steps: Vec<Step>,
+    /// It leaves the terminal changed when it is interrupted: no other row is played there.
+    pub(super) spoils: bool,
 }
 
 pub(super) const fn row(command: &'static str, steps: Vec<Step>) -> Row {
@@ -51,6 +53,7 @@ pub(super) const fn row(command: &'static str, steps: Vec<Step>) -> Row {
         terminal: false,
         who: Who::Both,
         steps,
+        spoils: false,
     }
 }
 
@@ -78,6 +81,11 @@ impl Row {
     /// The command has the terminal.
     pub(super) const fn on_terminal(mut self) -> Self {
         self.terminal = true;
+        self
+    }
+
+    pub(super) const fn spoiling(mut self) -> Self {
+        self.spoils = true;
         self
     }
 
