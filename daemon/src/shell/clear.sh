@@ -1,13 +1,13 @@
 # clear DIR: removes a helper's directory. Before that it puts readers where background jobs still hold a FIFO, which
 # outlive us, so that those jobs neither block nor die; and ends the readers that there were, known by being there.
 clear() {
-  for k in "$1"/[oe][0-9][01]; do
+  for k in "$1"/[oe][0-9]*[01]; do
     [ -p "$k" ] || continue
     exec 7<>"$k" 8<"$k" 7>&-
     cat <&8 >/dev/null 2>&1 6>&- &
   done
   exec 8<&-
-  for k in "$1"/p[oe][0-9]; do
+  for k in "$1"/p[oe][0-9]*; do
     c=
     { read -r c <"$k"; } 2>/dev/null
     [ -n "$c" ] || continue

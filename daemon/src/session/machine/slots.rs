@@ -3,9 +3,10 @@
 
 use crate::{id::CommandId, output::StreamKind};
 
-/// Pairs of FIFOs a session may have: one in use, the rest held by background jobs of earlier commands. Each takes an
-/// exec channel, of which a connection has ten by default.
-pub const SLOTS_MAX: u8 = 8;
+/// Pairs of FIFOs a session may have: one in use, the rest held by background jobs of earlier commands until these end
+/// or let go of their output. Each takes an exec channel, of which a connection has ten by default (then a further
+/// connection is made), and five small processes on the host; who starts more jobs has a loop that starts them.
+pub const SLOTS_MAX: u8 = 32;
 
 /// The FIFOs of one command, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
