@@ -372,7 +372,10 @@ impl Actor {
             self.ensure_shell();
             return;
         }
-        let can_start = |shell: &Shell| shell.machine.is_ready() && !shell.signals.is_ending();
+        let now = Instant::now();
+        let can_start = |shell: &Shell| {
+            shell.machine.is_ready() && !shell.signals.is_ending() && shell.signals.key_until(now).is_none()
+        };
         if self.draining.is_some() || !self.shell.as_ref().is_some_and(can_start) {
             return;
         }

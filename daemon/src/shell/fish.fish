@@ -3,6 +3,7 @@
 set -g __sshmcp_d @DIR@
 set -g __sshmcp_n @NONCE@
 set -g __sshmcp_i
+set -g __sshmcp_d0
 set -g __sshmcp_w
 set -g __sshmcp_x
 set -g __sshmcp_o /dev/null
@@ -55,14 +56,18 @@ function __sshmcp_y
     return $code
 end
 
-# __sshmcp_z STATUS [a]: reports the end of the running command, once.
+# __sshmcp_z STATUS [a [r]]: reports the end of the running command, once; with r the last end again, for Ctrl-C takes
+# from the terminal what nobody has read there yet.
 function __sshmcp_z
     set -g __sshmcp_s $argv[1]
     if set -q __sshmcp_i[1]
-        builtin printf '\e]6973;%s;D;%s;%s%s;%s\a' $__sshmcp_n $__sshmcp_i $argv[1] "$argv[2]" $PWD >/dev/tty
+        set -g __sshmcp_d0 "$__sshmcp_i;$argv[1]$argv[2]"
+        builtin printf '\e]6973;%s;D;%s;%s\a' $__sshmcp_n $__sshmcp_d0 $PWD >/dev/tty
         builtin string match -q '*i' -- $__sshmcp_m
         and builtin printf '' >$__sshmcp_d/s
         set -g __sshmcp_i
+    else if set -q argv[3]
+        builtin printf '\e]6973;%s;D;%s;%s\a' $__sshmcp_n "$__sshmcp_d0" $PWD >/dev/tty
     end
     return $__sshmcp_s
 end

@@ -125,11 +125,12 @@ impl Foreground {
         })
     }
 
-    /// None in front is one of those that were in front then.
-    pub fn is_other_than(&self, before: &Self) -> bool {
-        !self
-            .at(Place::InFront)
-            .any(|now| before.members.iter().any(|member| member.pid == now.pid))
+    /// It was seen who is in front, and none of those was in front then.
+    pub fn goes_on(&self, before: &Self) -> bool {
+        self.sent == Sent::Looked
+            && !self
+                .at(Place::InFront)
+                .any(|now| before.at(Place::InFront).any(|then| then.pid == now.pid))
     }
 }
 

@@ -187,8 +187,14 @@ front() {
     SHELL,*) kill -s KILL "$sp" 2>/dev/null && k=sent || k=refused ;;
     *,) k=shell ;;
     *)
-      if kill -s "$2" -- $to 2>/dev/null; then k=sent; else k=refused; fi
-      kill -s CONT -- $to 2>/dev/null
+      if kill -s "$2" -- $to 2>/dev/null; then
+        k=sent
+        kill -s CONT -- $to 2>/dev/null
+      else
+        # Refused by those that are there; who has ended meanwhile refuses nothing.
+        k=shell
+        for v in $ms; do [ ! -e "/proc/$v" ] || k=refused; done
+      fi
       ;;
     esac
   else
@@ -286,7 +292,7 @@ while IFS= read -r l; do
   "f "*)
     set -- ${l#f }
     v=$1
-    case $# in 3) set -- "$d/$2" "$d/$3" ;; *) set -- "$d"/[oe][0-9][01] ;; esac
+    case $# in 3) set -- "$d/$2" "$d/$3" ;; *) set -- "$d"/[oe][0-9]*[01] ;; esac
     for k; do
       printf '\036%s;E;%s;;\037' "$n" "$v" 1<>"$k"
     done

@@ -302,16 +302,26 @@ fn enter(kind: &str) -> &'static str {
 }
 
 /// A typed line for a shell that remembers another status than the last command is said to have had.
-pub fn with_status(status: i32, line: &[u8]) -> Vec<u8> {
-    let mut typed = format!(" __sshmcp_s={status};").into_bytes();
+/// One whose hook runs in a subshell still takes its last command for aborted, and `$?` for what that left.
+pub fn with_status(kind: &str, status: i32, line: &[u8]) -> Vec<u8> {
+    let mut typed = match kind {
+        "fish" => format!(" __sshmcp_z {status};"),
+        _ => format!(" __sshmcp_s={status} __sshmcp_i=;"),
+    }
+    .into_bytes();
     typed.extend_from_slice(line.trim_ascii_start());
     typed
 }
 
 /// A typed line that first gives the terminal the modes that a shell expects, for one that does
 /// not do that itself: a program that was killed may have left it raw.
-pub fn mending(id: CommandId, line: &[u8]) -> Vec<u8> {
+pub fn mending(kind: &str, id: CommandId, line: &[u8]) -> Vec<u8> {
     let line = String::from_utf8_lossy(line);
+    if kind == "fish" {
+        // The status of before comes with the line. What it runs has no flow control.
+        let line = line.trim_start();
+        return format!(" command stty {SANE} -ixon 2>/dev/null;{line}").into_bytes();
+    }
     // The last status is kept first: what mends has one of its own.
     let short = format!(" __sshmcp_0 {id};");
     let rest = match line.strip_prefix(&short) {
@@ -333,9 +343,9 @@ pub fn type_run_short(kind: &str, id: CommandId) -> Vec<u8> {
 /// The line that makes a shell which lost its hook report the end of what ran last.
 pub fn type_sync(kind: &str) -> Vec<u8> {
     if kind == "fish" {
-        return b" __sshmcp_z $status;__sshmcp_h\r".to_vec();
+        return b" __sshmcp_z $status '' r;__sshmcp_h\r".to_vec();
     }
-    b" __sshmcp_z \"$?\" \"$-\";__sshmcp_h\r".to_vec()
+    b" __sshmcp_z \"$?\" \"$-\" '' r;__sshmcp_h\r".to_vec()
 }
 
 /// One word of POSIX shell, whatever it holds.
@@ -374,14 +384,14 @@ mod tests {
     #[test]
     fn mended_lines() {
         let id = CommandId::new(7);
-        let short = String::from_utf8(mending(id, &type_run_short("dash", id))).expect("text");
+        let short = String::from_utf8(mending("dash", id, &type_run_short("dash", id))).expect("text");
         assert!(
             short.starts_with(" __sshmcp_0 c7;{ \\command stty icanon "),
             "{short}"
         );
         assert!(short.ends_with("; } 2>/dev/null;__sshmcp_\n"), "{short}");
         let long = type_run("dash", "/d", "n", id, Capture::Terminal, false, &Sudo::Ignored);
-        let long = String::from_utf8(mending(id, &long)).expect("text");
+        let long = String::from_utf8(mending("dash", id, &long)).expect("text");
         assert!(long.contains("2>/dev/null;__sshmcp_f c7 \"$-\" 0 s;"), "{long}");
     }
 

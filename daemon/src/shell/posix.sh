@@ -3,7 +3,7 @@
 # return mean what they mean at a prompt.
 __sshmcp_d=@DIR@
 __sshmcp_n=@NONCE@
-__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q='' __sshmcp_j='' __sshmcp_y=0 __sshmcp_v=: __sshmcp_h0='' __sshmcp_w0=''
+__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q='' __sshmcp_j='' __sshmcp_y=0 __sshmcp_v=: __sshmcp_h0='' __sshmcp_w0='' __sshmcp_d0=''
 __sshmcp_w='
 '
 if [ -n "${BASH_VERSION-}" ]; then __sshmcp_k=bash
@@ -165,15 +165,21 @@ __sshmcp_u() {
   case $__sshmcp_h0 in ?*) \'$__sshmcp_rt' 0 ;; esac
   \'$__sshmcp_rt' "$__sshmcp_s"
 } 2>/dev/null
-# __sshmcp_z STATUS FLAGS: reports the end of the running command, once.
+# __sshmcp_z STATUS FLAGS [a [r]]: reports the end of the running command, once; with r the last end again, for Ctrl-C
+# takes from the terminal what nobody has read there yet.
 __sshmcp_z() {
   eval "$__sshmcp_v"
   { set +aeuxvC; } 2>/dev/null
   __sshmcp_s=$1
   case $__sshmcp_i in
-  "") ;;
+  "")
+    case ${4-} in
+    r) \'$__sshmcp_pf' "\033]6973;%s;D;%s;%s\007" "$__sshmcp_n" "$__sshmcp_d0" "$PWD" >/dev/tty ;;
+    esac
+    ;;
   *)
-    \'$__sshmcp_pf' "\033]6973;%s;D;%s;%s;%s\007" "$__sshmcp_n" "$__sshmcp_i" "$1${3-}" "$PWD" >/dev/tty
+    __sshmcp_d0="$__sshmcp_i;$1${3-}"
+    \'$__sshmcp_pf' "\033]6973;%s;D;%s;%s\007" "$__sshmcp_n" "$__sshmcp_d0" "$PWD" >/dev/tty
     case $__sshmcp_m in
     c*)
       \'$__sshmcp_pf' "\036%s;E;%s;%s;%s\037" "$__sshmcp_n" "$__sshmcp_i" "$1" "$PWD" 1<>"$__sshmcp_o"

@@ -15,7 +15,7 @@ use crate::{
     command::{Command, Status},
     registry::Registry,
     session::{self, Session, SessionState, Signalled},
-    shell::front::{Foreground, Sent},
+    shell::front::{Foreground, Place, Sent},
 };
 
 /// How long an interrupted program has to end before the answer says that it has not.
@@ -23,7 +23,10 @@ const WAIT: Duration = Duration::from_secs(3);
 /// No caller waits longer.
 const WAIT_MAX: Duration = Duration::from_secs(50);
 /// A program that a signal ends is gone by then; what goes on is the shell with what comes next.
-const STEP: Duration = Duration::from_millis(800);
+const STEP: Duration = Duration::from_millis(600);
+/// How often Ctrl-C is typed again where the shell goes on: one that comes between two programs meets neither them nor
+/// the shell, which happens to few, and not to all of so many.
+const AGAIN_MAX: u32 = 3;
 /// The helper answers in milliseconds; one that does not is not waited for.
 const LOOK_WAIT: Duration = Duration::from_secs(3);
 /// Output in the answer.
@@ -79,7 +82,7 @@ pub(super) async fn interrupt(
         session,
         command,
         signal,
-        step: STEP.min(wait / 3),
+        step: STEP.min(wait / 5),
         deadline: Instant::now() + wait,
         done: Vec::new(),
     };
@@ -131,11 +134,13 @@ impl Interruption {
     async fn run(mut self) -> Result<InterruptResponse, Fault> {
         self.session.watch();
         let name = words::name(self.signal);
-        let front = match self.send(own(self.signal)).await? {
+        match self.send(own(self.signal)).await? {
             Signalled::Nothing => return Ok(self.nothing()),
             Signalled::Typed(key) => {
                 self.done.push(format!("{key} was typed"));
-                None
+                if let Some(before) = self.look_meanwhile().await {
+                    self.follow(&before).await?;
+                }
             }
             Signalled::Sent(front) => {
                 match front.sent {
@@ -146,40 +151,65 @@ impl Interruption {
                         self.type_key(words::shell_alone(name)).await?;
                     }
                 }
-                Some(front)
+                self.follow(&front).await?;
+                self.end_all(&front).await?;
             }
-        };
-        if let Some(before) = front {
-            self.follow(&before).await?;
         }
         let ended = self.ends_by(self.deadline).await;
         let now = if ended { None } else { Some(self.look().await) };
         Ok(self.answer(now.as_ref()))
     }
 
-    /// TERM and KILL end a program, and the shell may go on with the next of its list or loop: then what was meant is
-    /// the whole.
-    async fn follow(&mut self, before: &Foreground) -> Result<(), Fault> {
-        if self.ends_in_step().await {
-            return Ok(());
+    /// Who was in front when a key was typed; none if that has ended it.
+    async fn look_meanwhile(&self) -> Option<Foreground> {
+        tokio::select! {
+            ended = self.ends_in_step() => if ended { None } else { Some(self.look().await) },
+            front = self.look() => Some(front),
         }
-        if before.sent == Sent::Sent {
-            if !self.look().await.is_other_than(before) {
-                return Ok(());
-            }
-            self.type_key("the shell went on with what comes next, so Ctrl-C was typed too".into())
-                .await?;
+    }
+
+    /// What a signal ends is one program, and the shell may go on with the next of its list or loop: then what was meant
+    /// is the whole. The key that ends that reaches nobody between two programs, and is typed again.
+    async fn follow(&mut self, first: &Foreground) -> Result<(), Fault> {
+        let mut before = first.clone();
+        for again in 0..AGAIN_MAX {
             if self.ends_in_step().await {
                 return Ok(());
             }
+            let now = self.look().await;
+            let deaf = now.at(Place::Shell).any(|shell| shell.ignores(2));
+            if deaf || !now.goes_on(&before) || self.awaits_input() {
+                return Ok(());
+            }
+            let why = match (again, first.sent) {
+                (0, Sent::Sent) => "the shell went on with what comes next, so Ctrl-C was typed too",
+                (0, _) => "the shell went on, so Ctrl-C was typed again",
+                _ => "",
+            };
+            self.type_key(why.into()).await?;
+            before = now;
         }
-        if self.signal != Signal::Kill {
+        self.ends_in_step().await;
+        Ok(())
+    }
+
+    /// What is left when KILL and Ctrl-C did not end it: whoever is in front now, and at last the shell.
+    async fn end_all(&mut self, first: &Foreground) -> Result<(), Fault> {
+        if self.signal != Signal::Kill || self.has_ended() {
             return Ok(());
         }
-        let now = self.look().await;
-        let goes_on = now.sent == Sent::Looked && now.is_other_than(before);
-        if goes_on
-            && matches!(self.send(session::Signal::Shell).await?, Signalled::Sent(front) if front.sent == Sent::Sent)
+        if !self.look().await.goes_on(first) {
+            return Ok(());
+        }
+        if let Signalled::Sent(front) = self.send(session::Signal::Kill).await?
+            && front.sent == Sent::Sent
+        {
+            self.done.push(words::sent("KILL", &front));
+            if self.ends_in_step().await || !self.look().await.goes_on(&front) {
+                return Ok(());
+            }
+        }
+        if matches!(self.send(session::Signal::Shell).await?, Signalled::Sent(front) if front.sent == Sent::Sent)
         {
             self.done.push(
                 "that did not end it, so the session's shell was killed: the next use of the session opens a new one"
@@ -198,7 +228,7 @@ impl Interruption {
     }
 
     async fn type_key(&mut self, why: String) -> Result<(), Fault> {
-        if self.send(session::Signal::Int).await? != Signalled::Nothing {
+        if self.send(session::Signal::Int).await? != Signalled::Nothing && !why.is_empty() {
             self.done.push(why);
         }
         Ok(())
@@ -237,6 +267,14 @@ impl Interruption {
         true
     }
 
+    /// What runs asks for something: who went on with that is at its own prompt.
+    fn awaits_input(&self) -> bool {
+        match &self.command {
+            Some(command) => matches!(command.state().status, Status::Awaiting(_)),
+            None => self.session.summary().state == SessionState::Awaiting,
+        }
+    }
+
     fn has_ended(&self) -> bool {
         match &self.command {
             Some(command) => command.state().status.is_final(),
@@ -270,7 +308,11 @@ impl Interruption {
 
     /// `front` is who is there where it has not ended.
     fn answer(self, front: Option<&Foreground>) -> InterruptResponse {
-        let done = self.done.join("; ");
+        let done = if self.done.is_empty() {
+            "no signal was sent any more".to_owned()
+        } else {
+            self.done.join("; ")
+        };
         let what = if self.command.is_some() {
             "the command"
         } else {

@@ -69,9 +69,12 @@ impl Actor {
             Start::Full => {
                 let fault = Fault::new(
                     Reason::LimitReached,
-                    format!("background jobs of {SLOTS_MAX} earlier commands still hold their output in this session"),
+                    format!("background jobs of {SLOTS_MAX} earlier commands still hold their output in this session; nothing was run"),
                 )
-                .hint("end them, start them with their output sent to a file, or use another session");
+                .hint(
+                    "end some of them (`terminal: true` still runs commands here), start them with their output sent to a file, or use another session",
+                )
+                .retryable();
                 run.fail(fault);
                 return;
             }
@@ -128,11 +131,11 @@ impl Actor {
         };
         shell.machine.set_wanted(command.is_awaited(), now);
         let line = match (shell.last_status.take(), shell.link.typed) {
-            (Some(status), None) => order::with_status(status, &line),
+            (Some(status), None) => order::with_status(&shell.link.shell.kind, status, &line),
             (Some(_) | None, _) => line,
         };
         let line = if std::mem::take(&mut shell.signals.killed) && shell.link.typed.is_none() {
-            order::mending(command.id, &line)
+            order::mending(&shell.link.shell.kind, command.id, &line)
         } else {
             line
         };

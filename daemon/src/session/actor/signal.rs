@@ -14,6 +14,7 @@ use super::{
     doing::{End, shell_code},
 };
 use crate::{
+    id::CommandId,
     session::{
         Signal, Signalled, Signalling,
         machine::{Event, Phase},
@@ -27,6 +28,8 @@ const SIGNAL_GRACE: Duration = Duration::from_millis(100);
 const PROMPT_SLOW: Duration = Duration::from_secs(1);
 /// Signals that may be held back, and questions to the helper: more than anybody has calls in flight on one session.
 const ASKED_MAX: usize = 64;
+/// A key is judged by a look that came after it, perhaps at what came next: only who has not ended by then was spared.
+const SPARE_AFTER: Duration = Duration::from_millis(500);
 /// The helper answers a look in milliseconds; an end does not wait longer for it.
 const LOOK_MAX: Duration = Duration::from_secs(1);
 
@@ -42,19 +45,25 @@ pub(super) struct Signals {
     pub(super) killed: bool,
     /// A command whose end waits for a look at what was stopped.
     ending: Option<(End, Instant)>,
+    /// Seems to ignore the key that it was sent; from when on that is taken for true.
+    sparing: Option<(CommandId, Instant)>,
 }
 
 enum Asked {
     Signal {
         number: u32,
+        /// What ran then; another command has nothing to do with the answer.
+        of: Option<CommandId>,
         /// An earlier one had reached the command already.
         again: bool,
         reply: oneshot::Sender<Result<Signalled, Fault>>,
     },
-    /// A key was typed meanwhile.
+    /// A key was typed before: where this is answered, the terminal has taken it.
     Key {
         number: u32,
+        of: Option<CommandId>,
         again: bool,
+        at: Instant,
     },
     Look(oneshot::Sender<Foreground>),
     End,
@@ -81,6 +90,15 @@ impl Signals {
         self.ending.is_some()
     }
 
+    /// Until when a key is on its way to the terminal: the next command's line must not meet it there.
+    pub(super) fn key_until(&self, now: Instant) -> Option<Instant> {
+        let keys = self.asked.iter().filter_map(|(_, asked)| match asked {
+            Asked::Key { at, .. } => Some(*at + LOOK_MAX),
+            Asked::Signal { .. } | Asked::Look(_) | Asked::End => None,
+        });
+        keys.filter(|until| now < *until).max()
+    }
+
     fn answered(&mut self, number: u32) -> Option<Asked> {
         let at = self.asked.iter().position(|(asked, _)| *asked == number)?;
         self.asked.drain(..at);
@@ -92,24 +110,29 @@ impl Shell {
     /// When a signal that came too early may be given to the command, or a look is given up.
     pub(super) fn signal_due(&self) -> Option<Instant> {
         let look = self.signals.ending.as_ref().map(|(_, asked)| *asked + LOOK_MAX);
-        let held = if self.signals.held.is_empty() {
-            None
-        } else {
-            match (self.machine.running(), self.started_at) {
-                (None, _) => Some(Instant::now()),
-                (Some(_), at) => at.map(|at| at + SIGNAL_GRACE),
-            }
-        };
-        look.into_iter().chain(held).min()
+        let now = Instant::now();
+        let (key, held) = (self.signals.key_until(now), self.held_due(now));
+        let sparing = self.signals.sparing.map(|(_, at)| at);
+        look.into_iter().chain(key).chain(held).chain(sparing).min()
+    }
+
+    fn held_due(&self, now: Instant) -> Option<Instant> {
+        if self.signals.held.is_empty() {
+            return None;
+        }
+        match (self.machine.running(), self.started_at) {
+            (None, _) => Some(now),
+            (Some(_), at) => at.map(|at| at + SIGNAL_GRACE),
+        }
     }
 
     /// What an end by a signal leaves to do before the next command.
     pub(super) fn note_end(&mut self, code: Option<i32>, interrupted: bool) {
         let Some(code) = code else { return };
-        let bare = matches!(self.link.shell.kind.as_str(), "dash" | "ash" | "zsh");
+        let bare = matches!(self.link.shell.kind.as_str(), "dash" | "ash" | "zsh" | "fish");
         self.signals.killed = bare && (interrupted || KILLED.contains(&code));
         // A Ctrl-C that came as the command ended is the prompt's, and changes what it remembers.
-        if interrupted && self.link.shell.kind == "bash" {
+        if interrupted || self.signals.killed {
             self.last_status = Some(code);
         }
     }
@@ -165,7 +188,8 @@ impl Actor {
             return;
         }
         // Before it is sent: the end that it brings may be told before its own answer.
-        let again = shell.machine.was_interrupted();
+        let of = running;
+        let again = shell.machine.was_interrupted() && shell.signals.sparing.take().is_none();
         shell.machine.on(Event::Interrupted, now);
         if key {
             let byte = if signal == Signal::Int { 0x03 } else { 0x1c };
@@ -173,11 +197,26 @@ impl Actor {
             shell.open_running(now);
             typed.tell(reply, Signalled::Typed(what));
             if sees {
-                shell.ask_in_front("LOOK", Asked::Key { number, again });
+                let at = now;
+                shell.ask_in_front(
+                    "LOOK",
+                    Asked::Key {
+                        number,
+                        of,
+                        again,
+                        at,
+                    },
+                );
             }
         } else {
             shell.open_running(now);
-            shell.ask_in_front(what, Asked::Signal { number, again, reply });
+            let asked = Asked::Signal {
+                number,
+                of,
+                again,
+                reply,
+            };
+            shell.ask_in_front(what, asked);
         }
     }
 
@@ -195,22 +234,35 @@ impl Actor {
         let Some(shell) = &mut self.shell else { return };
         let now = Instant::now();
         match shell.signals.answered(answer) {
-            Some(Asked::Signal { number, again, reply }) => {
-                if !again && (front.sent != Sent::Sent || all_ignore(&front, number)) {
-                    shell.machine.on(Event::Spared, now);
+            Some(Asked::Signal {
+                number,
+                of,
+                again,
+                reply,
+            }) => {
+                if of.is_some() && shell.machine.running() == of {
+                    let spared = front.sent != Sent::Sent || all_ignore(&front, number);
+                    if !spared {
+                        shell.machine.on(Event::Interrupted, now);
+                    } else if !again {
+                        shell.machine.on(Event::Spared, now);
+                    }
                 }
                 let _ = reply.send(Ok(Signalled::Sent(front)));
             }
-            Some(Asked::Key { number, again }) => {
-                if !again && all_ignore(&front, number) {
-                    shell.machine.on(Event::Spared, now);
+            Some(Asked::Key {
+                number, of, again, ..
+            }) => {
+                let same = of.is_some() && shell.machine.running() == of;
+                if same && !again && all_ignore(&front, number) {
+                    shell.signals.sparing = of.map(|id| (id, now + SPARE_AFTER));
                 }
                 // A terminal can have another key for it than Ctrl-C.
                 let own = front
                     .interrupt
                     .filter(|key| front.signals && number == 2 && *key != 0x03 && key.is_ascii_control());
                 if let Some(key) = own
-                    && shell.machine.running().is_some()
+                    && same
                 {
                     shell.link.write(vec![key]);
                 }
@@ -233,7 +285,12 @@ impl Actor {
             self.end_stopped(None).await;
         }
         let Some(shell) = &mut self.shell else { return };
-        if shell.signal_due().is_some_and(|at| now >= at) {
+        if let Some((id, _)) = shell.signals.sparing.take_if(|(_, at)| now >= *at)
+            && shell.machine.running() == Some(id)
+        {
+            shell.machine.on(Event::Spared, now);
+        }
+        if shell.held_due(now).is_some_and(|at| now >= at) {
             for held in std::mem::take(&mut shell.signals.held) {
                 self.signal(held).await;
             }
