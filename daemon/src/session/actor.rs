@@ -388,7 +388,9 @@ impl Actor {
             None => SessionState::Disconnected,
             Some(shell) => match shell.machine.phase() {
                 Phase::Ready { .. } => SessionState::Ready,
-                Phase::Settling { .. } if shell.running.is_none() && self.queue.is_empty() => {
+                Phase::Settling { .. }
+                    if shell.running.is_none() && self.queue.is_empty() && !shell.machine.runs_ahead() =>
+                {
                     SessionState::Ready
                 }
                 Phase::Typed | Phase::Settling { .. } => SessionState::Busy,

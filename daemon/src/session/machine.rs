@@ -79,6 +79,8 @@ pub struct Machine {
     probes: Probes,
     /// The shell's process runs another program since.
     replaced: bool,
+    /// Typed since the last command's end and before its prompt; true if a line was entered.
+    ahead: Option<bool>,
 }
 
 impl Machine {
@@ -90,6 +92,7 @@ impl Machine {
             shell_pid,
             probes: Probes::new(now),
             replaced: false,
+            ahead: None,
         }
     }
 
@@ -117,6 +120,11 @@ impl Machine {
     /// The running command was sent a signal by us.
     pub const fn was_interrupted(&self) -> bool {
         matches!(&self.phase, Phase::Busy(running) if running.interrupted)
+    }
+
+    /// A line that was typed before the prompt runs at it, or will.
+    pub const fn runs_ahead(&self) -> bool {
+        matches!((&self.phase, self.ahead), (Phase::Settling { .. }, Some(true)))
     }
 
     /// A command may be typed now.
@@ -309,7 +317,12 @@ impl Machine {
         let mut effects = vec![Effect::Cwd(cwd)];
         match &mut self.phase {
             Phase::Ready { .. } | Phase::Typed | Phase::Settling { .. } => {
-                self.phase = Phase::Ready { half_typed: false };
+                self.phase = match self.ahead.take() {
+                    Some(true) => Phase::Typed,
+                    ahead => Phase::Ready {
+                        half_typed: ahead.is_some(),
+                    },
+                };
             }
             Phase::Busy(running) => {
                 running.prompt_seen = true;
@@ -428,7 +441,11 @@ impl Machine {
                     Vec::new()
                 }
             }
-            Phase::Typed | Phase::Settling { .. } => Vec::new(),
+            Phase::Settling { .. } => {
+                self.ahead = Some(entered || self.ahead == Some(true));
+                Vec::new()
+            }
+            Phase::Typed => Vec::new(),
         }
     }
 
@@ -484,7 +501,8 @@ impl Machine {
                 // Where nobody can look, a terminal that has fallen silent after a command's end is at its prompt.
                 let silent = probe.is_blind() && now >= self.probes.last_activity + PROMPT_GRACE;
                 if shell_reads || silent {
-                    self.phase = Phase::Ready { half_typed: false };
+                    let half_typed = self.ahead.take() == Some(false);
+                    self.phase = Phase::Ready { half_typed };
                 }
                 Vec::new()
             }

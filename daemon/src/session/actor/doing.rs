@@ -387,7 +387,10 @@ impl Actor {
         // Whatever is run there has a status of its own.
         shell.last_status = None;
         let now = Instant::now();
-        let at_prompt = matches!(shell.machine.phase(), Phase::Ready { .. });
+        let at_prompt = matches!(
+            shell.machine.phase(),
+            Phase::Ready { .. } | Phase::Settling { .. }
+        );
         let effects = if at_prompt && clears {
             Vec::new()
         } else {

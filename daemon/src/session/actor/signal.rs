@@ -161,7 +161,10 @@ impl Actor {
         let takes = match shell.machine.phase() {
             Phase::Busy(_) => asked.only.is_none_or(|only| running == Some(only)),
             Phase::Typed => asked.only.is_none(),
-            Phase::Settling { since } => asked.only.is_none() && key && now >= *since + PROMPT_SLOW,
+            Phase::Settling { since } => {
+                let late = key && now >= *since + PROMPT_SLOW;
+                asked.only.is_none() && (late || shell.machine.runs_ahead())
+            }
             Phase::Ready { .. } => false,
         };
         if !takes {

@@ -469,3 +469,25 @@ fn a_forged_prompt_ends_nothing() {
     bench.on(eof(ERR));
     assert_eq!(bench.on(end(1, 4)), vec![complete(1, 4)]);
 }
+
+/// What is typed after a command's end and before its prompt runs at that prompt, and ends at the next.
+#[test]
+fn typed_before_the_prompt() {
+    for entered in [true, false] {
+        let mut bench = Bench::running(1);
+        bench.on(eof(OUT));
+        bench.on(eof(ERR));
+        assert_eq!(bench.on(end(1, 0)), vec![complete(1, 0)]);
+        bench.on(Event::Input { entered });
+        assert_eq!(bench.machine.runs_ahead(), entered);
+        bench.on(prompt());
+        let wanted = if entered {
+            Phase::Typed
+        } else {
+            Phase::Ready { half_typed: true }
+        };
+        assert_eq!(*bench.machine.phase(), wanted);
+        bench.on(prompt());
+        assert!(bench.machine.is_ready());
+    }
+}
