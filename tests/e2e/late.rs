@@ -1,5 +1,8 @@
 //! What background jobs write after their command's end belongs to that command, and to no other.
 
+mod bound;
+mod jobs;
+
 use std::{fs, path::Path};
 
 use serde_json::json;
