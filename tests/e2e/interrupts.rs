@@ -3,6 +3,7 @@
 mod play;
 mod rows;
 mod stories;
+mod sudo;
 
 use sshmcp_tests::{Shell, TestBed};
 
@@ -36,10 +37,28 @@ fn zsh_is_interrupted() {
     play(Shell::Zsh);
 }
 
-/// In the long suite: in dash a signal that comes between two commands of a loop is now and then told in other words.
 #[test]
 fn dash_is_interrupted() {
-    if std::env::var_os("SSHMCP_LONG").is_some() {
-        play(Shell::Dash);
-    }
+    play(Shell::Dash);
+}
+
+#[test]
+fn ash_is_interrupted() {
+    play(Shell::Ash);
+}
+
+#[test]
+fn ksh_is_interrupted() {
+    play(Shell::Ksh);
+}
+
+#[test]
+fn mksh_is_interrupted() {
+    play(Shell::Mksh);
+}
+
+/// Its syntax is its own; the programs are the same.
+#[test]
+fn fish_is_interrupted() {
+    play(Shell::Fish);
 }

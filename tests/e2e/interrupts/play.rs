@@ -75,7 +75,11 @@ impl Session {
         } else {
             outcome.exit_code.unwrap_or_default()
         };
-        self.next("printf 'next %s\\n' \"$?\"", &format!("next {code}\n"), row)?;
+        let asks = match self.shell {
+            Shell::Fish => "printf 'next %s\\n' $status",
+            _ => "printf 'next %s\\n' \"$?\"",
+        };
+        self.next(asks, &format!("next {code}\n"), row)?;
         if let Some((text, prints)) = row.then {
             self.next(text, prints, row)?;
         }

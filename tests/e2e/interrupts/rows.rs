@@ -14,7 +14,7 @@ pub(super) struct Step {
 /// One command of the table.
 #[derive(Clone, Debug)]
 pub(super) struct Row {
-    pub(super) text: &'static str,
+    pub(super) text: String,
     pub(super) terminal: bool,
     /// It is interrupted once its output shows this.
     pub(super) ready: &'static str,
@@ -32,7 +32,7 @@ fn row(text: &'static str, signals: &[(&'static str, &'static str)], code: i64) 
     let last = signals.len() - 1;
     let steps = signals.iter().enumerate();
     Row {
-        text,
+        text: text.to_owned(),
         terminal: false,
         ready: if text.contains("ready") { "ready" } else { "" },
         steps: steps
@@ -72,7 +72,38 @@ const HANDLES_INT: &str = "sh -c 'trap \"echo caught\" INT; echo ready; while :;
 const LEAVES: &str = "sh -c 'setsid sleep 77 & echo ready; sleep 100; :'";
 
 pub(super) fn rows(shell: Shell) -> Vec<Row> {
-    let mut rows = vec![
+    let mut rows = programs();
+    if shell == Shell::Fish {
+        rows.extend(of_fish());
+    } else {
+        rows.extend(of_posix(shell));
+    }
+    if shell == Shell::Ksh {
+        // Its own sleep is a part of the shell.
+        for row in rows.iter_mut().filter(|row| !row.text.starts_with("sh ")) {
+            row.text = row.text.replace("sleep", "/bin/sleep");
+        }
+        for row in &mut rows {
+            // 256 + 15 in eight bits, and it does not tell the system what it ignores itself.
+            if row.text.starts_with("(/bin/sleep") {
+                row.code = Some(15);
+            }
+            for step in &mut row.steps {
+                step.says = step
+                    .says
+                    .strip_suffix(" and ignores the signal")
+                    .unwrap_or(step.says);
+            }
+        }
+        rows.push(row("sleep 100", &[("INT", "ended")], 130));
+        rows.push(row("sleep 100", &[("KILL", "nothing but the shell itself")], 130));
+    }
+    rows
+}
+
+/// What every shell runs as it stands.
+fn programs() -> Vec<Row> {
+    vec![
         row(
             "sleep 100",
             &[("INT", "Ctrl-C was typed, and the command ended")],
@@ -84,24 +115,6 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         row("sleep 100 | cat", &[("INT", "ended")], 130),
         row("sleep 100 | cat", &[("TERM", ", cat (")], 143),
         row("sleep 100 | cat", &[("KILL", ", cat (")], 137),
-        row("(sleep 100; echo NO)", &[("TERM", "ended")], 143),
-        row("while :; do :; done", &[("INT", "ended")], 130),
-        row(
-            "while :; do :; done",
-            &[("TERM", "nothing but the shell itself")],
-            130,
-        ),
-        row(
-            "while :; do :; done",
-            &[("KILL", "nothing but the shell itself")],
-            130,
-        ),
-        row("while :; do sleep 0.2; done", &[("INT", "ended")], 130),
-        row(
-            "while :; do sleep 0.2; done",
-            &[("KILL", "Ctrl-C was typed too, and the command ended")],
-            130,
-        ),
         row(
             IGNORES_INT,
             &[("INT", "ignores it; try QUIT, TERM or KILL"), ("TERM", "ended")],
@@ -119,12 +132,6 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         ),
         row("echo ready; cat", &[("TERM", "cat (")], 143),
         row(
-            "read x; echo NO",
-            &[("TERM", "nothing but the shell itself")],
-            130,
-        ),
-        row("x=$(sleep 100)", &[("TERM", "TERM was sent to sleep (")], 143),
-        row(
             LEAVES,
             &[(
                 "TERM",
@@ -132,15 +139,7 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
             )],
             143,
         )
-        .then("pkill -xf 'sleep 77'; echo $?", "0\n"),
-        row("sleep 66 & echo ready; sleep 100", &[("INT", "ended")], 130).then("kill $!; echo $?", "0\n"),
-        row("sleep 66 & echo ready; sleep 100", &[("KILL", "ended")], 137).then("kill $!; echo $?", "0\n"),
-        row(
-            "trap '' INT; echo ready; sleep 100",
-            &[("INT", "ignores it"), ("TERM", "ended")],
-            143,
-        )
-        .then("trap - INT; echo x", "x\n"),
+        .then("pkill -xf 'sleep 77' && echo 0", "0\n"),
         row("stty intr ^G; echo ready; sleep 100", &[("INT", "ended")], 130)
             .then("stty intr ^C; echo x", "x\n"),
         row("yes", &[("INT", "ended")], 130),
@@ -163,6 +162,44 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
             137,
         )
         .terminal("ready"),
+    ]
+}
+
+fn of_posix(shell: Shell) -> Vec<Row> {
+    let mut rows = vec![
+        row("(sleep 100; echo NO)", &[("TERM", "ended")], 143),
+        row("while :; do :; done", &[("INT", "ended")], 130),
+        row(
+            "while :; do :; done",
+            &[("TERM", "nothing but the shell itself")],
+            130,
+        ),
+        row(
+            "while :; do :; done",
+            &[("KILL", "nothing but the shell itself")],
+            130,
+        ),
+        row("while :; do sleep 0.2; done", &[("INT", "ended")], 130),
+        row(
+            // It meets a sleep, which is killed, and Ctrl-C ends the loop; or the shell between two of them.
+            "while :; do sleep 0.2; done",
+            &[("KILL", "Ctrl-C was typed")],
+            130,
+        ),
+        row(
+            "read x; echo NO",
+            &[("TERM", "nothing but the shell itself")],
+            130,
+        ),
+        row("x=$(sleep 100)", &[("TERM", "TERM was sent to sleep (")], 143),
+        row("sleep 66 & echo ready; sleep 100", &[("INT", "ended")], 130).then("kill $!; echo $?", "0\n"),
+        row("sleep 66 & echo ready; sleep 100", &[("KILL", "ended")], 137).then("kill $!; echo $?", "0\n"),
+        row(
+            "trap '' INT; echo ready; sleep 100",
+            &[("INT", "ignores it"), ("TERM", "ended")],
+            143,
+        )
+        .then("trap - INT; echo x", "x\n"),
     ];
     // zsh's own `wait` goes on after Ctrl-C, as at its prompt.
     if shell != Shell::Zsh {
@@ -182,4 +219,32 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         )
     });
     rows
+}
+
+fn of_fish() -> Vec<Row> {
+    vec![
+        row(
+            "begin; sh -c 'sleep 100; echo NO'; end",
+            &[("TERM", "ended")],
+            143,
+        ),
+        row("while true; end", &[("INT", "ended")], 130),
+        row(
+            "while true; end",
+            &[("TERM", "nothing but the shell itself")],
+            130,
+        ),
+        row(
+            "while true; end",
+            &[("KILL", "nothing but the shell itself")],
+            130,
+        ),
+        row("while true; sleep 0.2; end", &[("INT", "ended")], 130),
+        row("while true; sleep 0.2; end", &[("KILL", "Ctrl-C was typed")], 130),
+        row("set x (sleep 100)", &[("TERM", "TERM was sent to sleep (")], 143),
+        row("sleep 66 & echo ready; sleep 100", &[("INT", "ended")], 130)
+            .then("kill $last_pid; echo $status", "0\n"),
+        row("sleep 66 & echo ready; sleep 100", &[("KILL", "ended")], 137)
+            .then("kill $last_pid; echo $status", "0\n"),
+    ]
 }

@@ -118,15 +118,13 @@ fn a_queued_command() {
     bed.finish();
 }
 
-/// Two at once end one command, and nothing else. In dash a second KILL may meet the shell alone: that is for the long
-/// suite.
+/// Two at once end one command, and nothing else.
 #[test]
 fn twice_at_once() {
     let bed = TestBed::new();
     let mut shim = bed.shim();
-    let long = std::env::var_os("SSHMCP_LONG").is_some();
-    for shell in SHELLS.into_iter().filter(|shell| long || *shell != Shell::Dash) {
-        for signal in ["INT", "TERM"].into_iter().chain(long.then_some("KILL")) {
+    for shell in SHELLS {
+        for signal in ["INT", "TERM", "KILL"] {
             let begun = begin(&mut shim, shell, "sleep 100");
             let ask = json!({"command_id": begun.id, "signal": signal});
             let calls = [0; 2].map(|_| shim.begin_call("interrupt_command", ask.clone()));
@@ -147,15 +145,12 @@ fn twice_at_once() {
 }
 
 /// An interrupt that comes as the command ends by itself: the next command sees the status that was told, and is not
-/// interrupted in its stead. For the long suite: now and then no code is told.
+/// interrupted in its stead.
 #[test]
 fn an_end_by_itself_meanwhile() {
-    if std::env::var_os("SSHMCP_LONG").is_none() {
-        return;
-    }
     let bed = TestBed::new();
     let mut shim = bed.shim();
-    for shell in [Shell::Bash, Shell::Zsh] {
+    for shell in SHELLS {
         for round in 0..12_u32 {
             let text = format!("sleep 0.{:02}; (exit 5)", 10 + round);
             let call = json!({"host": shell.host(), "command": text, "timeout": 0});
@@ -164,7 +159,9 @@ fn an_end_by_itself_meanwhile() {
             interrupt(&mut shim, &json!({"command_id": begun.id, "signal": signal}));
             let next = shim.run(shell.host(), "echo \"$?\"; sleep 0.05; echo through");
             let ended = shim.wait_for(&begun.id);
-            let code = ended.exit_code.expect("a code");
+            let code = ended
+                .exit_code
+                .unwrap_or_else(|| panic!("{shell:?} {signal}: no code: {ended:?} {next:?}"));
             assert_eq!(
                 next.stdout,
                 format!("{code}\nthrough\n"),
