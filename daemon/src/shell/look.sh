@@ -83,32 +83,53 @@ epolled() {
   done 2>/dev/null <"/proc/$1/fdinfo/$2"
   polls
 }
-# Where system calls are not told: the kernel's function, and what is open.
+# Where system calls are not told (the kernel traces nothing, or for parents alone): its function, and what is open.
 guessed() {
   k=n w=
   { read -r w <"/proc/$1/task/$2/wchan"; } 2>/dev/null
   case $w in
   n_tty_read | tty_read | wait_woken)
     # Sockets and inotify sleep in the same function.
-    q=
-    for v in "/proc/$1/fd"/*; do
-      kind "$1" "${v##*/}"
-      [ -e "$v" ] && ! [ -f "$v" ] && ! [ -c "$v" ] && ! [ -p "$v" ] && ! [ -d "$v" ] && q=${q}o
-    done
-    case $q in *o*) k=h ;; *t*) k=t ;; esac
+    opened "$1"
+    case $q in *t*[sa]* | *[sa]*t*) k=h ;; *t*) k=t ;; esac
     ;;
-  *poll* | *select* | ep_*) q=; kind "$1" 0; case $q in t) k=w ;; esac ;;
+  ep_* | *epoll*)
+    opened "$1"
+    case $ep in '' | *\ *) case $q in *t*) k=a ;; esac ;; *) q=; epolled "$1" "$ep" ;; esac
+    ;;
+  *poll* | *select*)
+    opened "$1"
+    case $q in *t*[sao]* | *[sao]*t*) k=a ;; *t*) k=w ;; esac
+    ;;
   esac
 }
+# What process $1 has open, added to $q: t the terminal $tt, s sockets, a what has no name, o pipes and terminals to read
+# from. What can be watched by epoll is in $ep.
+opened() {
+  q= ep=
+  for v in "/proc/$1/fd"/*; do
+    if [ "$v" -ef "$tt" ] || [ "$v" -ef /dev/tty ]; then q=${q}t
+    elif [ -S "$v" ]; then q=${q}s
+    elif [ -p "$v" ] || [ -c "$v" ]; then
+      case ${v##*/} in 1 | 2) ;; *) [ "$v" -ef /dev/null ] || q=${q}o ;; esac
+    elif [ -e "$v" ] && [ ! -f "$v" ] && [ ! -d "$v" ] && [ ! -b "$v" ]; then
+      w=
+      while read -r i; do
+        case $i in tfd:*) w=x; break ;; esac
+      done 2>/dev/null <"/proc/$1/fdinfo/${v##*/}"
+      case $w in x) ep="${ep:+$ep }${v##*/}" ;; *) q=${q}a ;; esac
+    fi
+  done
+}
 # What thread $2 of process $1 waits for: t reads the terminal, p polls it, m polls it and more, w polls who knows what,
-# h nobody can say, n nothing of that.
+# a the same and has more than the terminal open, h nobody can say, n nothing of that.
 thread() {
   y=- r=
   { read -r y a1 a2 a3 v <"/proc/$1/task/$2/syscall"; } 2>/dev/null
   { read -r v v r <"/proc/$1/task/$2/schedstat"; } 2>/dev/null
   case $y,$yr in
   running,* | -1,*) k=n; return ;;
-  -,* | *,) guessed "$1" "$2"; return ;;
+  -,* | ,* | *,) guessed "$1" "$2"; return ;;
   esac
   # A thread that has not run since waits for what it waited for then.
   key="$2:$y:$a1:$a2:$r:"
@@ -137,7 +158,7 @@ one() {
       [ "$m" -le 64 ] || break
       thread "$1" "${v##*/}"
       [ "$m" = 1 ] || [ "$k" != t ] || socketed "$1"
-      case $k$g in t? | x[pmwhn] | p[mwhn] | m[whn] | w[hn] | hn) g=$k ;; esac
+      case $k$g in t? | x[pmwahn] | p[mwahn] | m[wahn] | w[ahn] | a[hn] | hn) g=$k ;; esac
     done
     r=0
   else

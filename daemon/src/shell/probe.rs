@@ -37,6 +37,8 @@ pub enum Wait {
     PollsMore,
     /// Polls, and what cannot be told.
     PollsUnknown,
+    /// The same, and it has more open than the terminal that it could wait for.
+    PollsAnything,
     /// May not be looked into.
     Hidden,
     /// May not be looked into, and is a shell without a script and without children.
@@ -253,7 +255,7 @@ impl Probe {
                 && process.terminal.is_none()
                 && match process.wait {
                     Wait::Reads | Wait::ReadsBeside | Wait::Polls => true,
-                    Wait::PollsMore | Wait::PollsUnknown => {
+                    Wait::PollsMore | Wait::PollsUnknown | Wait::PollsAnything => {
                         self.modes.line == LineMode::Raw || SHELLS.contains(&process.name.as_str())
                     }
                     Wait::Hidden | Wait::HiddenShell | Wait::Else => false,
@@ -370,7 +372,7 @@ impl Probe {
             // `read -t`, and any read under TMOUT: a shell that waits for a child sits in another call.
             Wait::PollsUnknown => raw || SHELLS.contains(&process.name.as_str()),
             // A shell's line editor also waits for what its own jobs and sessions tell it.
-            Wait::PollsMore => raw && SHELLS.contains(&process.name.as_str()),
+            Wait::PollsMore | Wait::PollsAnything => raw && SHELLS.contains(&process.name.as_str()),
             Wait::Hidden | Wait::HiddenShell | Wait::Else => false,
         };
         if some(&reads) {
@@ -392,7 +394,13 @@ impl Probe {
             let keys = raw && terminal.is_none() && modes.editor && !some(&Process::is_relay_of_terminals);
             return if keys { unclear(Clue::Keys) } else { text };
         }
-        if here.is_empty() || some(&|process| matches!(process.wait, Wait::PollsMore | Wait::ReadsBeside)) {
+        let may_read = |process: &Process| match process.wait {
+            Wait::PollsMore | Wait::ReadsBeside => true,
+            // Whoever takes every key waits for them also.
+            Wait::PollsAnything => raw,
+            _ => false,
+        };
+        if here.is_empty() || some(&may_read) {
             return text;
         }
         Verdict::Working
@@ -407,6 +415,7 @@ impl Wait {
             "p" => Self::Polls,
             "m" => Self::PollsMore,
             "w" => Self::PollsUnknown,
+            "a" => Self::PollsAnything,
             "h" => Self::Hidden,
             "s" => Self::HiddenShell,
             "n" => Self::Else,
@@ -502,6 +511,11 @@ mod tests {
             unclear(true, Clue::Relay)
         );
         assert_eq!(verdict("cek;200;-;200 100 . S x 0 java|;"), line);
+        assert_eq!(verdict("cek;200;-;200 100 . S a 0 curl|;"), Verdict::Working);
+        assert_eq!(
+            verdict("rne;200;-;200 100 . S a 0 docker-like|;"),
+            unclear(true, Clue::Relay)
+        );
     }
 
     /// Relays: what is behind them decides where it can be seen, and the text where not.
