@@ -33,6 +33,9 @@ const HOOK_GRACE: Duration = Duration::from_millis(150);
 /// A typed line is read within this time, or the shell is asked whether it sits at its prompt. On a loaded host a shell
 /// may be later; it never runs an id twice, so that a line typed again does no harm.
 const START_GRACE: Duration = Duration::from_secs(3);
+/// A shell that was seen to read may have told the start on the terminal just before, and be the command's own `read`:
+/// that word comes within this time, or the shell is at its prompt.
+const START_WORD: Duration = Duration::from_millis(800);
 
 /// What a session does now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +69,8 @@ pub struct Running {
     prompt_seen: bool,
     /// Since when it could have started, until it does: what was typed may have been swallowed.
     unstarted: Option<Instant>,
+    /// The shell was seen to read since.
+    seen_reading: bool,
     interrupted: bool,
     /// When the shell was asked for the last status.
     synced: Option<Instant>,
@@ -189,6 +194,7 @@ impl Machine {
             streams_done: None,
             prompt_seen: false,
             unstarted: Some(now),
+            seen_reading: false,
             interrupted: false,
             synced: None,
         });
@@ -510,7 +516,10 @@ impl Machine {
             Phase::Busy(running) if running.unstarted.is_some() => {
                 let id = running.id;
                 let silent = probe.is_blind() && now >= self.probes.last_activity + START_GRACE;
-                if shell_reads || silent {
+                let read_before = std::mem::replace(&mut running.seen_reading, shell_reads);
+                if shell_reads && !read_before {
+                    self.probes.next = Some(now + START_WORD);
+                } else if shell_reads || silent {
                     self.phase = Phase::Ready { half_typed: false };
                     self.probes.forget();
                     self.slots.release(id);
