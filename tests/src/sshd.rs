@@ -33,7 +33,7 @@ const PORT_ATTEMPTS: usize = 5;
 pub struct SshdOptions {
     /// Channels a connection; the server's own default is 10.
     pub max_sessions: Option<u32>,
-    /// Further lines of its configuration.
+    /// Further lines of its configuration; `%MARK` is what a `SetEnv` of their own has to set too.
     pub lines: Vec<String>,
     /// What a shell does first in a mount namespace, in which the server and all its users live then: another kind of
     /// host. For root alone.
@@ -78,6 +78,7 @@ impl Sshd {
             writeln!(config, "MaxSessions {number}").expect("a string takes all");
         }
         for line in &options.lines {
+            let line = line.replace("%MARK", &format!("{MARK}={mark}"));
             writeln!(config, "{line}").expect("a string takes all");
         }
         let file = directory.join("sshd_config");

@@ -23,7 +23,9 @@ fn play(shell: Shell, world: &str, rows: &[Row]) {
         },
     );
     let rounds = super::rounds();
-    stage.play("asker", rows, rounds).check(world);
+    stage
+        .play("asker", rows, rounds)
+        .check(world.lines().last().unwrap_or_default());
     stage.finish();
 }
 
@@ -89,8 +91,8 @@ fn processes_of_others_are_hidden() {
             Type("y"),
             Ends(0),
         ]),
-        after_password("sudo timeout 9 sleep 9").then(&[Works]),
-        after_password("sudo timeout 9 sleep 9")
+        after_password("sudo timeout 60 sleep 60").then(&[Works]),
+        after_password("sudo timeout 60 sleep 60")
             .then(&[Works])
             .on_terminal(),
         after_password("sudo -i")
@@ -107,6 +109,75 @@ fn processes_of_others_are_hidden() {
         works("sleep 9 | cat"),
     ];
     play(Shell::Bash, "mount -t proc -o hidepid=2 proc /proc", &rows);
+}
+
+/// A kernel that lets only parents trace (Yama, as Ubuntu has it): what a process sleeps in is told, and not on what.
+#[test]
+fn only_parents_may_trace() {
+    let world = format!(
+        "mount -t tmpfs -o mode=755 tmpfs /mnt
+        cat >/mnt/refused.c <<'END'\n{}END
+        cat >/mnt/refusing.c <<'END'\n{}END
+        cc -shared -fPIC -o /mnt/refused.so /mnt/refused.c
+        cc -o /mnt/refusing /mnt/refusing.c
+        cp /usr/bin/dash /mnt/sh
+        mount --bind /mnt/refusing /usr/bin/dash",
+        include_str!("programs/refused.c"),
+        include_str!("programs/refusing.c"),
+    );
+    let rows = [
+        asks("read x", true, ""),
+        asks("read -s x", false, ""),
+        asks("read -t 30 x", true, ""),
+        asks("read -p 'Name: ' x", true, "Name:"),
+        asks("cat", true, ""),
+        asks("cat | tr a b", true, ""),
+        asks("sh -c 'printf \"Why: \"; read x; exit 3'", true, "Why:").then(&[Type("so"), Ends(3)]),
+        asks("python3 -c 'input(\"Your name: \")'", true, "Your name:"),
+        asks(
+            "python3 -c 'import getpass; getpass.getpass()'",
+            false,
+            "Password:",
+        ),
+        asks("python3 -q", true, ">>>").on_terminal(),
+        asks(
+            "python3 -c 'import select; p = select.epoll(); p.register(0, select.EPOLLIN); p.poll()'",
+            true,
+            "",
+        ),
+        asks("bash --norc", true, "$").on_terminal(),
+        asks("zsh -f", true, "%").on_terminal(),
+        asks("sqlite3", true, "sqlite>").on_terminal(),
+        asks("script -qc cat /dev/null", true, ""),
+        draws("vi"),
+        draws("less %PROGRAMS/long.txt"),
+        draws("top"),
+        says("%SSH -tt 'printf \"Deploy now? \"; read x'", true, "Deploy now?"),
+        says(
+            "python3 %PROGRAMS/relay.py 'printf \"Go on? [y/N] \"; read x'",
+            true,
+            "Go on? [y/N]",
+        ),
+        after_password("sudo cat").then(&[Asks(Text, true, "")]),
+        works("python3 %PROGRAMS/relay.py 'echo begun; sleep 9'"),
+        works("%SSH -tt 'echo begun; sleep 9'"),
+        works("sleep 9"),
+        works("while :; do :; done"),
+        works("sleep 9 | cat"),
+        works("mkfifo @/f; cat @/f"),
+        works("mkfifo @/f; read x 0<>@/f"),
+        works("curl -s http://127.0.0.1:%SILENT/"),
+        works("ssh -p %SILENT 127.0.0.1 true"),
+        works("python3 %PROGRAMS/server.py"),
+        works("python3 -c 'import select; select.select([], [], [], 9)'"),
+        works("python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", %SILENT)).recv(1)'"),
+        works("printf 'Continue? '; curl -s http://127.0.0.1:%SILENT/"),
+        works("tail -f %PROGRAMS/long.txt"),
+        works("printf 'Password: '; sleep 9"),
+        works("sudo sleep 9").on_terminal(),
+        works("stty raw -echo; sleep 9; stty sane").on_terminal(),
+    ];
+    play(Shell::Bash, &world, &rows);
 }
 
 /// Nobody can look: what stands on the terminal decides, and whoever asks nothing is not heard.

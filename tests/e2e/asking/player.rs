@@ -97,6 +97,8 @@ pub(super) struct Stage {
     pub(super) bed: TestBed,
     asker: Sudoer,
     silent: TcpListener,
+    /// Root's home here: what the machine's own root has in start-up files is nothing of ours.
+    root_home: tempfile::TempDir,
 }
 
 impl Stage {
@@ -112,6 +114,11 @@ impl Stage {
         options.lines.push(format!(
             "Match User {}\n PasswordAuthentication yes",
             asker.user.name
+        ));
+        let root_home = tempfile::tempdir().expect("a directory");
+        options.lines.push(format!(
+            "Match User root\n SetEnv %MARK HOME={}",
+            root_home.path().display()
         ));
         let bed = TestBed::with(&options);
         let root = User::named("root", &Shell::Bash.program());
@@ -142,6 +149,7 @@ impl Stage {
             bed,
             asker,
             silent: TcpListener::bind(("127.0.0.1", 0)).expect("bind"),
+            root_home,
         }
     }
 
@@ -209,6 +217,7 @@ impl Stage {
         self.bed.stop_daemon();
         drop(self.asker);
         self.bed.finish();
+        self.root_home.close().expect("nothing holds it");
     }
 }
 

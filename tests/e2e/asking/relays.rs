@@ -65,9 +65,9 @@ pub(super) fn rows() -> Vec<Row> {
             Type("y"),
             Ends(0),
         ]),
-        after_password("sudo timeout 9 sleep 9").then(&[Works]),
-        after_password("sudo nice sleep 9").then(&[Works]),
-        after_password("sudo timeout 9 sleep 9")
+        after_password("sudo timeout 60 sleep 60").then(&[Works]),
+        after_password("sudo nice sleep 60").then(&[Works]),
+        after_password("sudo timeout 60 sleep 60")
             .then(&[Works])
             .on_terminal(),
         after_password("sudo -u nobody sh -c 'printf \"Name: \"; read x'").then(&[Asks(Text, true, "Name:")]),
@@ -77,8 +77,8 @@ pub(super) fn rows() -> Vec<Row> {
         // Its output captured, sudo takes the terminal only once somebody behind it reads.
         after_password("sudo cat").then(&[Asks(Text, true, "")]),
         after_password("sudo sh -c 'sleep 0.5; read x'").then(&[Asks(Text, true, ""), Type("y"), Ends(0)]),
-        after_password("sudo sh -c 'stty sane; sleep 9'").then(&[Works]),
-        after_password("sudo sh -c 'read x; sleep 9'").then(&[Asks(Text, true, ""), Type("y"), Works]),
+        after_password("sudo sh -c 'stty sane; sleep 60'").then(&[Works]),
+        after_password("sudo sh -c 'read x; sleep 60'").then(&[Asks(Text, true, ""), Type("y"), Works]),
         // It only prints, and its terminal is not passed on: nobody reads.
         works("sudo sh -c 'printf \"Continue? \"; sleep 9'").of(Root),
         works("sudo sleep 9").of(Root),
