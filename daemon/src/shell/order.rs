@@ -285,12 +285,17 @@ pub fn type_run(
     }
     // These keep a trace on the stderr from before a simple command's redirection; a group has no such copy.
     let run = if matches!(kind, "zsh" | "ksh") {
-        format!("{{ set +x; __sshmcp_c; }} 2>/dev/null;{{ {eval}; }}{input}{output}")
+        // What a function does to zsh's options is gone with it.
+        let quiet = match kind {
+            "zsh" => "{ set +x; __sshmcp_c; } 2>/dev/null;",
+            _ => "",
+        };
+        format!("{quiet}{{ {eval}; }}{input}{output}")
     } else {
         format!("{eval}{input}{output}")
     };
     format!(
-        " __sshmcp_f {id} \"$-\";{run};__sshmcp_z \"$?\" \"$-\"{}",
+        " __sshmcp_f {id} \"$-\";{run};{{ __sshmcp_z \"$?\" \"$-\"; }} 2>/dev/null{}",
         enter(kind)
     )
     .into_bytes()

@@ -3,7 +3,7 @@
 # return mean what they mean at a prompt.
 __sshmcp_d=@DIR@
 __sshmcp_n=@NONCE@
-__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q='' __sshmcp_j='' __sshmcp_y=0 __sshmcp_v=: __sshmcp_h0='' __sshmcp_w0='' __sshmcp_d0=''
+__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q='' __sshmcp_j='' __sshmcp_y=0 __sshmcp_v=: __sshmcp_h0='' __sshmcp_w0='' __sshmcp_d0='' __sshmcp_x0='' __sshmcp_k0=''
 __sshmcp_w='
 '
 if [ -n "${BASH_VERSION-}" ]; then __sshmcp_k=bash
@@ -104,7 +104,15 @@ __sshmcp_f() {
   ?*) __sshmcp_w0=$__sshmcp_i ;;
   esac
   \'$__sshmcp_pf' "\033]6973;%s;C;%s\007" "$__sshmcp_n" "$__sshmcp_i" >/dev/tty
-  __sshmcp_u "$2"
+  # A trace begins within the text, so that it shows nothing of ours.
+  case $__sshmcp_i,$2 in
+  ?*,*x*)
+    __sshmcp_x0=x
+    __sshmcp_x="{ set -x; __sshmcp_c; } 2>/dev/null;$__sshmcp_x"
+    __sshmcp_u "${2%%x*}${2#*x}"
+    ;;
+  *) __sshmcp_u "$2" ;;
+  esac
 } 2>/dev/null
 __sshmcp_r() {
   while IFS= \'$__sshmcp_rd' -r __sshmcp_l; do
@@ -190,19 +198,27 @@ __sshmcp_z() {
     __sshmcp_i=
     ;;
   esac
-  __sshmcp_u "$2"
+  case ${3-},$__sshmcp_k0,${HISTFILE-} in
+  ,?*,/dev/null) ;;
+  ,?*) __sshmcp_k0=${HISTFILE-} HISTFILE=/dev/null ;;
+  esac
+  # A text that could not even be read did not begin its trace.
+  __sshmcp_l=$2$__sshmcp_x0
+  __sshmcp_x0=
+  __sshmcp_u "$__sshmcp_l"
 } 2>/dev/null
 # __sshmcp_c: the last status again, unless the shell would leave for it.
 __sshmcp_c() {
+  __sshmcp_x0=
   case $__sshmcp_g$__sshmcp_h0 in *[e1]*) \'$__sshmcp_rt' 0 ;; esac
   \'$__sshmcp_rt' "$__sshmcp_s"
 }
 # The prompt hook. It finds a command only where the line was aborted, and says so.
 __sshmcp_h() {
   __sshmcp_z "$?" "$-" a
-  { \'$__sshmcp_pf' "\033]6973;%s;P;%s\007" "$__sshmcp_n" "$PWD" >/dev/tty; } 2>/dev/null
+  \'$__sshmcp_pf' "\033]6973;%s;P;%s\007" "$__sshmcp_n" "$PWD" >/dev/tty
   \'$__sshmcp_rt' "$__sshmcp_s"
-}'
+} 2>/dev/null'
 
 # __sshmcp_a: puts the hook where this shell looks for it, again before each command, and remembers the text.
 case $__sshmcp_k in
@@ -213,9 +229,9 @@ __sshmcp_a() {
   *__sshmcp_h*) ;;
   *)
     if ! (PROMPT_COMMAND=) 2>/dev/null; then :; elif [ "${BASH_VERSINFO[0]}" -gt 5 ] || { [ "${BASH_VERSINFO[0]}" = 5 ] && [ "${BASH_VERSINFO[1]}" -ge 1 ]; }; then
-      PROMPT_COMMAND=(__sshmcp_h "${PROMPT_COMMAND[@]}")
+      PROMPT_COMMAND=("{ __sshmcp_h; } 2>/dev/null" "${PROMPT_COMMAND[@]}")
     else
-      PROMPT_COMMAND="__sshmcp_h${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
+      PROMPT_COMMAND="{ __sshmcp_h; } 2>/dev/null${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
     fi ;;
   esac
   case ":${HISTCONTROL-}:" in
@@ -237,7 +253,6 @@ __sshmcp_a() {
   __sshmcp_g1
   (( ${precmd_functions[(I)__sshmcp_h]} )) || precmd_functions=(__sshmcp_h $precmd_functions)
   [[ -z $__sshmcp_i || $__sshmcp_x == " "* || ${#__sshmcp_x} -gt 9999 ]] || builtin print -sr -- "$__sshmcp_x"
-  [[ -z $__sshmcp_i || $__sshmcp_g != *x* ]] || __sshmcp_x="{ set -x; __sshmcp_c; } 2>/dev/null;$__sshmcp_x"
 }
 setopt hist_ignore_space interactive_comments
 # The line that brought us here is in the history already, and in its file where that is written line by line. The
@@ -254,14 +269,41 @@ if [[ -n ${HISTFILE-} ]]; then fc -p "$HISTFILE" "${HISTSIZE-30}" "$__sshmcp_q";
 __sshmcp_q=' ;;
 *) eval '
 __sshmcp_a() {
-  case $__sshmcp_k,$__sshmcp_i,$__sshmcp_g in
-  ksh,?*,*x*) __sshmcp_x="{ set -x; __sshmcp_c; } 2>/dev/null;$__sshmcp_x" ;;
+  case $__sshmcp_i,$__sshmcp_k0 in
+  ?*,?*) HISTFILE=$__sshmcp_k0 ;;
+  esac
+  case "$__sshmcp_i,$__sshmcp_k,${#__sshmcp_x},$__sshmcp_x" in
+  ,*|*,*,?????*,*|*", "*) ;;
+  *,mksh,*) builtin print -rs -- "$__sshmcp_x" ;;
+  *,ksh,*) command print -rs -- "$__sshmcp_x" ;;
   esac
   case ${PS1-} in
   *__sshmcp_h*) ;;
   *) (PS1=) 2>/dev/null && PS1="\${__sshmcp_i:+\$(__sshmcp_h)}'"$(eval "$__sshmcp_pf '\\033]6973;'")"'\$__sshmcp_n;P;\$PWD'"$(eval "$__sshmcp_pf '\\007'")"'${PS1-}" ;;
   esac
-}' ;;
+}'
+# ksh has no list but its file, and puts every line there that it reads: it has a file of ours while it runs a command,
+# with the commands' texts, and none at its prompt. The line that brought us here goes from its own.
+case $__sshmcp_k,$__sshmcp_d in
+ksh,?*)
+  if (HISTFILE=) 2>/dev/null; then
+    __sshmcp_q=${HISTFILE:-${HOME-}/.sh_history}
+    HISTFILE=/dev/null
+    __sshmcp_k0=$__sshmcp_d/k
+    __sshmcp_l=
+    [ ! -w "$__sshmcp_q" ] || __sshmcp_l=$(tail -c 300 "$__sshmcp_q" 2>/dev/null | tr -d "\\000" | tail -n 1)
+    case $__sshmcp_l in
+    *" . $__sshmcp_d/b")
+      # It ends with a line feed and a NUL, and one more where that makes the length even.
+      __sshmcp_y=$((${#__sshmcp_l} + 2))
+      __sshmcp_y=$((__sshmcp_y + __sshmcp_y % 2))
+      dd if=/dev/null of="$__sshmcp_q" bs=1 seek=$(($(wc -c <"$__sshmcp_q") - __sshmcp_y)) 2>/dev/null
+      ;;
+    esac
+    __sshmcp_q= __sshmcp_l= __sshmcp_y=0
+  fi
+  ;;
+esac ;;
 esac
 { __sshmcp_a; } 2>/dev/null
 
@@ -271,8 +313,9 @@ eval '__sshmcp_() {
   \'$__sshmcp_pf' "\033]6973;%s;A;%s\007" "$__sshmcp_n" "$__sshmcp_j" >/dev/tty
 }'
 case $__sshmcp_k in
-zsh|ksh) alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s;{ set +x; __sshmcp_c; } 2>/dev/null;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";__sshmcp_z "$?" "$-"' ;;
-*) alias __sshmcp_="__sshmcp_f \"\$__sshmcp_j\" \"\$-\" 0 s;\\$__sshmcp_ev \"\$__sshmcp_x\" >|\"\$__sshmcp_o\" 2>|\"\$__sshmcp_e\";__sshmcp_z \"\$?\" \"\$-\"" ;;
+zsh) alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s;{ set +x; __sshmcp_c; } 2>/dev/null;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";{ __sshmcp_z "$?" "$-"; } 2>/dev/null' ;;
+ksh) alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";{ __sshmcp_z "$?" "$-"; } 2>/dev/null' ;;
+*) alias __sshmcp_="__sshmcp_f \"\$__sshmcp_j\" \"\$-\" 0 s;\\$__sshmcp_ev \"\$__sshmcp_x\" >|\"\$__sshmcp_o\" 2>|\"\$__sshmcp_e\";{ __sshmcp_z \"\$?\" \"\$-\"; } 2>/dev/null" ;;
 esac
 __sshmcp_t=$(tty 2>/dev/null)
 eval "\\$__sshmcp_pf"' "\033]6973;%s;H;%s;%s;%s;%s;%s\007" "$__sshmcp_n" "$__sshmcp_k" "$$" "${__sshmcp_t:-${SSH_TTY-}}" "${BASH_VERSION-}${ZSH_VERSION-}${KSH_VERSION-}" "$PWD"' >/dev/tty
