@@ -1,5 +1,7 @@
 //! Nothing of ours stays on a host: no directory, no helper, however a session ends.
 
+mod traces;
+
 use std::{collections::BTreeSet, path::PathBuf};
 
 use rustix::process::Signal;
