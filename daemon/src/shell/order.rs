@@ -243,11 +243,13 @@ pub fn type_run(
 ) -> Vec<u8> {
     let eval = match kind {
         "bash" | "zsh" | "mksh" => "\\builtin eval \"$__sshmcp_x\"",
+        "ash" => "\\eval \"$__sshmcp_x\"",
         _ => "\\command eval \"$__sshmcp_x\"",
     };
-    // bash and zsh hand an assignment before a builtin on to nobody, or not for long: there the script sets it.
+    // bash, zsh and mksh hand an assignment before a builtin on to nobody, or not for long, and ash for ever: there
+    // the script sets it.
     let prompt = match (sudo, kind) {
-        (Sudo::Ignored, _) | (_, "bash" | "zsh") => String::new(),
+        (Sudo::Ignored, _) | (_, "bash" | "zsh" | "ash" | "mksh") => String::new(),
         _ => format!("{} ", sudo::PROMPT),
     };
     let eval = match sudo {

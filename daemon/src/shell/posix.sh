@@ -32,6 +32,7 @@ zsh)
   ;;
 mksh)
   # command would keep `set --` from having an effect, and there is no builtin printf.
+  __sshmcp_v=__sshmcp_g0
   __sshmcp_ev='builtin eval' __sshmcp_pf=__sshmcp_1 __sshmcp_rd='builtin read'
   __sshmcp_1e=$(builtin print -n '\033') __sshmcp_1b=$(builtin print -n '\007')
   __sshmcp_1r=$(builtin print -n '\036') __sshmcp_1u=$(builtin print -n '\037')
@@ -50,6 +51,13 @@ mksh)
     builtin print -rn -- "$__sshmcp_1o$__sshmcp_1f"
   }'
   ;;
+ash)
+  # Behind `command eval` a subshell that meets an error goes on as a second copy of the shell. No function hides eval
+  # here, and an assignment before it would stay.
+  __sshmcp_ev=eval
+  __sshmcp_v=__sshmcp_g0
+  case $(LC_ALL=C type command) in *function*) __sshmcp_pf=printf __sshmcp_rd=read ;; esac
+  ;;
 *)
   case $(LC_ALL=C type command) in *function*) __sshmcp_ev=eval __sshmcp_pf=printf __sshmcp_rd=read ;; esac
   ;;
@@ -58,8 +66,8 @@ case ${__sshmcp_b-} in
 ?*) __sshmcp_ev="$__sshmcp_b eval" __sshmcp_pf="$__sshmcp_b printf" __sshmcp_rd="$__sshmcp_b read" __sshmcp_rt="$__sshmcp_b return" ;;
 esac
 
-# sudo's prompt is for one command, whose mode has a nonce. Where an assignment before eval reaches all of it (in dash
-# and its like), that is typed instead.
+# sudo's prompt is for one command, whose mode has a nonce. Where an assignment before eval reaches all of it, and no
+# more (in dash and ksh), that is typed instead.
 __sshmcp_g1() {
   case $__sshmcp_m in ????????????????*) ;; *) return 0 ;; esac
   __sshmcp_p=${SUDO_PROMPT-}
@@ -269,6 +277,7 @@ if [[ -n ${HISTFILE-} ]]; then fc -p "$HISTFILE" "${HISTSIZE-30}" "$__sshmcp_q";
 __sshmcp_q=' ;;
 *) eval '
 __sshmcp_a() {
+  case $__sshmcp_k in ash|mksh) __sshmcp_g1 ;; esac
   case $__sshmcp_i,$__sshmcp_k0 in
   ?*,?*) HISTFILE=$__sshmcp_k0 ;;
   esac
