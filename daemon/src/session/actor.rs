@@ -116,6 +116,10 @@ struct Shell {
     started_at: Option<Instant>,
     /// What the terminal showed since then, where it may be an EXIT trap's.
     terminal_text: Vec<u8>,
+    /// Somebody typed since then: it is a dialogue.
+    typed_meanwhile: bool,
+    /// The same of a fish whose command has ended but for its streams.
+    fish_text: Option<(Vec<u8>, bool)>,
     /// What of its output is stopped on the host.
     flow: Flow,
     /// The terminal took our Ctrl-S.
@@ -301,6 +305,8 @@ impl Actor {
             signals: Signals::default(),
             started_at: None,
             terminal_text: Vec::new(),
+            typed_meanwhile: false,
+            fish_text: None,
             flow: Flow::default(),
             terminal_stopped: false,
             unowned: 0,

@@ -103,8 +103,23 @@ fn wrong() -> Vec<Row> {
     .into();
     rows.extend([
         // Its help is for a terminal; no pager waits there.
-        gives("if", 2, "", ""),
-        gives("while", 2, "", ""),
+        sees("if", 2, nothing(), Text::Has("if - ")).noticed(),
+        sees("while", 2, nothing(), Text::Has("while - ")).noticed(),
+        // What command substitutions write to stderr is on the terminal, whatever a block's redirection.
+        gives(
+            "set x (sh -c 'echo out; echo err >&2'); echo $x",
+            0,
+            "out\n",
+            "err\n",
+        )
+        .noticed(),
+        gives(
+            "echo (cat /nosuch/a)(echo b)",
+            0,
+            "\n",
+            "cat: /nosuch/a: No such file or directory\n",
+        )
+        .noticed(),
         sees("break", 1, nothing(), Text::Has("Not inside of loop")),
         // Its eval forgets the status of a redirection that failed.
         sees("echo a >/nosuch/file", 0, nothing(), Text::Has("/nosuch")),
@@ -237,8 +252,9 @@ fn bulk() -> Vec<Row> {
             "printf 'user@host> ' >/dev/tty; sleep 0.2; sh -c 'exit 8'",
             8,
             "",
-            "",
-        ),
+            "user@host> ",
+        )
+        .noticed(),
         gives("printf '\\033[6n\\033[c' >/dev/tty; echo asked", 0, "asked\n", ""),
         gives("printf %s 'a\r\nb' | od -An -tx1", 0, " 61 0d 0a 62\n", ""),
     ]

@@ -52,6 +52,7 @@ pub(crate) struct Row {
     traced: bool,
     whole: bool,
     other: bool,
+    noticed: bool,
 }
 
 impl Row {
@@ -64,6 +65,7 @@ impl Row {
             traced: false,
             whole: false,
             other: false,
+            noticed: false,
         }
     }
 
@@ -88,6 +90,12 @@ impl Row {
     /// From here on `printf` and all that is traced says something else: the plain command after it is left out.
     pub(crate) fn other(mut self) -> Self {
         self.other = true;
+        self
+    }
+
+    /// The answer has something to tell of it.
+    pub(crate) fn noticed(mut self) -> Self {
+        self.noticed = true;
         self
     }
 
@@ -162,8 +170,8 @@ impl Session {
             Err(words) => return self.give_up(&text, &words),
         };
         self.compare(&text, &outcome, &expected);
-        if self.opened && !outcome.notice.is_empty() && !row.ends {
-            self.note(&text, &format!("notice: {}", outcome.notice));
+        if self.opened && outcome.notice.is_empty() == row.noticed && !row.ends {
+            self.note(&text, &format!("notice: {:?}", outcome.notice));
         }
         self.opened = true;
         if row.other {

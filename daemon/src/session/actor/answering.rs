@@ -127,6 +127,7 @@ impl Actor {
         };
         // A connection that is gone is told by its own event.
         shell.link.write(typed);
+        shell.typed_meanwhile = true;
         // What the connection's buffers keep of it is written over by something longer that means nothing.
         shell.link.order(sudo::FILLER.to_vec());
         tracing::debug!(session = %self.session.name, "sudo's prompt was answered");

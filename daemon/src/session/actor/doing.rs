@@ -6,7 +6,7 @@ use bytes::Bytes;
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::sync::oneshot;
 
-use super::Actor;
+use super::{Actor, taking::TERMINAL_TEXT_MAX};
 use crate::{
     command::{Command, Status},
     connection::Channel,
@@ -247,6 +247,9 @@ impl Actor {
             return;
         };
         shell.unfetched = None;
+        if let Some((shown, is_dialogue)) = shell.fish_text.take() {
+            keep_fish_text(&command, &shown, is_dialogue);
+        }
         shell.late.push(command.clone());
         shell.forget_late();
         if end.torn {
@@ -275,7 +278,7 @@ impl Actor {
         {
             let shown = std::mem::take(&mut shell.terminal_text);
             if shell.link.shell.kind == "fish" {
-                command.append(StreamKind::Stderr, fish::messages(&clean(&shown)).as_bytes());
+                keep_fish_text(command, &shown, shell.typed_meanwhile);
             } else if !shown.is_empty() {
                 command.append(StreamKind::Stdout, &shown);
                 command.notice("the end of its stdout is what the terminal showed: there this shell prints what an EXIT trap does");
@@ -383,6 +386,7 @@ impl Actor {
         }
         tracing::debug!(session = %self.session.name, secret, "typed");
         shell.wrote_since_input = false;
+        shell.typed_meanwhile = true;
         self.view.typed();
         // Whatever is run there has a status of its own.
         shell.last_status = None;
@@ -431,6 +435,36 @@ impl Actor {
             }
             (_, None) => {}
         }
+    }
+}
+
+/// The end of a captured command's stderr in fish: what its terminal showed. That is all that command substitutions
+/// wrote there, and fish's own messages; only these where a dialogue is among it.
+fn keep_fish_text(command: &Command, shown: &[u8], is_dialogue: bool) {
+    let is_cut = shown.len() >= TERMINAL_TEXT_MAX;
+    let shown = clean(shown);
+    // What was typed before fish read it is echoed once more when it does.
+    let shown = match shown.rfind("__sshmcp_") {
+        Some(at) => shown.split_at(at).1.split_once('\n').map_or("", |(_, rest)| rest),
+        None => &shown,
+    };
+    let own = fish::messages(shown);
+    // A trace is of our own lines, too.
+    let is_trace = shown
+        .lines()
+        .any(|line| line.starts_with('-') && line.trim_start_matches('-').starts_with("> "));
+    let kept = if is_dialogue || is_trace { own } else { shown };
+    if kept.is_empty() {
+        return;
+    }
+    command.append(StreamKind::Stderr, kept.as_bytes());
+    if kept != own {
+        command.notice(
+            "the end of its stderr is what the terminal showed: there fish leaves what command substitutions write to stderr",
+        );
+    }
+    if is_cut {
+        command.notice("more than 64 KiB of it came on the terminal; the rest is not in its stderr");
     }
 }
 

@@ -18,20 +18,18 @@ use crate::{
         machine::{Event, Phase},
     },
     shell::{
-        fish,
         frame::{self, HelperFrame, StreamFrame},
         mark::{self, Mark},
         order,
         scan::{Piece, Scanner},
     },
-    terminal::clean::clean,
 };
 
 /// After a shell's exit status its last output is on its way; a channel that does not close is not waited for longer.
 pub(super) const EXIT_GRACE: Duration = Duration::from_millis(800);
 
-/// What is kept of the terminal for an EXIT trap's output.
-const TERMINAL_TEXT_MAX: usize = 64 << 10; // 64 KiB
+/// What is kept of the terminal for what a shell prints there of a command's.
+pub(super) const TERMINAL_TEXT_MAX: usize = 64 << 10; // 64 KiB
 
 impl Actor {
     pub(super) async fn on_request(&mut self, request: Request) {
@@ -190,6 +188,8 @@ impl Actor {
                         shell.unfetched = None;
                         shell.started_at = Some(now);
                         shell.terminal_text.clear();
+                        shell.typed_meanwhile = false;
+                        shell.fish_text = None;
                         if shell.enters_view(&command) {
                             self.view.begin(&command.text);
                         }
@@ -218,7 +218,7 @@ impl Actor {
         }
     }
 
-    /// fish's own messages are on the terminal until here. It opens no FIFO that may have lost its reader: where a
+    /// Of fish's stderr a part is on the terminal until here. It opens no FIFO that may have lost its reader: where a
     /// command was aborted, the helper ends its streams.
     fn end_of_fish(&mut self, mark: &Mark) {
         let Some(shell) = &mut self.shell else { return };
@@ -228,11 +228,8 @@ impl Actor {
         if shell.link.shell.kind != "fish" || shell.machine.running() != Some(*id) {
             return;
         }
-        let shown = clean(&std::mem::take(&mut shell.terminal_text));
-        let messages = fish::messages(&shown);
-        if let Some(command) = shell.running.as_ref().filter(|_| !messages.is_empty()) {
-            command.append(StreamKind::Stderr, messages.as_bytes());
-        }
+        let is_dialogue = shell.typed_meanwhile || shell.machine.was_interrupted();
+        shell.fish_text = Some((std::mem::take(&mut shell.terminal_text), is_dialogue));
         if *aborted && let Some(names) = &shell.names {
             let finish = order::finish_streams(*id, &names.out, &names.err);
             shell.link.order(finish);
