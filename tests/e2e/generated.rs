@@ -3,6 +3,7 @@
 //!
 //! `SSHMCP_SEED=N` repeats a run, `SSHMCP_LONG=1` writes 1,000 scripts a shell.
 
+mod fish;
 mod grammar;
 
 use std::path::PathBuf;
@@ -37,6 +38,26 @@ fn dash_runs_what_is_generated() {
     play(Shell::Dash);
 }
 
+#[test]
+fn ash_runs_what_is_generated() {
+    play(Shell::Ash);
+}
+
+#[test]
+fn ksh_runs_what_is_generated() {
+    play(Shell::Ksh);
+}
+
+#[test]
+fn mksh_runs_what_is_generated() {
+    play(Shell::Mksh);
+}
+
+#[test]
+fn fish_runs_what_is_generated() {
+    play(Shell::Fish);
+}
+
 #[expect(clippy::print_stderr, reason = "whoever wants to repeat a run needs its seed")]
 fn play(shell: Shell) {
     let seed = match std::env::var("SSHMCP_SEED") {
@@ -60,7 +81,10 @@ fn play(shell: Shell) {
     let mut random = StdRng::seed_from_u64(seed);
     let mut wrong = Vec::new();
     for number in 0..count {
-        let script = Writer::new(&mut random, shell).script();
+        let script = match shell {
+            Shell::Fish => fish::Writer::new(&mut random).script(),
+            _ => Writer::new(&mut random, shell).script(),
+        };
         if let Some(words) = pair.differ(&script) {
             let (least, words) = pair.least(script, words);
             wrong.push(format!("script {number}:\n{}\n{words}", least.join("\n")));
@@ -95,7 +119,6 @@ impl Pair {
         let [ours, theirs] = ["a", "b"].map(|side| self.place(side));
         let body = script.join("\n").replace(RUN, &format!("{:06}", self.runs));
         let text = |place: &PathBuf| format!("cd {}\n{body}", place.display());
-        let wanted = run(&self.user, self.shell, &theirs, &text(&theirs));
         let arguments = json!({
             "host": self.shell.host(),
             "session": "generated",
@@ -121,6 +144,12 @@ impl Pair {
         };
         let code = outcome.exit_code;
         let got = Said { code, stdout, stderr };
+        let mut reference = text(&theirs);
+        // ksh reads a text for eval to its end before it runs any of it, and one for -c line by line.
+        if self.shell == Shell::Ksh && got.stderr.contains("syntax error") {
+            reference = format!("eval {}", quoted(&reference));
+        }
+        let wanted = run(&self.user, self.shell, &theirs, &reference);
         let [mut got, mut wanted] = [got, wanted].map(|said| self.plain(said));
         // A quote gone astray may print $OLDPWD: a place of this or of an earlier script.
         let places = Regex::new("scratch-[a-z-]+/[ab][0-9]+").expect("it is a pattern");
@@ -128,8 +157,9 @@ impl Pair {
             said.stdout = places.replace_all(&said.stdout, "PLACE").into_owned();
             said.stderr = places.replace_all(&said.stderr, "PLACE").into_owned();
         }
-        // With quotes gone astray there are pipes that nobody meant, whose ends complain in any order.
-        if script.iter().any(|line| line.ends_with("open")) {
+        // With quotes gone astray there are pipes that nobody meant, whose ends complain in any order. What fish says
+        // itself, and what its command substitutions do, comes behind the rest.
+        if script.iter().any(|line| line.ends_with("open")) || self.shell == Shell::Fish {
             for said in [&mut got, &mut wanted] {
                 let mut lines: Vec<&str> = said.stderr.split_inclusive('\n').collect();
                 lines.sort_unstable();
@@ -137,8 +167,13 @@ impl Pair {
             }
         }
         let mut found = Vec::new();
-        // eval and -c of one bash give different codes for a quote that never ends.
-        let open = self.shell == Shell::Bash && wanted.stderr.contains("unexpected EOF while looking");
+        // eval and -c of one bash give different codes for a quote that never ends, those of fish for all that cannot
+        // be read.
+        let open = match self.shell {
+            Shell::Bash => wanted.stderr.contains("unexpected EOF while looking"),
+            Shell::Fish => matches!(got.code, Some(121..=123)) && wanted.stdout.is_empty(),
+            _ => false,
+        };
         if got.code != wanted.code && !open {
             found.push(format!("exit code {:?}, not {:?}", got.code, wanted.code));
         }
@@ -158,6 +193,16 @@ impl Pair {
     /// Without what an interactive shell alone says: its name, and which jobs it has.
     fn plain(&self, said: Said) -> Said {
         let names = without_names(self.shell, &said.stderr);
+        // A ksh that is not interactive names the process that a signal ended.
+        let ended = Regex::new(r"(?m)^\d+: (Terminated|Killed|Memory fault)$").expect("it is a pattern");
+        let names = match self.shell {
+            Shell::Ksh => ended.replace_all(&names, "$1").into_owned(),
+            // eval and -c of one mksh name the end of the text otherwise.
+            Shell::Mksh => names.replace("unexpected 'newline'", "unexpected EOF"),
+            // An interactive fish puts an empty line behind what it could not read.
+            Shell::Fish => names.replace("\n\n", "\n"),
+            _ => names,
+        };
         let job = |line: &str| self.shell == Shell::Bash && line.starts_with('[') && line.contains(']');
         let left = |line: &&str| !job(line) && *line != "logout\n";
         Said {
@@ -184,6 +229,11 @@ impl Pair {
         }
         (script, words)
     }
+}
+
+/// One word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// Where two texts begin to differ.

@@ -7,8 +7,12 @@ use sshmcp_tests::Shell;
 /// Compound statements inside of each other.
 const DEPTH: u32 = 3;
 
+/// The statement that makes output a part of standard error.
+const DIVERTED: u32 = 2;
 /// The statement that makes standard error a part of the output.
 const MERGED: u32 = 3;
+/// The statement whose output goes to a filter.
+const PIPED: u32 = 5;
 
 /// Stands for the number of the run in all names: the session keeps what earlier runs defined.
 pub(super) const RUN: &str = "§";
@@ -18,7 +22,10 @@ pub(super) struct Writer<'a> {
     random: &'a mut StdRng,
     shell: Shell,
     names: u32,
+    /// Standard error is output here: what has the shell's name must not be part of that.
     merged: bool,
+    /// Both go to one place: two writers would meet there.
+    shared: bool,
     functions: Vec<String>,
 }
 
@@ -29,6 +36,7 @@ impl<'a> Writer<'a> {
             shell,
             names: 0,
             merged: false,
+            shared: false,
             functions: Vec::new(),
         }
     }
@@ -102,19 +110,19 @@ impl<'a> Writer<'a> {
         }
         let depth = depth - 1;
         let kind = self.random.random_range(0..19);
-        let merged = self.merged;
-        self.merged |= kind == MERGED;
+        let (merged, shared) = (self.merged, self.shared);
+        self.merged |= kind == MERGED || (kind == PIPED && shared);
+        self.shared |= matches!(kind, MERGED | DIVERTED);
         let body = self.body(depth);
-        self.merged = merged;
+        (self.merged, self.shared) = (merged, shared);
         match kind {
             0 => format!("({body})"),
             1 => format!("{{ {body} }}"),
-            2 => format!("{{ {body} }} >&2"),
+            DIVERTED => format!("{{ {body} }} >&2"),
             MERGED => format!("{{ {body} }} 2>&1"),
             4 => format!("{{ {body} }} 2>/dev/null"),
-            // Else two of them would write to one output at the same time.
-            5 if merged => format!("{{ {body} }} 2>&1 | {}", self.filter()),
-            5 => format!("{{ {body} }} | {}", self.filter()),
+            PIPED if shared => format!("{{ {body} }} 2>&1 | {}", self.filter()),
+            PIPED => format!("{{ {body} }} | {}", self.filter()),
             6 => {
                 let (name, words) = (self.name(), self.words());
                 let brk = self.one(&["", "[ -n \"$x\" ] || break;", "continue;", "break;"]);
@@ -146,10 +154,11 @@ impl<'a> Writer<'a> {
                 format!("{name}() {{ echo \"$# $1\"; {body} return {code}; }}\n{name} {words}")
             }
             12 => format!("{} && {{ {body} }} || echo \"or $?\"", self.condition()),
-            // At its top bash tells of each job, with its text.
-            13 if self.shell == Shell::Bash => format!("( {{ {body} }} & wait )"),
+            // At their top bash and ksh tell of each job, with its text, and an interactive mksh stops one in the
+            // background behind the first program in it that fails: it wants the terminal then.
+            13 if self.tells_jobs() => format!("( {{ {body} }} & wait )"),
             13 => format!("{{ {body} }} & wait"),
-            14 if self.shell == Shell::Bash => format!("( ({body}) & wait $! )"),
+            14 if self.tells_jobs() => format!("( ({body}) & wait $! )"),
             14 => format!("({body}) & wait $!"),
             15 => {
                 let name = self.name();
@@ -163,7 +172,12 @@ impl<'a> Writer<'a> {
                 let how = self.one(&[
                     "set -e",
                     "set -u",
-                    "trap 'echo bye' EXIT",
+                    // A subshell of busybox undoes all redirections before it.
+                    if self.shell == Shell::Ash {
+                        "set -a"
+                    } else {
+                        "trap 'echo bye' EXIT"
+                    },
                     "set -f",
                     "unset HOME",
                     "mkdir sub; cd sub",
@@ -175,11 +189,15 @@ impl<'a> Writer<'a> {
         }
     }
 
+    const fn tells_jobs(&self) -> bool {
+        matches!(self.shell, Shell::Bash | Shell::Ksh | Shell::Mksh)
+    }
+
     fn simple(&mut self) -> String {
         match self.random.random_range(0..24) {
             0..=3 => format!("echo {}", self.words()),
             4 => format!("echo {} >&2", self.words()),
-            5 => format!("printf '%s|' {}; echo", self.words()),
+            PIPED => format!("printf '%s|' {}; echo", self.words()),
             6 => format!("printf '%5s<%-5s>\\n' {} {}", self.word(), self.word()),
             7 => format!("printf 'no newline %d' {}", self.random.random_range(-9..99)),
             8 => {
@@ -208,7 +226,7 @@ impl<'a> Writer<'a> {
                 self.one(&["a", "\"b  c\"", "$HOME", "\\$x"])
             ),
             18 => match self.functions.choose(self.random).cloned() {
-                Some(function) if !self.merged => format!("{function} {}", self.words()),
+                Some(function) if !self.shared => format!("{function} {}", self.words()),
                 _ => "echo $?".to_owned(),
             },
             19 => format!(
@@ -253,6 +271,15 @@ impl<'a> Writer<'a> {
                 format!("typeset -i {name}=4; (( {name} += 3 )); echo ${name}"),
                 format!("echo ${{(U):-{name}}} ${{(j:,:):-a b}}"),
                 "echo $'a\\tb\\x41' =sh".to_owned(),
+            ],
+            Shell::Ksh | Shell::Mksh => [
+                format!("set -A {name} {words}; echo \"${{#{name}[@]}} ${{{name}[0]}}\""),
+                format!("[[ {} == a* ]] && echo yes", self.word()),
+                format!("{name}=abcabc; echo ${{{name}//b/X}} ${{{name}:1:2}}"),
+                format!("print -r -- '{name}' 'a\\nb' {{x,y}}"),
+                format!("typeset -i {name}=4; (( {name} += 3 )); echo ${name}"),
+                format!("function g{name} {{ typeset {name}=in; echo ${name} $1; }}; g{name} {words}"),
+                "echo $'a\\tb\\x41' ${HOME##*/}".to_owned(),
             ],
             _ => [
                 format!("{name}=abc; echo ${{{name}#a}} ${{{name}%c}}"),

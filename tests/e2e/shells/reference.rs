@@ -47,9 +47,12 @@ pub(crate) fn without_names(shell: Shell, stderr: &str) -> String {
             r"(?:-?zsh|/\S*/zsh|\(eval\)):(?:(?<of>[a-z]+:))?(?:\d+:)? ",
             r"^\z.",
         ),
-        Shell::Ash => (r"(?:-?ash|/\S*/ash): (?:(?:eval|cd): )?(?:line \d+: )?", r"^\z."),
+        Shell::Ash => (
+            r"(?:-?ash|/\S*/ash): (?:(?:eval|cd|exit): )*(?:line \d+: )?",
+            r"^\z.",
+        ),
         Shell::Ksh => (
-            r"(?:-?ksh93|/\S*/ksh93): (?:eval(?:\[\d+\])?: )?(?:line \d+: )?| at line \d+",
+            r"(?:-?ksh93|/\S*/ksh93)(?:\[\d+\])?: (?:eval(?:\[\d+\])?: )?(?:line \d+: )?| at line \d+",
             r"^\z.",
         ),
         Shell::Mksh => (r"(?:-?mksh|/\S*/mksh): (?:\S+\[\d+\]: )*", r"^\z."),
