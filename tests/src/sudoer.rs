@@ -38,10 +38,9 @@ impl Sudoer {
         let number = USERS.fetch_add(1, Ordering::Relaxed);
         let name = format!("sshmcp-s{}-{number}", std::process::id());
         let user = User::named(&name, &shell.program());
-        if shell == Shell::Zsh {
-            // Without one zsh asks a new user how to set it up.
-            let file = user.home.join(".zshrc");
-            fs::write(&file, "").expect("a file of the home");
+        for (name, text) in shell.home_files() {
+            let file = user.home.join(name);
+            fs::write(&file, text).expect("a file of the home");
             user.own(&file);
         }
         let sudoer = Self {

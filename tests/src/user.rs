@@ -87,7 +87,7 @@ impl Shell {
     }
 
     /// Files of the home beyond what a new home has.
-    fn home_files(self) -> &'static [(&'static str, &'static str)] {
+    pub(crate) fn home_files(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Bash | Self::Dash | Self::Ash | Self::Mksh | Self::Fish => &[],
             // Debian's replaces cd by a function.

@@ -240,8 +240,13 @@ fn matrix_in_bash() {
 
 /// The core of it in the other shells.
 fn core(shell: Shell) {
+    let is_fish = shell == Shell::Fish;
+    let either = |posix: &'static str, fish: &'static str| if is_fish { fish } else { posix };
     let mut stage = Stage::new(shell);
-    let outcome = stage.under("id -un; echo err >&2; (exit 7)");
+    let outcome = stage.under(either(
+        "id -un; echo err >&2; (exit 7)",
+        "id -un; echo err >&2; sh -c 'exit 7'",
+    ));
     assert_eq!(
         (outcome.exit_code, &*outcome.stdout, &*outcome.stderr),
         (Some(7), "root\n", "err\n"),
@@ -253,16 +258,54 @@ fn core(shell: Shell) {
         .expect_err("refused");
     assert_eq!(error.code, "auth_failed", "{error:?}");
     stage.sudoer.forget();
-    let outcome = stage.under("sudo -k id -un; sudo -k id -u; mine=kept");
+    let outcome = stage.under(either(
+        "sudo -k id -un; sudo -k id -u; mine=kept",
+        "sudo -k id -un; sudo -k id -u; set mine kept",
+    ));
     assert_eq!(outcome.stdout, "root\n0\n", "{outcome:?}");
-    let outcome = stage.plain("echo \"$mine ${SUDO_PROMPT-unset}\"");
-    assert_eq!(outcome.stdout, "kept unset\n", "{outcome:?}");
-    stage.plain("SUDO_PROMPT='my own: '; export SUDO_PROMPT");
+    let outcome = stage.plain("echo \"$mine\"; sh -c 'echo \"${SUDO_PROMPT-unset}\"'");
+    assert_eq!(outcome.stdout, "kept\nunset\n", "{outcome:?}");
+    stage.plain(either(
+        "SUDO_PROMPT='my own: '; export SUDO_PROMPT",
+        "set -gx SUDO_PROMPT 'my own: '",
+    ));
     stage.sudoer.forget();
     let outcome = stage.under("sudo id -un");
     assert_eq!(outcome.stdout, "root\n", "{outcome:?}");
-    let outcome = stage.plain("sh -c 'echo \"$SUDO_PROMPT\"'; unset SUDO_PROMPT");
+    let outcome = stage.plain(either(
+        "sh -c 'echo \"$SUDO_PROMPT\"'; unset SUDO_PROMPT",
+        "sh -c 'echo \"$SUDO_PROMPT\"'; set -e SUDO_PROMPT",
+    ));
     assert_eq!(outcome.stdout, "my own: \n", "{outcome:?}");
+    // A text that is read neither there nor here.
+    stage.sudoer.forget();
+    let outcome = stage.under("sudo -k id -un; echo 'open");
+    assert!(outcome.exit_code.is_some_and(|code| code != 0), "{outcome:?}");
+    let outcome = stage.plain("sh -c 'echo \"${SUDO_PROMPT-unset}\"'; cd /usr");
+    assert_eq!(outcome.stdout, "unset\n", "{outcome:?}");
+    // A child's state ends with it; signals and codes are told as its own.
+    let outcome = stage.under(either(
+        "cd /etc; pwd; kill -TERM $$",
+        "cd /etc; pwd; kill -TERM $fish_pid",
+    ));
+    let code = outcome.exit_code;
+    assert_eq!((code, &*outcome.stdout), (Some(143), "/etc\n"), "{outcome:?}");
+    assert!(outcome.notice.contains("are not kept"), "{outcome:?}");
+    assert_eq!(outcome.cwd, "/usr", "{outcome:?}");
+    let text = either(
+        "x='LONG'; echo ${#x}; id -un",
+        "set x 'LONG'; string length $x; id -un",
+    )
+    .replace("LONG", &"0123456789".repeat(20_000));
+    let outcome = stage.under(&text);
+    assert_eq!(outcome.stdout, "200000\nroot\n", "{}", outcome.notice);
+    stage.sudoer.allow("# nobody");
+    let password = json!({"sudo_password": stage.sudoer.password});
+    let error = stage.execute("id", password).expect_err("refused");
+    assert_eq!(error.code, "permission_denied", "{error:?}");
+    stage.sudoer.allow("@ ALL=(ALL:ALL) NOPASSWD: ALL");
+    assert_eq!(stage.under("id -un").stdout, "root\n");
+    interrupted(&mut stage);
     stage.finish();
 }
 
@@ -274,6 +317,26 @@ fn core_in_zsh() {
 #[test]
 fn core_in_dash() {
     core(Shell::Dash);
+}
+
+#[test]
+fn core_in_ash() {
+    core(Shell::Ash);
+}
+
+#[test]
+fn core_in_ksh() {
+    core(Shell::Ksh);
+}
+
+#[test]
+fn core_in_mksh() {
+    core(Shell::Mksh);
+}
+
+#[test]
+fn core_in_fish() {
+    core(Shell::Fish);
 }
 
 /// 200 KB of text: no argument holds that.
@@ -374,24 +437,30 @@ fn begin(stage: &mut Stage, command: &str) -> Outcome {
     started
 }
 
-/// Ctrl-C reaches what runs below sudo, with and without a pty of sudo's; the session is usable after.
+/// Ctrl-C reaches what runs below sudo; the session is usable after.
+fn interrupted(stage: &mut Stage) {
+    let started = begin(stage, "echo on; sleep 300");
+    let interrupted = stage
+        .shim
+        .call("interrupt_command", json!({"command_id": started.id}))
+        .expect("sent");
+    assert_eq!(interrupted["ended"], json!(true), "{interrupted}");
+    let outcome = stage.shim.wait_for(&started.id);
+    assert_eq!(
+        (&*outcome.status, outcome.exit_code),
+        ("interrupted", Some(130)),
+        "{outcome:?}"
+    );
+    assert_eq!(stage.plain("echo next").stdout, "next\n");
+}
+
+/// With and without a pty of sudo's.
 #[test]
 fn interrupts() {
     let mut stage = Stage::new(Shell::Bash);
     for pty in ["use_pty", "!use_pty"] {
         stage.sudoer.allow(&format!("Defaults:@ {pty}\n{ALL}"));
-        let started = begin(&mut stage, "echo on; sleep 300");
-        let interrupted = stage
-            .shim
-            .call("interrupt_command", json!({"command_id": started.id}))
-            .expect("sent");
-        assert_eq!(interrupted["ended"], json!(true), "{pty}: {interrupted}");
-        let outcome = stage.shim.wait_for(&started.id);
-        assert_eq!(
-            (&*outcome.status, outcome.exit_code),
-            ("interrupted", Some(130)),
-            "{pty}: {outcome:?}"
-        );
+        interrupted(&mut stage);
         let started = begin(&mut stage, "trap '' INT; echo on; sleep 8; echo survived");
         let interrupted = stage
             .shim
