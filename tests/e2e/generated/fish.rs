@@ -24,7 +24,8 @@ pub(super) struct Writer<'a> {
     merged: bool,
     /// Both go to one place.
     shared: bool,
-    /// What is written goes to fish or a filter: there fish does not wait for jobs.
+    /// What is written goes to fish or a filter: there fish does not always wait for a program before it goes on, so
+    /// that one statement is all.
     inside: bool,
     functions: Vec<String>,
 }
@@ -105,7 +106,11 @@ impl<'a> Writer<'a> {
         self.merged |= kind == MERGED || (kind == PIPED && shared);
         self.shared |= matches!(kind, MERGED | DIVERTED);
         self.inside |= matches!(kind, PIPED | SUBSTITUTED);
-        let body = self.body(depth);
+        let body = if self.inside {
+            format!("; {}\n", self.simple())
+        } else {
+            self.body(depth)
+        };
         (self.merged, self.shared, self.inside) = (merged, shared, inside);
         match kind {
             0 => format!("begin{body}end"),
@@ -236,7 +241,7 @@ impl<'a> Writer<'a> {
             "false | true | sh -c 'exit 4'; echo $pipestatus".to_owned(),
             format!("contains b a b c; and echo in; set -q {name}; or echo unset"),
             format!("echo (echo one; echo two)x $(echo {name})"),
-            format!("echo out >{name}; and cat {name}; test -s {name}; and echo filled"),
+            format!("echo out >{name}; test -s {name}; and echo filled; cat {name}"),
             "cat (echo input | psub)".to_owned(),
             "echo a*b '[z]' ?".to_owned(),
         ];
