@@ -496,17 +496,19 @@ impl Machine {
     }
 
     fn on_probe(&mut self, probe: &Probe, now: Instant) -> Vec<Effect> {
-        self.probes.asked_at = None;
+        // What was asked before a command was typed says nothing of it, however late the answer comes.
+        let asked = self.probes.asked_at.take();
+        let is_since = |at: Instant| asked.is_some_and(|asked| asked >= at);
         self.probes.later(now);
         self.replaced |= probe.replaced;
         let captured = matches!(&self.phase, Phase::Busy(running) if running.slot.is_some());
         let verdict = self.probes.arrived(probe, captured, now);
         let shell_reads = probe.shell_reads(self.shell_pid);
         match &mut self.phase {
-            Phase::Settling { .. } => {
+            Phase::Settling { since } => {
                 // Where nobody can look, a terminal that has fallen silent after a command's end is at its prompt.
                 let silent = probe.is_blind() && now >= self.probes.last_activity + PROMPT_GRACE;
-                if shell_reads || silent {
+                if is_since(*since) && (shell_reads || silent) {
                     let half_typed = self.ahead.take() == Some(false);
                     self.phase = Phase::Ready { half_typed };
                 }
@@ -516,6 +518,9 @@ impl Machine {
             Phase::Busy(running) if running.unstarted.is_some() => {
                 let id = running.id;
                 let silent = probe.is_blind() && now >= self.probes.last_activity + START_GRACE;
+                if !running.unstarted.is_some_and(is_since) {
+                    return Vec::new();
+                }
                 let read_before = std::mem::replace(&mut running.seen_reading, shell_reads);
                 if shell_reads && !read_before {
                     self.probes.next = Some(now + START_WORD);

@@ -427,6 +427,21 @@ fn a_prompt_drawn_anew_is_nothing() {
     assert!(!bench.machine.is_ready(), "that prompt was before the command");
 }
 
+/// A look that was asked for before a command was typed finds the shell at its prompt, however late it is told: the
+/// command is not given to it again.
+#[test]
+fn an_old_look_says_nothing_of_a_new_command() {
+    let mut bench = Bench::ready();
+    bench.machine = Machine::new(SHELL, bench.now);
+    assert_eq!(bench.later(400), vec![Effect::Probe]);
+    bench.on(prompt());
+    bench.later(10);
+    bench.machine.start(id(1), Capture::Apart, bench.now);
+    bench.later(10);
+    assert_eq!(bench.on(probe("rne;100;-;100 0 . S p 0 bash|;")), vec![]);
+    assert_eq!(bench.machine.running(), Some(id(1)));
+}
+
 /// A half-typed line holds commands back until it is gone.
 #[test]
 fn a_half_typed_line_is_respected() {
