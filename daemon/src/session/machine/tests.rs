@@ -433,7 +433,7 @@ fn a_prompt_drawn_anew_is_nothing() {
 fn an_old_look_says_nothing_of_a_new_command() {
     let mut bench = Bench::ready();
     bench.machine = Machine::new(SHELL, bench.now);
-    assert_eq!(bench.later(400), vec![Effect::Probe]);
+    assert_eq!(bench.later(400), vec![Effect::Probe(None)]);
     bench.on(prompt());
     bench.later(10);
     bench.machine.start(id(1), Capture::Apart, bench.now);
