@@ -112,6 +112,15 @@ Exits 0 if what was asked for came to pass, 90 if the time passed first.")]
   sshctl send web1 --keys ctrl-c
   sshctl send web1 --text /etc --no-enter --keys tab,tab")]
     Send(SendArgs),
+    /// Join a session's live terminal, beside the agents that work in it
+    #[command(after_help = "Examples:
+  sshctl attach web1                         ctrl-] detaches, and the session goes on
+  sshctl attach web1 --take                  agents are kept out until you detach
+
+Type ctrl-] twice to type it once.")]
+    Attach(AttachArgs),
+    /// Look on at a session's live terminal; nothing is typed
+    Watch(WatchArgs),
     /// Show a session's terminal
     Screen(ScreenArgs),
     /// Close sessions; says what was still running
@@ -368,6 +377,29 @@ pub(crate) struct ScreenArgs {
     /// Only what is new since this cursor
     #[arg(long)]
     pub(crate) cursor: Option<u64>,
+}
+
+/// Which session to join.
+#[derive(Debug, Args)]
+pub(crate) struct AttachArgs {
+    /// The session
+    pub(crate) session: String,
+    /// Take the keyboard: agents are told that a person has control
+    #[arg(long)]
+    pub(crate) take: bool,
+}
+
+/// Which session to look on at.
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// The session
+    pub(crate) session: String,
+}
+
+impl From<WatchArgs> for AttachArgs {
+    fn from(WatchArgs { session }: WatchArgs) -> Self {
+        Self { session, take: false }
+    }
 }
 
 /// What to close.

@@ -1,5 +1,6 @@
 //! The verbs, one file each; this one only finds the right one.
 
+mod attach;
 mod close;
 mod completions;
 mod config;
@@ -35,6 +36,8 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Output(args) => output::run(args, context).await,
         Verb::Wait(args) => wait::run(args, context).await,
         Verb::Interrupt(args) => interrupt::run(args, context).await,
+        Verb::Attach(args) => attach::run(args, false, context).await,
+        Verb::Watch(args) => attach::run(args.into(), true, context).await,
         Verb::Send(args) => send::run(args, context).await,
         Verb::Screen(args) => screen::run(args, context).await,
         Verb::Close(args) => close::run(args, context).await,

@@ -64,12 +64,12 @@ fn open() -> Result<File, Failure> {
         })
 }
 
-/// The signals by which a person or the system ends a program in mid-question.
-struct Ends([Signal; 4]);
+/// The signals by which a person or the system ends a program while it has their terminal.
+pub(crate) struct Ends([Signal; 4]);
 
 impl Ends {
     /// From here on they no longer end the process.
-    fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self([
             signal(SignalKind::interrupt())?,
             signal(SignalKind::terminate())?,
@@ -79,7 +79,7 @@ impl Ends {
     }
 
     /// The next of them.
-    async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         let [interrupt, terminate, hangup, quit] = &mut self.0;
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -130,5 +130,28 @@ impl Drop for EchoOff {
     fn drop(&mut self) {
         // A terminal that is gone needs no restoring.
         let _ = tcsetattr(&self.tty, OptionalActions::Flush, &self.before);
+    }
+}
+
+/// A terminal that passes every key on as it is typed, until this is dropped.
+pub(crate) struct Raw {
+    before: Termios,
+}
+
+impl Raw {
+    /// The terminal on stdin.
+    pub(crate) fn new() -> io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(io::stdin(), OptionalActions::Now, &raw)?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // What was typed for the session is no input of the next program; a terminal that is gone needs no restoring.
+        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.before);
     }
 }

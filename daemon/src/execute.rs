@@ -98,6 +98,7 @@ pub async fn hand_over(registry: &Registry, execution: Execution) -> Result<Hand
     let config = registry.config.current();
     check(&execution.text, execution.stdin.as_deref(), &config.settings)?;
     let Found { session, notice } = registry.find(&execution.wanted).await?;
+    session.allow(&execution.client)?;
     refuse_if_held(registry, &session).await?;
     let command = registry
         .commands

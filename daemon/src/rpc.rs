@@ -1,5 +1,6 @@
 //! The edge where the wire ends: assembles the services, and says who is calling. What the calls do is not here.
 
+mod attach;
 mod command;
 mod crowd;
 mod daemon;
@@ -30,7 +31,7 @@ pub use host::HostRpc;
 pub use session::SessionRpc;
 pub use terminal::TerminalRpc;
 
-use crate::{core::Core, id::shorten};
+use crate::{core::Core, id::shorten, session::Caller};
 
 /// Longest text taken from a client about itself, in characters.
 const CLIENT_TEXT_MAX: usize = 80;
@@ -86,6 +87,15 @@ pub fn caller<T>(request: &Request<T>) -> Client {
         name: plain(&name, "unknown"),
         id: plain(&id, ""),
         pid,
+    }
+}
+
+/// Who calls, as sessions know callers.
+fn person_or_agent(client: &Client) -> Caller {
+    Caller {
+        id: client.id.clone(),
+        name: client.name.clone(),
+        is_person: client.program == "sshctl",
     }
 }
 

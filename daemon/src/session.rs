@@ -3,6 +3,7 @@
 
 mod actor;
 mod claims;
+mod control;
 mod flow;
 mod link;
 mod machine;
@@ -23,8 +24,11 @@ use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use claims::Claims;
+pub use control::{Held, Holder};
 pub use machine::SLOTS_MAX;
 pub use view::Shown;
+
+use control::Control;
 
 use crate::{
     command::{Command, Commands, Status},
@@ -34,6 +38,7 @@ use crate::{
     id::{CommandId, SessionName},
     secret::Secret,
     shell::front::Foreground,
+    terminal::{fullscreen::InputMode, screen::Painting},
 };
 
 /// Requests that wait for a session's task: more than agents and people have calls in flight on one session.
@@ -57,6 +62,12 @@ pub struct Summary {
     pub running: Option<CommandId>,
     /// Position behind the last byte of what the terminal showed.
     pub cursor: u64,
+    /// Columns and rows of its terminal.
+    pub size: (u16, u16),
+    /// A command has ended, and its prompt was not drawn yet.
+    pub settling: bool,
+    /// How what is typed is to be sent now.
+    pub input: InputMode,
     /// Counts prompts, so that somebody can wait for the next one.
     pub prompts: u64,
     /// What a caller should know; empty if nothing.
@@ -101,7 +112,7 @@ pub(crate) enum Request {
         bytes: Vec<u8>,
         secret: bool,
         client: Caller,
-        reply: oneshot::Sender<Result<(), Fault>>,
+        reply: oneshot::Sender<Result<u64, Fault>>,
     },
     /// Sends a signal to what runs.
     Signal(Signalling),
@@ -109,6 +120,10 @@ pub(crate) enum Request {
     Foreground(oneshot::Sender<Foreground>),
     /// What the terminal showed.
     Look(Look, oneshot::Sender<Shown>),
+    /// The screen for a person's terminal of so many columns and rows.
+    Paint(u16, u16, oneshot::Sender<Painting>),
+    /// The terminal gets so many columns and rows.
+    Resize(u16, u16),
     /// Ends the session; the reply names the command that was running.
     Close(oneshot::Sender<Option<CommandId>>),
     /// Ends the session if nothing has happened in it for so long; the reply says whether.
@@ -122,6 +137,8 @@ pub struct Caller {
     pub id: String,
     /// For lists and words.
     pub name: String,
+    /// It is a person's own program, and no agent's.
+    pub is_person: bool,
 }
 
 /// A command for a session.
@@ -190,7 +207,9 @@ pub enum Signal {
 /// What of the terminal to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
-    /// The last lines.
+    /// The screen.
+    Screen,
+    /// The last lines, scrollback and screen together.
     Tail(usize),
     /// What is new since a cursor.
     Since(u64),
@@ -219,15 +238,12 @@ pub struct Session {
     pub name: SessionName,
     /// The host as it was named when it was opened.
     pub host: String,
-    /// Terminal width.
-    pub cols: u16,
-    /// Terminal height.
-    pub rows: u16,
     /// When it was opened, milliseconds since the Unix epoch.
     pub opened_ms: i64,
     target: Mutex<Target>,
     requests: mpsc::Sender<Request>,
     summary: watch::Receiver<Summary>,
+    control: Control,
     closing: AtomicBool,
     began: Instant,
     /// When something last happened, in milliseconds since `began`.
@@ -250,6 +266,9 @@ impl Session {
             cwd: String::new(),
             running: None,
             cursor: 0,
+            size: (opening.cols, opening.rows),
+            settling: false,
+            input: InputMode::default(),
             prompts: 0,
             notice: String::new(),
             last_used_ms: crate::command::now_ms(),
@@ -259,12 +278,11 @@ impl Session {
         let session = Arc::new(Self {
             name: opening.name.clone(),
             host: opening.host.clone(),
-            cols: opening.cols,
-            rows: opening.rows,
             opened_ms: crate::command::now_ms(),
             target: Mutex::new(opening.target.clone()),
             requests,
             summary,
+            control: Control::default(),
             closing: AtomicBool::new(false),
             began: Instant::now(),
             active_ms: AtomicU64::new(0),
@@ -384,8 +402,8 @@ impl Session {
         }
     }
 
-    /// Types bytes into the terminal.
-    pub async fn type_bytes(&self, bytes: Vec<u8>, secret: bool, client: Caller) -> Result<(), Fault> {
+    /// Types bytes into the terminal; the prompt that answers them comes when `prompts` is above what comes back.
+    pub async fn type_bytes(&self, bytes: Vec<u8>, secret: bool, client: Caller) -> Result<u64, Fault> {
         let (reply, answer) = oneshot::channel();
         self.ask(Request::Type {
             bytes,
@@ -419,6 +437,18 @@ impl Session {
         let (reply, answer) = oneshot::channel();
         self.ask(Request::Look(look, reply)).await?;
         answer.await.map_err(|_| self.gone())
+    }
+
+    /// The screen for a person's terminal of so many columns and rows.
+    pub async fn paint(&self, cols: u16, rows: u16) -> Result<Painting, Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request::Paint(cols, rows, reply)).await?;
+        answer.await.map_err(|_| self.gone())
+    }
+
+    /// Gives its terminal so many columns and rows.
+    pub async fn resize(&self, cols: u16, rows: u16) -> Result<(), Fault> {
+        self.ask(Request::Resize(cols, rows)).await
     }
 
     /// Ends the session, and returns when its shell is gone; the command that was running comes back.

@@ -1,6 +1,7 @@
 //! Stories over the built programs, real sshd and real shells. One binary, so that they share the machine in order.
 
 mod asking;
+mod attach;
 mod bench;
 mod clients;
 mod doctor;
@@ -21,6 +22,7 @@ mod odd;
 mod parallel;
 mod python_client;
 mod queue;
+mod screens;
 mod secrets;
 mod shells;
 mod start;

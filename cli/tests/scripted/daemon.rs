@@ -285,6 +285,15 @@ impl HostService for Script {
 
 #[tonic::async_trait]
 impl TerminalService for Script {
+    type AttachStream = BoxStream<'static, Result<v1::AttachResponse, Status>>;
+
+    async fn attach(
+        &self,
+        _: Request<tonic::Streaming<v1::AttachRequest>>,
+    ) -> Result<Response<Self::AttachStream>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+
     async fn send_input(
         &self,
         request: Request<v1::SendInputRequest>,

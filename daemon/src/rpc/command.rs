@@ -136,7 +136,8 @@ impl CommandService for CommandRpc {
         &self,
         request: Request<InterruptRequest>,
     ) -> Result<Response<InterruptResponse>, Status> {
-        let response = interrupt::interrupt(&self.0, request.into_inner()).await?;
+        let by = super::person_or_agent(&caller(&request));
+        let response = interrupt::interrupt(&self.0, request.into_inner(), &by).await?;
         Ok(Response::new(response))
     }
 }

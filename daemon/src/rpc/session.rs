@@ -16,7 +16,6 @@ use super::{caller, from_proto, to_proto};
 use crate::{
     id::shorten,
     registry::{Registry, Wanted},
-    session::Caller,
 };
 
 /// The service.
@@ -56,10 +55,7 @@ impl SessionService for SessionRpc {
             session,
             size,
         };
-        let client = Caller {
-            id: client.id,
-            name: client.name,
-        };
+        let client = super::person_or_agent(&client);
         let found = self.0.find(&wanted).await?;
         let opened = match found.session.open(client).await {
             Ok(opened) => opened,

@@ -6,27 +6,29 @@ use regex::bytes::Regex;
 use sshmcp_proto::{
     error::Fault,
     v1::{
-        GetTerminalRequest, GetTerminalResponse, Reason, SendInputRequest, SendInputResponse,
+        AttachRequest, GetTerminalRequest, GetTerminalResponse, Reason, SendInputRequest, SendInputResponse,
         send_input_request::Which, terminal_service_server::TerminalService,
     },
 };
 use tokio::time::{Instant, sleep_until};
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
-use super::{caller, from_proto, to_proto};
+use super::{attach, caller, from_proto, to_proto};
 use crate::{
     command::{self, Command},
     id::shorten,
     output::forward,
     registry::Registry,
-    session::{Caller, Look, Session},
-    terminal::keys,
+    session::{Look, Session},
+    terminal::{fullscreen::InputMode, keys},
 };
 
 /// Largest input of one call.
 const INPUT_MAX: usize = 1 << 20; // 1 MiB
 /// How long typing waits for the far side to settle, unless told otherwise.
 const SETTLE: Duration = Duration::from_secs(5);
+/// A shell draws its prompt in this time, unless it does much for it.
+const PROMPT: Duration = Duration::from_millis(300);
 /// Lines of one answer.
 const LINES_MAX: u32 = 10_000;
 /// Output of the answered command in the answer.
@@ -49,16 +51,23 @@ impl TerminalService for TerminalRpc {
         let session = self.0.session(&session)?;
         let look = match cursor {
             Some(cursor) => Look::Since(cursor),
-            None => {
-                let lines = if lines == 0 {
-                    u32::from(session.rows)
-                } else {
-                    lines.min(LINES_MAX)
-                };
-                Look::Tail(usize::try_from(lines).unwrap_or(0))
-            }
+            None if lines == 0 => Look::Screen,
+            None => Look::Tail(usize::try_from(lines.min(LINES_MAX)).unwrap_or(0)),
         };
+        settle(&session).await;
         Ok(Response::new(show(&self.0, &session, look).await?))
+    }
+
+    type AttachStream = attach::Events;
+
+    async fn attach(
+        &self,
+        request: Request<Streaming<AttachRequest>>,
+    ) -> Result<Response<Self::AttachStream>, Status> {
+        let by = super::person_or_agent(&caller(&request));
+        Ok(Response::new(
+            attach::attach(&self.0, request.into_inner(), by).await?,
+        ))
     }
 
     async fn send_input(
@@ -77,7 +86,7 @@ impl TerminalService for TerminalRpc {
             secret,
         } = request.into_inner();
         let (session, command) = self.whom(which)?;
-        let bytes = bytes(text.as_deref(), &keys, enter, data)?;
+        let bytes = bytes(text.as_deref(), &keys, enter, data, session.summary().input)?;
         let pattern = pattern
             .map(|text| from_proto::pattern("pattern", &text))
             .transpose()?;
@@ -92,20 +101,19 @@ impl TerminalService for TerminalRpc {
         let from = command
             .as_ref()
             .map_or(0, |command| command.state().output.total());
-        let by = Caller {
-            id: client.id.clone(),
-            name: client.name,
-        };
-        session.type_bytes(bytes, secret, by).await?;
+        let by = super::person_or_agent(&client);
+        session.allow(&by)?;
+        let prompts = session.type_bytes(bytes, secret, by).await?;
         let settling = Settling {
             session: &session,
             command: command.as_deref(),
             from,
-            prompts: before.prompts,
+            prompts,
             cursor: before.cursor,
         };
         let why = settling.wait(pattern.as_ref(), wait).await?;
-        let terminal = show(&self.0, &session, Look::Tail(session.rows.into())).await?;
+        settle(&session).await;
+        let terminal = show(&self.0, &session, Look::Screen).await?;
         let command = command.map(|command| {
             let mut state = command.state();
             let view = forward(&state.output, from, OUTPUT, false);
@@ -150,10 +158,22 @@ impl TerminalRpc {
     }
 }
 
-/// What has to be typed.
-fn bytes(text: Option<&str>, names: &[String], enter: bool, data: Vec<u8>) -> Result<Vec<u8>, Fault> {
+/// What has to be typed, as the program in front wants it.
+fn bytes(
+    text: Option<&str>,
+    names: &[String],
+    enter: bool,
+    data: Vec<u8>,
+    mode: InputMode,
+) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
-    for character in text.unwrap_or_default().chars() {
+    let text = text.unwrap_or_default();
+    // Several lines are one input where the program can tell a paste from Enter; an escape sequence could end it.
+    let pasted = mode.bracketed_paste && text.trim_end_matches('\n').contains('\n') && !text.contains('\x1b');
+    if pasted {
+        bytes.extend_from_slice(b"\x1b[200~");
+    }
+    for character in text.chars() {
         // A terminal's Enter is a carriage return, whatever a text calls its line ends.
         let mut buffer = [0; 4];
         bytes.extend_from_slice(match character {
@@ -161,8 +181,11 @@ fn bytes(text: Option<&str>, names: &[String], enter: bool, data: Vec<u8>) -> Re
             other => other.encode_utf8(&mut buffer).as_bytes(),
         });
     }
+    if pasted {
+        bytes.extend_from_slice(b"\x1b[201~");
+    }
     for name in names {
-        let key = keys::encode(name, false).ok_or_else(|| {
+        let key = keys::encode(name, mode.application_cursor).ok_or_else(|| {
             Fault::new(
                 Reason::InvalidArgument,
                 format!("{:?} is no key; nothing was typed", shorten(name, 40)),
@@ -188,32 +211,39 @@ fn bytes(text: Option<&str>, names: &[String], enter: bool, data: Vec<u8>) -> Re
     Ok(bytes)
 }
 
+/// Lets the prompt behind a command's end be drawn, if it comes soon.
+async fn settle(session: &Session) {
+    let mut changes = session.changes();
+    let settled = changes.wait_for(|summary| !summary.settling);
+    // It is late, or the session is closed: what there is is shown.
+    let _ = tokio::time::timeout(PROMPT, settled).await;
+}
+
 async fn show(registry: &Registry, session: &Arc<Session>, look: Look) -> Result<GetTerminalResponse, Fault> {
     let shown = session.look(look).await?;
     let summary = session.summary();
     let running = summary
         .running
         .and_then(|id| registry.commands.find(&id.to_string()).ok());
-    let last = shown.text.lines().last().unwrap_or_default();
-    let count = shown.text.lines().count();
+    let text = match look {
+        Look::Since(_) => shown.text.as_str(),
+        // Empty rows below are seen by nobody.
+        Look::Screen | Look::Tail(_) => shown.text.trim_end_matches('\n'),
+    };
+    let (cols, rows) = shown.size;
     Ok(GetTerminalResponse {
         session: session.name.to_string(),
-        row: u32::try_from(
-            count
-                .saturating_sub(1)
-                .min(usize::from(session.rows).saturating_sub(1)),
-        )
-        .unwrap_or(0),
-        column: u32::try_from(last.chars().count()).unwrap_or(0),
-        cols: session.cols.into(),
-        rows: session.rows.into(),
+        row: shown.row.into(),
+        column: shown.column.into(),
+        cols: cols.into(),
+        rows: rows.into(),
         cursor: shown.cursor,
         command: running.map(|command| to_proto::command(&command, &command.state(), None, false)),
-        title: String::new(),
-        alternate_screen: false,
+        title: shown.title,
+        alternate_screen: shown.alternate,
         dropped_bytes: shown.dropped,
-        line_count: u32::try_from(count).unwrap_or(u32::MAX),
-        text: shown.text,
+        line_count: u32::try_from(text.lines().count()).unwrap_or(u32::MAX),
+        text: text.to_owned(),
     })
 }
 

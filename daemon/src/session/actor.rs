@@ -2,6 +2,7 @@
 //! that. It never waits for anything but its queues and short writes.
 
 mod answering;
+mod answers;
 mod asking;
 mod doing;
 mod flowing;
@@ -130,8 +131,6 @@ struct Shell {
     last_on_terminal: bool,
     /// The command wrote into its streams since somebody last typed.
     wrote_since_input: bool,
-    /// Its text is in the view.
-    in_view: bool,
 }
 
 impl Actor {
@@ -144,6 +143,7 @@ impl Actor {
         summary: watch::Sender<Summary>,
     ) -> Self {
         let cwd = opening.cwd.clone().unwrap_or_default();
+        let view = View::new(opening.cols, opening.rows);
         Self {
             opening,
             session,
@@ -157,7 +157,7 @@ impl Actor {
             waiting_open: Vec::new(),
             lookers: Vec::new(),
             queue: VecDeque::new(),
-            view: View::new(),
+            view,
             cwd,
             ended: None,
             last_client: Caller::default(),
@@ -275,7 +275,11 @@ impl Actor {
         let greeting_text = crate::id::shorten(greeting_text, GREETING_SHOWN);
         self.summary
             .send_modify(|summary| summary.greeting = greeting_text);
-        self.view.show(&greeting);
+        let before_prompt = greeting.iter().rposition(|byte| *byte == b'\n');
+        let shown = before_prompt
+            .and_then(|at| greeting.get(..=at))
+            .unwrap_or_default();
+        self.view.show(shown);
         let wanted_cwd = std::mem::replace(&mut self.cwd, cwd);
         let nonce = link.nonce.clone();
         let machine = Machine::new(link.shell.pid, Instant::now());
@@ -312,7 +316,6 @@ impl Actor {
             unowned: 0,
             last_on_terminal: false,
             wrote_since_input: false,
-            in_view: false,
             link,
         });
         self.after_opening(&wanted_cwd);
@@ -423,12 +426,20 @@ impl Actor {
             .shell
             .as_ref()
             .map(|shell| (shell.link.shell.kind.clone(), shell.link.typed.is_none()));
+        let settling = self
+            .shell
+            .as_ref()
+            .is_some_and(|shell| matches!(shell.machine.phase(), Phase::Settling { .. }))
+            || self.view.is_drawing();
         self.summary.send_if_modified(|summary| {
             let before = summary.clone();
             summary.state = state;
             summary.cwd.clone_from(&self.cwd);
             summary.running = running;
             summary.cursor = self.view.cursor();
+            summary.settling = settling;
+            summary.size = self.view.size();
+            summary.input = self.view.input();
             if let Some((kind, apart)) = kind {
                 summary.shell = kind;
                 summary.apart = apart;
@@ -488,6 +499,7 @@ impl Actor {
         let Some(mut shell) = self.shell.take() else {
             return;
         };
+        self.view.release();
         self.claims
             .remove(shell.link.connection.id(), shell.link.shell.pid);
         self.draining = None;

@@ -242,6 +242,13 @@ impl Link {
     }
 }
 
+impl Link {
+    /// The terminal's channel, past what waits to be typed.
+    pub fn terminal(&self) -> Arc<ChannelWriter> {
+        self.terminal.writer()
+    }
+}
+
 /// The helper removes its directory in milliseconds; a host that is slower does it alone.
 const CLOSE_WAIT: std::time::Duration = std::time::Duration::from_secs(2);
 

@@ -261,6 +261,12 @@ impl Machine {
                 self.probes.typed();
                 self.on_input(entered, now)
             }
+            Event::Cleared => {
+                if let Phase::Ready { half_typed } = &mut self.phase {
+                    *half_typed = false;
+                }
+                Vec::new()
+            }
             Event::Answered => self.on_input(true, now),
             Event::Interrupted => {
                 if let Phase::Busy(running) = &mut self.phase {

@@ -100,7 +100,7 @@ __sshmcp_f() {
   __sshmcp_x=: __sshmcp_o=/dev/null __sshmcp_e=/dev/null __sshmcp_i=
   # An id runs once, however often it is typed: a line that seemed to be swallowed may only have been read late.
   case $1 in
-  "$__sshmcp_w0") __sshmcp_q=; __sshmcp_u "$2"; \'$__sshmcp_rt' ;;
+  "$__sshmcp_w0") __sshmcp_q= __sshmcp_x=__sshmcp_c; __sshmcp_u "$2"; \'$__sshmcp_rt' ;;
   esac
   __sshmcp_g=$2
   case $__sshmcp_d in

@@ -1,5 +1,5 @@
-//! Whether a program draws the whole screen: it took the alternate one, wrote into a row that it chose, or cleared the
-//! screen and hid the cursor. Keeps a few bytes between chunks and no screen.
+//! Whether a program draws the whole screen (it took the alternate one, wrote into a row that it chose, or cleared the
+//! screen and hid the cursor), and how it wants keys. Keeps a few bytes between chunks and no screen.
 
 /// Parameters of one sequence that are read; further ones say nothing here.
 const PARAMS_MAX: usize = 8;
@@ -22,6 +22,16 @@ pub struct FullScreen {
     placed: bool,
     cleared: bool,
     hidden: bool,
+    input: InputMode,
+}
+
+/// How what is typed is to be sent now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InputMode {
+    /// Cursor keys are application keys (DECCKM).
+    pub application_cursor: bool,
+    /// What is pasted is to be bracketed (mode 2004).
+    pub bracketed_paste: bool,
 }
 
 impl FullScreen {
@@ -32,7 +42,20 @@ impl FullScreen {
 
     /// A program begins, and has drawn nothing yet.
     pub fn begin(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            input: self.input,
+            ..Self::default()
+        };
+    }
+
+    /// A program has the alternate screen.
+    pub const fn is_alternate(&self) -> bool {
+        self.alternate
+    }
+
+    /// How keys are wanted.
+    pub const fn input(&self) -> InputMode {
+        self.input
     }
 
     /// Somebody typed: what was written into rows before may be over. Who draws there goes on doing so.
@@ -79,14 +102,24 @@ impl FullScreen {
 
     fn end(&mut self, last: u8) {
         match (self.private, last) {
-            (true, b'h' | b'l') if self.params.iter().any(|param| matches!(param, 47 | 1047 | 1049)) => {
-                self.alternate = last == b'h';
-                self.placed = false;
-            }
-            (true, b'h' | b'l') if self.params.contains(&25) => {
-                self.hidden = last == b'l';
-                // A menu between two lines hides it too, long after.
-                self.cleared &= self.hidden;
+            (true, b'h' | b'l') => {
+                let on = last == b'h';
+                for param in std::mem::take(&mut self.params) {
+                    match param {
+                        1 => self.input.application_cursor = on,
+                        2004 => self.input.bracketed_paste = on,
+                        47 | 1047 | 1049 => {
+                            self.alternate = on;
+                            self.placed = false;
+                        }
+                        25 => {
+                            self.hidden = !on;
+                            // A menu between two lines hides it too, long after.
+                            self.cleared &= self.hidden;
+                        }
+                        _ => {}
+                    }
+                }
             }
             (false, b'J') if self.params.first() == Some(&2) => self.cleared = self.hidden,
             // The first row is where `clear` goes.
@@ -124,5 +157,10 @@ mod tests {
         screen.feed(b"\x1b[5;5H");
         screen.typed();
         assert!(!screen.is_on());
+        screen.feed(b"\x1b[?1h\x1b[?1049;2004h");
+        screen.begin();
+        assert!(screen.input().application_cursor && screen.input().bracketed_paste && !screen.is_on());
+        screen.feed(b"\x1b[?1;2004l");
+        assert_eq!(screen.input(), InputMode::default());
     }
 }

@@ -25,7 +25,6 @@ use crate::{
     execute::{Execution, Handed, hand_over},
     output::{Piece, StreamKind},
     registry::{Registry, Wanted},
-    session::Caller,
     shell::order::Capture,
 };
 
@@ -90,10 +89,7 @@ pub(super) async fn execute(
         capture,
         stdin,
         sudo_password,
-        client: Caller {
-            id: client.id.clone(),
-            name: client.name,
-        },
+        client: crate::rpc::person_or_agent(&client),
     };
     let wait = bounded(&registry, timeout_ms, unbounded_wait);
     let handed = hand_over(&registry, execution).await?;

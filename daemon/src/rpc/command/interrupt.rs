@@ -14,7 +14,7 @@ use super::{from_proto, report};
 use crate::{
     command::{Command, Status},
     registry::Registry,
-    session::{self, Session, SessionState, Signalled},
+    session::{self, Caller, Session, SessionState, Signalled},
     shell::front::{Foreground, Place, Sent},
 };
 
@@ -35,6 +35,7 @@ const OUTPUT: usize = 4000;
 pub(super) async fn interrupt(
     registry: &Registry,
     request: InterruptRequest,
+    by: &Caller,
 ) -> Result<InterruptResponse, Fault> {
     let signal = request.signal();
     let InterruptRequest {
@@ -67,6 +68,7 @@ pub(super) async fn interrupt(
             by_session(registry, session)
         }
     };
+    session.allow(by)?;
     if let Some(command) = &command
         && command.state().status == Status::Queued
         && let Some(taken_back) = withdraw(&session, command).await

@@ -16,6 +16,7 @@ use crate::{
         Caller, Run, SLOTS_MAX,
         machine::{Effect, Event, Phase, Start},
         outbox::Sent,
+        view::Sign,
     },
     shell::{
         fish,
@@ -86,7 +87,10 @@ impl Actor {
             state.cwd.clone_from(&self.cwd);
         });
         shell.wrote_since_input = false;
-        shell.in_view = false;
+        if !command.internal {
+            self.view
+                .announce(&command.text, Sign::of(&shell.link.shell.kind));
+        }
         shell.open_running(now);
         let sudo = self.meet_sudo(&mut run, capture);
         let Some(shell) = &mut self.shell else { return };
@@ -269,6 +273,7 @@ impl Actor {
         interrupted: bool,
     ) {
         self.session.touch();
+        self.view.release();
         let shell_gone = self.shell.as_ref().is_some_and(|shell| shell.exit_at.is_some());
         // A directory is told by the end mark; without one it was the shell's own end that ended the command.
         let by_exit = cwd.as_deref().is_none_or(str::is_empty);
@@ -365,7 +370,7 @@ impl Actor {
         &mut self,
         bytes: Vec<u8>,
         secret: bool,
-        reply: oneshot::Sender<Result<(), Fault>>,
+        reply: oneshot::Sender<Result<u64, Fault>>,
     ) {
         let Some(shell) = &mut self.shell else {
             let fault = Fault::new(
@@ -379,6 +384,9 @@ impl Actor {
             .last()
             .is_some_and(|byte| matches!(byte, b'\r' | b'\n' | 0x03 | 0x04 | 0x15 | 0x1c));
         let clears = bytes.last() == Some(&0x15);
+        if shell.machine.is_ready() {
+            self.view.begin_line();
+        }
         let sent = shell.link.write(bytes);
         if let Sent::Done(Err(fault)) = sent {
             let _ = reply.send(Err(fault));
@@ -395,13 +403,17 @@ impl Actor {
             shell.machine.phase(),
             Phase::Ready { .. } | Phase::Settling { .. }
         );
+        let is_settling = matches!(shell.machine.phase(), Phase::Settling { .. });
         let effects = if at_prompt && clears {
             Vec::new()
         } else {
             shell.machine.on(Event::Input { entered }, now)
         };
+        // The prompt that is on its way already is not the answer to this.
+        let earlier = u64::from(is_settling);
+        let prompts = self.summary.borrow().prompts + earlier;
         self.carry_out(effects).await;
-        sent.tell(reply, ());
+        sent.tell(reply, prompts);
     }
 
     /// The further pair of FIFOs is there: a channel of its own drains it.

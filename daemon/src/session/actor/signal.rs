@@ -49,7 +49,7 @@ pub(super) struct Signals {
     sparing: Option<(CommandId, Instant)>,
 }
 
-enum Asked {
+pub(super) enum Asked {
     Signal {
         number: u32,
         /// What ran then; another command has nothing to do with the answer.
@@ -66,6 +66,8 @@ enum Asked {
         at: Instant,
     },
     Look(oneshot::Sender<Foreground>),
+    /// What a program asked of its terminal; typed if one is there that takes keys.
+    Answers(Vec<u8>),
     End,
 }
 
@@ -80,7 +82,7 @@ impl Signals {
             match asked {
                 Asked::Signal { reply, .. } => drop(reply.send(Err(fault.clone()))),
                 Asked::Look(reply) => drop(reply.send(Foreground::unknown())),
-                Asked::Key { .. } | Asked::End => {}
+                Asked::Key { .. } | Asked::Answers(_) | Asked::End => {}
             }
         }
     }
@@ -94,7 +96,7 @@ impl Signals {
     pub(super) fn key_until(&self, now: Instant) -> Option<Instant> {
         let keys = self.asked.iter().filter_map(|(_, asked)| match asked {
             Asked::Key { at, .. } => Some(*at + LOOK_MAX),
-            Asked::Signal { .. } | Asked::Look(_) | Asked::End => None,
+            Asked::Signal { .. } | Asked::Look(_) | Asked::Answers(_) | Asked::End => None,
         });
         keys.filter(|until| now < *until).max()
     }
@@ -137,7 +139,7 @@ impl Shell {
         }
     }
 
-    fn ask_in_front(&mut self, what: &str, asked: Asked) {
+    pub(super) fn ask_in_front(&mut self, what: &str, asked: Asked) {
         if self.signals.asked.len() >= ASKED_MAX {
             self.signals.asked.pop_front();
         }
@@ -271,6 +273,7 @@ impl Actor {
                 }
             }
             Some(Asked::Look(reply)) => drop(reply.send(front)),
+            Some(Asked::Answers(bytes)) => shell.answer(&front, bytes),
             Some(Asked::End) => self.end_stopped(Some(&front)).await,
             None => {}
         }

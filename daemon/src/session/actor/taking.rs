@@ -69,11 +69,32 @@ impl Actor {
             Request::Foreground(reply) => self.look_in_front(reply),
             Request::Look(look, reply) => {
                 let _ = reply.send(match look {
+                    Look::Screen => self.view.screen_now(0),
                     Look::Tail(lines) => self.view.tail(lines),
                     Look::Since(cursor) => self.view.since(cursor),
                 });
             }
+            Request::Paint(cols, rows, reply) => {
+                let _ = reply.send(self.view.paint(cols, rows));
+            }
+            Request::Resize(cols, rows) => self.resize(cols, rows),
             Request::Close(_) | Request::CloseIfIdle(..) => {}
+        }
+    }
+
+    /// The next shell gets the same size.
+    fn resize(&mut self, cols: u16, rows: u16) {
+        if self.view.size() == (cols, rows) {
+            return;
+        }
+        (self.opening.cols, self.opening.rows) = (cols, rows);
+        self.view.resize(cols, rows);
+        if let Some(shell) = &self.shell {
+            let writer = shell.link.terminal();
+            tokio::spawn(async move {
+                // A link that is gone says so itself.
+                let _ = writer.resize(cols, rows).await;
+            });
         }
     }
 
@@ -172,27 +193,32 @@ impl Actor {
                     if shell.machine.has_started() {
                         shell.last_on_terminal = true;
                         self.view.show(&data);
+                        let answers = self.view.answers();
+                        shell.answer_when_raw(answers);
                         shell.keep_terminal_text(&data);
+                    } else {
+                        self.view.pass_by(&data);
                     }
                     shell.machine.on(Event::Activity, now);
-                    shell.answer(&data);
+                    if matches!(shell.machine.phase(), Phase::Ready { half_typed: true })
+                        && self.view.is_line_empty()
+                    {
+                        shell.machine.on(Event::Cleared, now);
+                    }
+                    shell.answer_ash(&data);
                     if asked {
                         self.sudo_asks().await;
                     }
                 }
                 Piece::Frame(body) => {
                     let Some(mark) = mark::parse(&body) else { continue };
-                    if matches!(mark, Mark::Start(Some(_)))
-                        && let Some(command) = shell.running.clone()
-                    {
+                    if matches!(mark, Mark::Start(Some(_))) && shell.running.is_some() {
                         shell.unfetched = None;
                         shell.started_at = Some(now);
                         shell.terminal_text.clear();
                         shell.typed_meanwhile = false;
                         shell.fish_text = None;
-                        if shell.enters_view(&command) {
-                            self.view.begin(&command.text);
-                        }
+                        self.view.start();
                     }
                     if let Mark::Below(id) = mark {
                         shell.below_began(id);
@@ -203,13 +229,19 @@ impl Actor {
                     let Some(shell) = &mut self.shell else { return };
                     match mark {
                         // Its streams' ends are behind what is still in the FIFOs.
-                        Mark::End { .. } => shell.open_running(now),
+                        Mark::End { id, .. } => {
+                            shell.open_running(now);
+                            if shell.running.as_ref().is_some_and(|running| running.id == id) {
+                                self.view.hold();
+                            }
+                        }
                         Mark::Start(_) | Mark::Prompt { .. } => shell.unowned = 0,
                         Mark::Hello(_) | Mark::Below(_) | Mark::NoAlias(_) => {}
                     }
                     let is_prompt = matches!(mark, Mark::Prompt { .. });
                     let effects = shell.machine.on(Event::Mark(mark), now);
                     if is_prompt {
+                        self.view.prompt();
                         self.summary.send_modify(|summary| summary.prompts += 1);
                     }
                     self.carry_out(effects).await;
@@ -297,9 +329,6 @@ impl Actor {
                         shell.last_on_terminal &= !is_running;
                         shell.wrote_since_input |= is_running;
                         if is_running && !command.internal {
-                            if shell.enters_view(&command) {
-                                self.view.begin(&command.text);
-                            }
                             self.view.mirror(stream, &data);
                         }
                     }
@@ -390,17 +419,11 @@ impl Actor {
 
 impl Shell {
     /// ash asks where the cursor is before it reads a line, and waits 20 ms at the line's end unless it was told.
-    fn answer(&mut self, shown: &[u8]) {
+    fn answer_ash(&mut self, shown: &[u8]) {
         let at_prompt = matches!(self.machine.phase(), Phase::Ready { .. } | Phase::Settling { .. });
         if at_prompt && self.link.shell.kind == "ash" && memchr::memmem::find(shown, b"\x1b[6n").is_some() {
             self.link.write(b"\x1b[1;1R".to_vec());
         }
-    }
-
-    /// The running command's text goes into the view before whatever it shows: its output may overtake the terminal's word
-    /// of its start. True once.
-    fn enters_view(&mut self, command: &Command) -> bool {
-        !command.internal && !std::mem::replace(&mut self.in_view, true)
     }
 
     pub(super) fn find(&self, id: CommandId) -> Option<Arc<Command>> {

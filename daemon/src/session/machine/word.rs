@@ -27,6 +27,8 @@ pub enum Event {
         /// The last thing typed was Enter (or a control character that ends a line).
         entered: bool,
     },
+    /// The half-typed line at the prompt was taken away again.
+    Cleared,
     /// The password was typed for sudo, which asked for it on the terminal as it is.
     Answered,
     /// The command was interrupted by a signal of ours.

@@ -1,0 +1,36 @@
+//! Answers to what programs ask of their terminal (where its cursor is, what it can do). They are typed only where a
+//! program takes keys: in a shell's line, or in a file that somebody types, they would be junk.
+
+use super::{Shell, signal::Asked};
+use crate::{
+    session::machine::Phase,
+    shell::{
+        front::{Foreground, Place},
+        probe::LineMode,
+    },
+};
+
+impl Shell {
+    /// Asks the helper how the terminal takes input; the answers wait for that.
+    pub(super) fn answer_when_raw(&mut self, answers: Vec<u8>) {
+        let in_front = matches!(self.machine.phase(), Phase::Busy(_) | Phase::Typed);
+        if !answers.is_empty() && in_front && self.link.has_helper() {
+            self.ask_in_front("LOOK", Asked::Answers(answers));
+        }
+    }
+
+    /// The helper has looked. While a command runs, the shell itself may be who asked (`read -d R`); at its prompt it
+    /// never is.
+    pub(super) fn answer(&mut self, front: &Foreground, answers: Vec<u8>) {
+        let other = front.members.iter().any(|member| member.place == Place::InFront);
+        let takes = match self.machine.phase() {
+            Phase::Busy(_) => true,
+            Phase::Typed => other,
+            Phase::Ready { .. } | Phase::Settling { .. } => false,
+        };
+        if takes && front.mode == LineMode::Raw {
+            // A link that is gone says so itself.
+            self.link.write(answers);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A person's hold on a session's keyboard: while it lasts, agents neither type nor run nor interrupt there.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sshmcp_proto::{error::Fault, v1::Reason};
+
+use super::{Caller, Session};
+
+/// Who has the keyboard, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The person.
+    pub person: Caller,
+    /// Milliseconds since the Unix epoch.
+    pub since_ms: i64,
+}
+
+/// The keyboard of one session.
+#[derive(Debug, Default)]
+pub(super) struct Control(Mutex<Option<Holder>>);
+
+impl Control {
+    fn holder(&self) -> Option<Holder> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The keyboard, taken; let go when this is dropped.
+pub struct Held {
+    session: Arc<Session>,
+    holder: Holder,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut held = self
+            .session
+            .control
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if held.as_ref() == Some(&self.holder) {
+            *held = None;
+        }
+    }
+}
+
+impl Session {
+    /// Who has taken the keyboard.
+    pub fn holder(&self) -> Option<Holder> {
+        self.control.holder()
+    }
+
+    /// Gives the keyboard to a person, and takes it from another who had it.
+    pub fn take(self: &Arc<Self>, person: Caller) -> Held {
+        let holder = Holder {
+            person,
+            since_ms: crate::command::now_ms(),
+        };
+        *self.control.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(holder.clone());
+        Held {
+            session: self.clone(),
+            holder,
+        }
+    }
+
+    /// An agent may not work where a person has the keyboard; another person may.
+    pub fn allow(&self, caller: &Caller) -> Result<(), Fault> {
+        let Some(Holder { person, since_ms }) = self.holder().filter(|_| !caller.is_person) else {
+            return Ok(());
+        };
+        let since = jiff::Timestamp::from_millisecond(since_ms)
+            .map(|time| format!("{time:.0}"))
+            .unwrap_or_default();
+        Err(Fault::new(
+            Reason::HumanHasControl,
+            format!(
+                "{} has had the keyboard of session {} since {since}; nothing was done",
+                person.name, self.name
+            ),
+        )
+        .hint("wait until it is given back, look on with get_terminal_output, or use another session")
+        .retryable())
+    }
+}
