@@ -89,7 +89,8 @@ fn row<'c>(cells: impl Iterator<Item = &'c Cell>) -> String {
         }
     }
     text.truncate(end);
-    if !style.is_empty() && !text.is_empty() {
+    // The blanks that were cut off may have had the reset.
+    if text.contains('\x1b') {
         text.push_str("\x1b[0m");
     }
     text
