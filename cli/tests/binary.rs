@@ -45,6 +45,8 @@ fn help_is_complete() {
         "interrupt",
         "send",
         "screen",
+        "attach",
+        "watch",
         "close",
         "trust",
         "config",
@@ -55,7 +57,7 @@ fn help_is_complete() {
     ] {
         assert!(help.contains(word), "the help lacks {word}:\n{help}");
     }
-    for verb in ["attach", "tunnel", "approve"] {
+    for verb in ["replay", "tunnel", "approve"] {
         assert!(!help.contains(verb), "{verb} is not built, but listed");
     }
 }
@@ -76,6 +78,8 @@ fn every_verb_has_help() {
         "interrupt",
         "send",
         "screen",
+        "attach",
+        "watch",
         "close",
         "trust",
         "config",

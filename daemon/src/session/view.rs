@@ -16,8 +16,12 @@ use crate::{
 const KEPT: usize = 256 << 10; // 256 KiB
 /// How much of one captured command's output is woven in.
 const MIRRORED: usize = 64 << 10; // 64 KiB
-/// What is shown before there is an emulator: most sessions are never looked at, and one costs 0.3 MB.
+/// What waits for the emulator: most sessions are never looked at, and one costs 0.3 MB.
 const UNSEEN_MAX: usize = 64 << 10; // 64 KiB
+/// Of plain text that nobody looks at, the last so many bytes are what scrollback and screen can hold.
+const PLAIN_MAX: usize = 512 << 10; // 512 KiB
+/// What may belong to a sequence that began.
+const SEQUENCE_MAX: usize = 256;
 /// What the terminal says behind a command's end while its output is not all there.
 const HELD_MAX: usize = 64 << 10; // 64 KiB
 
@@ -29,7 +33,7 @@ pub struct View {
     mirrored: usize,
     full_screen: FullScreen,
     size: (u16, u16),
-    /// Made late; fed with `unseen` first.
+    /// Made late, and fed late with `unseen`.
     screen: Option<Box<Screen>>,
     unseen: Vec<u8>,
     /// A captured command whose text was not shown yet.
@@ -240,24 +244,40 @@ impl View {
         self.bytes.extend(bytes.get(skip..).unwrap_or_default());
         let surplus = self.bytes.len().saturating_sub(KEPT);
         self.bytes.drain(..surplus);
-        if self.screen.is_none() && self.unseen.len() + bytes.len() <= UNSEEN_MAX && !asks(bytes) {
-            self.unseen.extend_from_slice(bytes);
-        } else {
-            self.screen().feed(bytes);
+        self.unseen.extend_from_slice(bytes);
+        if asks(bytes) {
+            self.screen();
+        } else if self.unseen.len() > UNSEEN_MAX {
+            self.catch_up();
+        }
+    }
+
+    /// Feeds what has sequences in it. Plain text behind that waits, and of much of it only the end is ever fed: what
+    /// scrolls away unseen costs a flood's reader nothing.
+    fn catch_up(&mut self) {
+        let special = memchr::memrchr3(0x1b, 0x0e, 0x0f, &self.unseen);
+        let fed = special.map_or(0, |at| (at + SEQUENCE_MAX).min(self.unseen.len()));
+        if fed > 0 {
+            let plain = self.unseen.split_off(fed);
+            self.screen();
+            self.unseen = plain;
+        }
+        if self.unseen.len() > 2 * PLAIN_MAX {
+            let from = self.unseen.len() - PLAIN_MAX;
+            let line = memchr::memchr(b'\n', self.unseen.get(from..).unwrap_or_default());
+            self.unseen.drain(..from + line.map_or(0, |at| at + 1));
         }
     }
 
     /// The emulator, fed with all that came so far.
     fn screen(&mut self) -> &mut Screen {
         let (cols, rows) = self.size;
-        let unseen = &mut self.unseen;
-        self.screen.get_or_insert_with(|| {
-            let mut screen = Box::new(Screen::new(cols, rows, SCROLLBACK));
-            screen.feed(&std::mem::take(unseen));
-            // Nobody waits for answers to what was asked then.
-            screen.answers();
-            screen
-        })
+        let unseen = std::mem::take(&mut self.unseen);
+        let screen = self
+            .screen
+            .get_or_insert_with(|| Box::new(Screen::new(cols, rows, SCROLLBACK)));
+        screen.feed(&unseen);
+        screen
     }
 
     /// A command begins in the terminal: its text stands there as if typed.
@@ -506,6 +526,8 @@ mod tests {
         assert_eq!(view.answers(), b"\x1b[1;9R");
         let mut view = self::view();
         view.show(&vec![b'a'; UNSEEN_MAX + 1]);
+        assert!(view.screen.is_none());
+        view.show(b"\x1b[31m");
         assert!(view.screen.is_some());
     }
 
@@ -524,6 +546,22 @@ mod tests {
         assert!(!view.is_line_empty());
         view.show(b"\r$ \x1b[K");
         assert!(view.is_line_empty());
+    }
+
+    /// Of a flood of plain text that nobody looks at, the end alone is worked on, and the screen is the same.
+    #[test]
+    fn a_flood_is_fed_at_its_end() {
+        let mut view = view();
+        let mut all = Screen::new(80, 24, SCROLLBACK);
+        view.show(b"\x1b[1;31mred ");
+        all.feed(b"\x1b[1;31mred ");
+        for number in 0..40_000 {
+            let lines = format!("a line of a flood, of which there are many, number {number}\r\n").repeat(3);
+            view.show(lines.as_bytes());
+            all.feed(lines.as_bytes());
+            assert!(view.unseen.len() <= 2 * PLAIN_MAX + lines.len());
+        }
+        assert_eq!(view.screen_now(100).text, all.shot(100).rows.join("\n"));
     }
 
     /// The screen is what a person would see; lines above it come before it.
