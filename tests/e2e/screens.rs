@@ -238,7 +238,7 @@ fn a_screen_has_commands_in_order() {
 fn a_terminal_answers_who_takes_keys() {
     let bed = TestBed::new();
     let mut shim = bed.shim();
-    let ask = r"printf 'ab\033[6n'; IFS= read -rsd R answer; printf '\n%s\n' ${answer#*\[}";
+    let ask = r#"bash -c 'printf "ab\033[6n"; IFS= read -rsd R answer; printf "\n%s\n" ${answer#*\[}'"#;
     for host in ["bash", "zsh"] {
         let arguments = json!({"host": host, "command": ask, "terminal": true, "timeout": 20});
         let object = shim.call("execute_command", arguments).expect("it runs");

@@ -19,16 +19,12 @@ impl Shell {
         }
     }
 
-    /// The helper has looked. While a command runs, the shell itself may be who asked (`read -d R`); at its prompt it
-    /// never is.
+    /// The helper has looked. The shell alone in front takes keys at its prompt, though we may not have heard yet that its
+    /// command ended: another program has to be there.
     pub(super) fn answer(&mut self, front: &Foreground, answers: Vec<u8>) {
         let other = front.members.iter().any(|member| member.place == Place::InFront);
-        let takes = match self.machine.phase() {
-            Phase::Busy(_) => true,
-            Phase::Typed => other,
-            Phase::Ready { .. } | Phase::Settling { .. } => false,
-        };
-        if takes && front.mode == LineMode::Raw {
+        let runs = matches!(self.machine.phase(), Phase::Busy(_) | Phase::Typed);
+        if runs && other && front.mode == LineMode::Raw {
             // A link that is gone says so itself.
             self.link.write(answers);
         }
