@@ -3,9 +3,9 @@
 
 mod demand;
 mod history;
+mod readers;
 
 use std::{
-    collections::VecDeque,
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
@@ -18,6 +18,7 @@ use demand::Follower;
 pub use demand::{Demand, Following};
 use history::Shelf;
 pub use history::{CommandLimits, Commands};
+pub use readers::Readers;
 use tokio::sync::watch;
 
 use crate::{
@@ -25,9 +26,6 @@ use crate::{
     output::{Budget, Output, OutputLimits, StreamKind},
     shell::order::Capture,
 };
-
-/// Clients whose reading position is remembered for one command; the one that read longest ago is forgotten first.
-const READERS_MAX: usize = 16;
 
 /// What became of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +111,7 @@ pub struct State {
     pub bytes_at_end: Option<u64>,
     /// When it last wrote.
     pub last_write: Option<Instant>,
-    readers: VecDeque<(String, u64)>,
+    readers: Readers,
     /// Callers that read its output as it comes; as many as there are calls.
     followers: Vec<Follower>,
     next_follower: u64,
@@ -148,7 +146,7 @@ impl Command {
                 ended: None,
                 bytes_at_end: None,
                 last_write: None,
-                readers: VecDeque::new(),
+                readers: Readers::default(),
                 followers: Vec::new(),
                 next_follower: 0,
             }),
@@ -250,20 +248,12 @@ impl State {
 
     /// How far a client has been shown its output.
     pub fn shown_to(&self, client: &str) -> u64 {
-        self.readers
-            .iter()
-            .find(|(id, _)| id == client)
-            .map_or(0, |(_, offset)| *offset)
+        self.readers.shown_to(client)
     }
 
     /// Remembers how far a client has been shown its output.
     pub fn show_to(&mut self, client: &str, offset: u64) {
-        let before = self.shown_to(client);
-        self.readers.retain(|(id, _)| id != client);
-        if self.readers.len() >= READERS_MAX {
-            self.readers.pop_front();
-        }
-        self.readers.push_back((client.to_owned(), offset.max(before)));
+        self.readers.show_to(client, offset);
     }
 }
 

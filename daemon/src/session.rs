@@ -31,7 +31,7 @@ pub use view::Shown;
 use control::Control;
 
 use crate::{
-    command::{Command, Commands, Status},
+    command::{Command, Commands, Readers, Status},
     config::SecretSource,
     connection::{Connection, Pool},
     host::Target,
@@ -213,6 +213,8 @@ pub enum Look {
     Tail(usize),
     /// What is new since a cursor.
     Since(u64),
+    /// What is new since a cursor and no command's text or output; the screen is left out.
+    Own(u64),
 }
 
 /// What a session is opened with.
@@ -244,6 +246,8 @@ pub struct Session {
     requests: mpsc::Sender<Request>,
     summary: watch::Receiver<Summary>,
     control: Control,
+    /// How far each client has been shown its terminal.
+    seen: Mutex<Readers>,
     closing: AtomicBool,
     began: Instant,
     /// When something last happened, in milliseconds since `began`.
@@ -283,6 +287,7 @@ impl Session {
             requests,
             summary,
             control: Control::default(),
+            seen: Mutex::default(),
             closing: AtomicBool::new(false),
             began: Instant::now(),
             active_ms: AtomicU64::new(0),
@@ -334,6 +339,23 @@ impl Session {
     pub(crate) fn touch(&self) {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.active_ms.store(now, Ordering::Relaxed);
+    }
+
+    /// When something last happened: something run, typed or printed.
+    pub fn last_active(&self) -> Instant {
+        self.began + Duration::from_millis(self.active_ms.load(Ordering::Relaxed))
+    }
+
+    /// How far a client has been shown its terminal.
+    pub fn shown_to(&self, client: &str) -> u64 {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.shown_to(client)
+    }
+
+    /// Remembers how far a client has been shown its terminal.
+    pub fn show_to(&self, client: &str, cursor: u64) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.show_to(client, cursor);
     }
 
     /// For how long nothing has happened: nothing run, typed or printed. None while anything is under way.

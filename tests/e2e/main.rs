@@ -27,3 +27,4 @@ mod secrets;
 mod shells;
 mod start;
 mod sudo;
+mod waits;

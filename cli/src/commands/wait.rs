@@ -49,8 +49,10 @@ fn item_json(item: &WaitItem) -> Value {
         command,
         event,
         matched,
+        text,
     } = item;
-    json!({"command": command.as_ref().map(view::command_json), "event": event, "matched": matched})
+    let command = command.as_ref().map(view::command_json);
+    json!({"command": command, "event": event, "matched": matched, "text": text})
 }
 
 fn print(item: &WaitItem, out: &Output) -> Result<(), Failure> {
@@ -59,8 +61,11 @@ fn print(item: &WaitItem, out: &Output) -> Result<(), Failure> {
         return Ok(());
     };
     if command.id.is_empty() {
+        if !item.text.trim().is_empty() {
+            out.text(&item.text)?;
+        }
         out.note(&format!(
-            "{}: {}, nothing runs there",
+            "{}: {}, no command runs there",
             command.session, item.event
         ))?;
         return Ok(());

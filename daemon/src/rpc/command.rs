@@ -98,6 +98,7 @@ impl CommandService for CommandRpc {
         let mut state = command.state();
         let mut matches = 0;
         let output = &state.output;
+        let is_forward = pattern.is_none() && lines.is_none();
         let view = match (pattern, lines, offset) {
             (Some(pattern), ..) => {
                 let context = usize::try_from(context).unwrap_or(usize::MAX);
@@ -108,7 +109,10 @@ impl CommandService for CommandRpc {
             (None, Some(lines), _) => tail(output, usize::try_from(lines).unwrap_or(usize::MAX), limit, raw),
             (None, None, offset) => forward(output, offset.unwrap_or(0), limit, raw),
         };
-        state.show_to(&client.id, view.offset);
+        // Who saw some lines has not seen what is between them.
+        if is_forward && offset.unwrap_or(0) <= state.shown_to(&client.id) {
+            state.show_to(&client.id, view.offset);
+        }
         state.told_running |= !state.status.is_final();
         let command = to_proto::command(&command, &state, Some(view), raw);
         Ok(Response::new(GetOutputResponse {

@@ -43,6 +43,7 @@ impl TerminalService for TerminalRpc {
         &self,
         request: Request<GetTerminalRequest>,
     ) -> Result<Response<GetTerminalResponse>, Status> {
+        let client = caller(&request).id;
         let GetTerminalRequest {
             session,
             lines,
@@ -55,7 +56,7 @@ impl TerminalService for TerminalRpc {
             None => Look::Tail(usize::try_from(lines.min(LINES_MAX)).unwrap_or(0)),
         };
         settle(&session).await;
-        Ok(Response::new(show(&self.0, &session, look).await?))
+        Ok(Response::new(show(&self.0, &session, look, &client).await?))
     }
 
     type AttachStream = attach::Events;
@@ -113,7 +114,7 @@ impl TerminalService for TerminalRpc {
         };
         let why = settling.wait(pattern.as_ref(), wait).await?;
         settle(&session).await;
-        let terminal = show(&self.0, &session, Look::Screen).await?;
+        let terminal = show(&self.0, &session, Look::Screen, &client.id).await?;
         let command = command.map(|command| {
             let mut state = command.state();
             let view = forward(&state.output, from, OUTPUT, false);
@@ -219,14 +220,20 @@ async fn settle(session: &Session) {
     let _ = tokio::time::timeout(PROMPT, settled).await;
 }
 
-async fn show(registry: &Registry, session: &Arc<Session>, look: Look) -> Result<GetTerminalResponse, Fault> {
+async fn show(
+    registry: &Registry,
+    session: &Arc<Session>,
+    look: Look,
+    client: &str,
+) -> Result<GetTerminalResponse, Fault> {
     let shown = session.look(look).await?;
+    session.show_to(client, shown.cursor);
     let summary = session.summary();
     let running = summary
         .running
         .and_then(|id| registry.commands.find(&id.to_string()).ok());
     let text = match look {
-        Look::Since(_) => shown.text.as_str(),
+        Look::Since(_) | Look::Own(_) => shown.text.as_str(),
         // Empty rows below are seen by nobody.
         Look::Screen | Look::Tail(_) => shown.text.trim_end_matches('\n'),
     };

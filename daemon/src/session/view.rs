@@ -1,7 +1,13 @@
 //! What a session's terminal showed lately: bytes with a cursor that never moves back, and the screen that they make.
 //! Captured commands and their output are woven in, so that who looks sees them in order; bounded, and knows no shell.
 
+mod before_echo;
+
 use std::collections::VecDeque;
+
+pub use before_echo::Sign;
+
+use before_echo::BeforeEcho;
 
 use crate::{
     output::StreamKind,
@@ -30,6 +36,8 @@ const HELD_MAX: usize = 64 << 10; // 64 KiB
 pub struct View {
     bytes: VecDeque<u8>,
     end: u64,
+    /// What of them is commands' texts and output, which their callers get with the commands; in order, apart.
+    woven: VecDeque<(u64, u64)>,
     mirrored: usize,
     full_screen: FullScreen,
     size: (u16, u16),
@@ -46,75 +54,6 @@ pub struct View {
     prompt_at: Option<u64>,
     /// What came behind the end of a captured command, whose output is not all there.
     held: Option<Vec<u8>>,
-}
-
-/// Where a prompt ends and the echo of our line begins.
-#[derive(Debug, Default)]
-struct BeforeEcho {
-    sign: Option<Sign>,
-    /// The beginning of a sign that may go on.
-    tail: Vec<u8>,
-}
-
-/// What tells where our line begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sign {
-    /// The line itself, from its first letters on.
-    Line,
-    /// What this shell switches on when its prompt is drawn, as a rule; it may paint the line piece by piece.
-    PasteMode,
-}
-
-impl Sign {
-    /// How it is with this shell; none where lines are painted in ways that tell nothing.
-    pub fn of(shell: &str) -> Option<Self> {
-        match shell {
-            "fish" | "ksh" => None,
-            "zsh" => Some(Self::PasteMode),
-            _ => Some(Self::Line),
-        }
-    }
-
-    /// What is looked for; behind the first the prompt ends, before the second.
-    const fn signs(self) -> [&'static [u8]; 2] {
-        match self {
-            Self::Line => [LINE, LINE],
-            Self::PasteMode => [PASTE_MODE, LINE],
-        }
-    }
-}
-
-/// The first letters of all that we type.
-const LINE: &[u8] = b" __sshmcp";
-/// A line editor takes pastes from here on.
-const PASTE_MODE: &[u8] = b"\x1b[?2004h";
-
-impl BeforeEcho {
-    /// What of these bytes stands before the echo.
-    fn part(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let Some(sign) = self.sign else {
-            return Vec::new();
-        };
-        let mut all = std::mem::take(&mut self.tail);
-        all.extend_from_slice(bytes);
-        let ends = sign.signs().map(|wanted| {
-            let behind = if wanted == PASTE_MODE { wanted.len() } else { 0 };
-            memchr::memmem::find(&all, wanted).map(|at| at + behind)
-        });
-        if let Some(end) = ends.into_iter().flatten().min() {
-            self.sign = None;
-            all.truncate(end);
-            return all;
-        }
-        let begun = sign.signs().map(|wanted| {
-            (1..wanted.len())
-                .rev()
-                .find(|&length| wanted.get(..length).is_some_and(|begin| all.ends_with(begin)))
-        });
-        let begun = begun.into_iter().flatten().max().unwrap_or(0);
-        self.tail = all.split_off(all.len() - begun);
-        all
-    }
 }
 
 /// Text of a view.
@@ -144,6 +83,7 @@ impl View {
         Self {
             bytes: VecDeque::new(),
             end: 0,
+            woven: VecDeque::new(),
             mirrored: 0,
             full_screen: FullScreen::default(),
             size: (cols, rows),
@@ -223,6 +163,23 @@ impl View {
         }
     }
 
+    /// What a command that has the terminal wrote there.
+    pub fn show_output(&mut self, bytes: &[u8]) {
+        let from = self.end;
+        self.show(bytes);
+        self.weave(from);
+    }
+
+    /// What was added since is a command's.
+    fn weave(&mut self, from: u64) {
+        let first = self.end - self.bytes.len() as u64;
+        self.woven.retain(|(_, end)| *end > first);
+        match self.woven.back_mut() {
+            Some((_, end)) if *end == from => *end = self.end,
+            _ => self.woven.push_back((from, self.end)),
+        }
+    }
+
     /// What the terminal showed before an announced command started: the end of the prompt, and the echo of what we
     /// typed, which nobody is to see. What it says of keys holds.
     pub fn pass_by(&mut self, bytes: &[u8]) {
@@ -287,8 +244,10 @@ impl View {
         self.announced = None;
         self.before_echo = BeforeEcho::default();
         self.release();
+        let from = self.end;
         self.keep(text.replace('\n', "\r\n").as_bytes());
         self.keep(b"\r\n");
+        self.weave(from);
     }
 
     /// A captured command was handed over; its text is shown when it starts, or before the first of its output, which
@@ -297,10 +256,7 @@ impl View {
         self.announced = Some(text.to_owned());
         // Its prompt is drawn already.
         let drawn = sign == Some(Sign::PasteMode) && self.input().bracketed_paste;
-        self.before_echo = BeforeEcho {
-            sign: sign.filter(|_| !drawn),
-            tail: Vec::new(),
-        };
+        self.before_echo = BeforeEcho::until(sign.filter(|_| !drawn));
     }
 
     /// The announced command has started.
@@ -341,7 +297,9 @@ impl View {
         if self.mirrored >= MIRRORED {
             shown.extend_from_slice(b"\r\n[the rest is in get_command_output]\r\n");
         }
+        let from = self.end;
         self.keep(&shown);
+        self.weave(from);
     }
 
     /// The screen, below so many lines of what was scrolled out of it.
@@ -394,6 +352,27 @@ impl View {
             text: clean(&bytes),
             dropped: first.saturating_sub(cursor),
             ..now
+        }
+    }
+
+    /// What is new since a cursor and no command's: prompts, what people type, what background jobs print.
+    pub fn own_since(&self, cursor: u64) -> Shown {
+        let first = self.end - self.bytes.len() as u64;
+        let mut from = cursor.clamp(first, self.end);
+        let mut own = Vec::new();
+        for &(begin, end) in self.woven.iter().chain([&(self.end, self.end)]) {
+            let (begin, end) = (begin.max(from), end.max(from));
+            let part = |at: u64| usize::try_from(at - first).unwrap_or(usize::MAX);
+            own.extend(self.bytes.range(part(from)..part(begin)));
+            // Lines on both sides of a command are not one.
+            own.push(b'\n');
+            from = end;
+        }
+        own.pop();
+        Shown {
+            text: clean(&own),
+            dropped: first.saturating_sub(cursor),
+            ..self.shown()
         }
     }
 
@@ -453,6 +432,30 @@ mod tests {
         view.show(&vec![b'x'; KEPT + 5]);
         let shown = view.since(cursor);
         assert_eq!(shown.dropped, view.cursor() - KEPT as u64 - cursor);
+    }
+
+    /// What commands wrote is not the terminal's own.
+    #[test]
+    fn own_is_what_no_command_wrote() {
+        let mut view = view();
+        view.show(b"$ ");
+        view.announce("make", None);
+        view.start();
+        view.mirror(StreamKind::Stdout, b"made\n");
+        view.show(b"$ \r\nlistening\r\n");
+        let cursor = view.cursor();
+        view.begin("top");
+        view.show_output(b"load 1\r\n");
+        view.show_output(b"load 2\r\n");
+        view.show(b"$ ");
+        assert_eq!(view.own_since(0).text, "$ \n$ \nlistening\n\n$ ");
+        assert_eq!(view.own_since(cursor).text, "\n$ ");
+        assert_eq!(view.own_since(cursor).cursor, view.cursor());
+        assert_eq!(view.own_since(view.cursor()).text, "");
+        view.show(&vec![b'x'; KEPT + 5]);
+        assert_eq!(view.own_since(0).text.len(), KEPT);
+        view.begin("x");
+        assert_eq!(view.woven.len(), 1);
     }
 
     /// A flood of captured output does not push everything else out.

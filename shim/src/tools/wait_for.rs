@@ -31,7 +31,16 @@ pub(super) const TOOL: Tool = Tool {
     output: || {
         let mut fields = schema::command_fields();
         fields.extend(happened());
-        let mut session = vec![("session", schema::field("string", "its name"))];
+        let mut session = vec![
+            ("session", schema::field("string", "its name")),
+            (
+                "text",
+                schema::field(
+                    "string",
+                    "what its terminal showed besides commands, not shown yet",
+                ),
+            ),
+        ];
         session.extend(happened());
         schema::output(&[
             (
@@ -149,15 +158,14 @@ fn reply(response: &WaitResponse) -> Reply {
 fn one(item: &WaitItem) -> (JsonObject, String) {
     let command = item.command.clone().unwrap_or_default();
     let (mut object, mut words) = if command.id.is_empty() {
-        let session = JsonObject::from_iter([("session".to_owned(), json!(command.session))]);
-        (
-            session,
-            format!(
-                "[{}: {}]",
-                render::line(&command.session),
-                render::line(&item.event)
-            ),
-        )
+        let session = JsonObject::from_iter([
+            ("session".to_owned(), json!(command.session)),
+            ("text".to_owned(), json!(item.text)),
+        ]);
+        let text = item.text.trim_end_matches('\n');
+        let before = if text.is_empty() { "" } else { "\n" };
+        let (name, event) = (render::line(&command.session), render::line(&item.event));
+        (session, format!("{text}{before}[{name}: {event}]"))
     } else {
         (
             render::command::object(&command, true),
@@ -193,6 +201,7 @@ mod tests {
             }),
             event: "pattern".to_owned(),
             matched: "ready".to_owned(),
+            ..WaitItem::default()
         };
         let session = WaitItem {
             command: Some(Command {
@@ -200,6 +209,7 @@ mod tests {
                 ..Command::default()
             }),
             event: "ended".to_owned(),
+            text: "$ \n".to_owned(),
             ..WaitItem::default()
         };
         let reply = reply(&WaitResponse {
@@ -208,13 +218,13 @@ mod tests {
         });
         assert_eq!(
             reply.text,
-            "ready\n[exit 0 · web1 · c1 · 5 ms]\n[matched: ready]\n[db: ended]\n[what you waited for came to pass]"
+            "ready\n[exit 0 · web1 · c1 · 5 ms]\n[matched: ready]\n$ \n[db: ended]\n[what you waited for came to pass]"
         );
         let structured = Value::Object(reply.structured);
         assert_eq!(structured.pointer("/commands/0/event"), Some(&json!("pattern")));
         assert_eq!(
             structured.pointer("/sessions/0"),
-            Some(&json!({"session": "db", "event": "ended", "matched": null}))
+            Some(&json!({"session": "db", "text": "$ \n", "event": "ended", "matched": null}))
         );
     }
 }

@@ -72,6 +72,7 @@ impl Actor {
                     Look::Screen => self.view.screen_now(0),
                     Look::Tail(lines) => self.view.tail(lines),
                     Look::Since(cursor) => self.view.since(cursor),
+                    Look::Own(cursor) => self.view.own_since(cursor),
                 });
             }
             Request::Paint(cols, rows, reply) => {
@@ -183,7 +184,9 @@ impl Actor {
                     let length = data.len();
                     let (data, asked) = shell.without_nonce(None, data);
                     let owner = shell.machine.terminal_owner();
-                    if let Some(command) = owner.and_then(|id| shell.find(id)) {
+                    let owner = owner.and_then(|id| shell.find(id));
+                    let is_output = owner.is_some();
+                    if let Some(command) = owner {
                         let demand = command.append(StreamKind::Stdout, &data);
                         shell.passed(Place::Terminal, length, Some(&command), demand, now);
                     } else {
@@ -192,7 +195,11 @@ impl Actor {
                     // Until the shell has fetched a command, what comes is the echo of what we typed.
                     if shell.machine.has_started() {
                         shell.last_on_terminal = true;
-                        self.view.show(&data);
+                        if is_output {
+                            self.view.show_output(&data);
+                        } else {
+                            self.view.show(&data);
+                        }
                         let answers = self.view.answers();
                         shell.answer_when_raw(answers);
                         shell.keep_terminal_text(&data);
