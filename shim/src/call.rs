@@ -67,6 +67,15 @@ impl<'a> Call<'a> {
         self.daemon.call(&self.client, send).await
     }
 
+    /// One RPC to a daemon that runs; nothing is started for it.
+    pub(crate) async fn rpc_running<T, F, Fut>(&self, send: F) -> Result<T, Fault>
+    where
+        F: Fn(Connected) -> Fut,
+        Fut: Future<Output = Result<Response<T>, Status>>,
+    {
+        self.daemon.call_running(&self.client, send).await
+    }
+
     /// One RPC that carries a secret.
     pub(crate) async fn rpc_apart<T, F, Fut>(&self, send: F) -> Result<T, Fault>
     where

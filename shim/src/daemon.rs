@@ -65,6 +65,23 @@ impl Daemon {
             .map_err(fault)
     }
 
+    /// One RPC to a daemon that runs; nothing is started for it.
+    pub(crate) async fn call_running<T, F, Fut>(&self, client: &str, send: F) -> Result<T, Fault>
+    where
+        F: Fn(Connected) -> Fut,
+        Fut: Future<Output = Result<Response<T>, Status>>,
+    {
+        let options = ConnectOptions {
+            start: false,
+            ..self.options(client)
+        };
+        let daemon = match self.cell().get() {
+            Some(connected) => connected.clone(),
+            None => client::connect(options).await?,
+        };
+        send(daemon).await.map(Response::into_inner).map_err(fault)
+    }
+
     /// One RPC that carries a secret, over a connection of its own: what the buffers of both ends hold of it goes with
     /// the connection.
     pub(crate) async fn call_apart<T, F, Fut>(&self, client: &str, send: F) -> Result<T, Fault>

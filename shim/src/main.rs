@@ -21,6 +21,7 @@ mod input;
 mod keys;
 mod profile;
 mod render;
+mod resources;
 mod schema;
 mod server;
 mod tools;

@@ -59,6 +59,18 @@ fn every_version_with_a_handshake_is_served() {
         assert_eq!(names(&list), NAMES);
         assert_eq!(list.pointer("/result/nextCursor"), None, "one page");
         assert_eq!(client.ask(3, "ping", json!({})).get("result"), Some(&json!({})));
+        let resources = client.ask(4, "resources/list", json!({}));
+        let first = resources.pointer("/result/resources/0/uri");
+        assert_eq!(first, Some(&json!("ssh://sessions")), "{resources}");
+        assert_eq!(resources.pointer("/result/resources/1"), None, "{resources}");
+        let unread = client.ask(5, "resources/read", json!({"uri": "ssh://sessions"}));
+        let words = unread
+            .pointer("/error/message")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        assert!(words.contains("[daemon_unavailable]"), "{unread}");
+        let unknown = client.ask(6, "resources/read", json!({"uri": "file:///etc/passwd"}));
+        assert!(unknown.pointer("/error/code").is_some(), "{unknown}");
         let (status, took) = client.close();
         assert!(
             status.success() && took < LEAVES_WITHIN,
@@ -87,6 +99,9 @@ fn the_version_without_a_handshake_is_served() {
     assert!(found.pointer("/result/instructions").is_some(), "{found}");
     let list = client.ask(2, "tools/list", json!({"_meta": meta}));
     assert_eq!(names(&list), NAMES);
+    let resources = client.ask(4, "resources/list", json!({"_meta": meta}));
+    let first = resources.pointer("/result/resources/0/uri");
+    assert_eq!(first, Some(&json!("ssh://sessions")), "{resources}");
     let call = client.ask(
         3,
         "tools/call",

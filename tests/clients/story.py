@@ -9,7 +9,7 @@ import asyncio
 import json
 import sys
 
-from mcp import Client, StdioServerParameters
+from mcp import Client, MCPError, StdioServerParameters
 
 TOOLS = [
     "list_hosts", "open_session", "list_sessions", "close_session", "execute_command", "get_active_commands",
@@ -122,6 +122,27 @@ async def story(agent):
 
     terminal = await agent.call("get_terminal_output", session=opened["session"])
     assert terminal, "no terminal"
+    name = opened["session"]
+    resources = {str(resource.uri) for resource in (await agent.client.list_resources()).resources}
+    assert {"ssh://sessions", f"ssh://session/{name}/screen", f"ssh://session/{name}/log"} <= resources, resources
+    templates = (await agent.client.list_resource_templates()).resource_templates
+    assert [template.uri_template for template in templates] == [
+        "ssh://session/{name}/screen", "ssh://session/{name}/log",
+    ], templates  # fmt: skip
+    listed = json.loads((await agent.client.read_resource("ssh://sessions")).contents[0].text)
+    assert name in [session["session"] for session in listed["sessions"]], listed
+    screen = (await agent.client.read_resource(f"ssh://session/{name}/screen")).contents[0].text
+    assert screen == terminal["text"], screen
+    log = (await agent.client.read_resource(f"ssh://session/{name}/log")).contents[0].text
+    assert "pwd\n/usr\n" in log, log
+    try:
+        await agent.client.read_resource("ssh://session/nobody/screen")
+    except MCPError as error:
+        assert "no resource" in str(error), error
+    else:
+        raise AssertionError("a resource of nobody")
+    agent.done("sessions, screen and log as resources")
+
     await agent.call("close_session", all=True)
     left = await agent.call("list_sessions")
     expect(left, sessions=[])

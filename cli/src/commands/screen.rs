@@ -13,6 +13,7 @@ pub(crate) async fn run(args: ScreenArgs, context: &Context) -> Result<u8, Failu
         session: args.session,
         lines: args.lines,
         cursor: args.cursor,
+        aside: false,
     };
     let terminal = context
         .daemon()

@@ -48,6 +48,7 @@ impl TerminalService for TerminalRpc {
             session,
             lines,
             cursor,
+            aside,
         } = request.into_inner();
         let session = self.0.session(&session)?;
         let look = match cursor {
@@ -56,7 +57,11 @@ impl TerminalService for TerminalRpc {
             None => Look::Tail(usize::try_from(lines.min(LINES_MAX)).unwrap_or(0)),
         };
         settle(&session).await;
-        Ok(Response::new(show(&self.0, &session, look, &client).await?))
+        let shown = show(&self.0, &session, look).await?;
+        if !aside {
+            session.show_to(&client, shown.cursor);
+        }
+        Ok(Response::new(shown))
     }
 
     type AttachStream = attach::Events;
@@ -114,7 +119,8 @@ impl TerminalService for TerminalRpc {
         };
         let why = settling.wait(pattern.as_ref(), wait).await?;
         settle(&session).await;
-        let terminal = show(&self.0, &session, Look::Screen, &client.id).await?;
+        let terminal = show(&self.0, &session, Look::Screen).await?;
+        session.show_to(&client.id, terminal.cursor);
         let command = command.map(|command| {
             let mut state = command.state();
             let view = forward(&state.output, from, OUTPUT, false);
@@ -220,14 +226,8 @@ async fn settle(session: &Session) {
     let _ = tokio::time::timeout(PROMPT, settled).await;
 }
 
-async fn show(
-    registry: &Registry,
-    session: &Arc<Session>,
-    look: Look,
-    client: &str,
-) -> Result<GetTerminalResponse, Fault> {
+async fn show(registry: &Registry, session: &Arc<Session>, look: Look) -> Result<GetTerminalResponse, Fault> {
     let shown = session.look(look).await?;
-    session.show_to(client, shown.cursor);
     let summary = session.summary();
     let running = summary
         .running

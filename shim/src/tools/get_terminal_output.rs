@@ -91,6 +91,7 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         session,
         lines: lines.unwrap_or(0),
         cursor,
+        aside: false,
     };
     let response = call
         .rpc(|daemon| {
