@@ -5,6 +5,7 @@ mod check;
 mod connection;
 mod fields;
 mod file;
+mod keyring;
 mod problem;
 mod reading;
 mod schema;

@@ -26,5 +26,6 @@ mod screens;
 mod secrets;
 mod shells;
 mod start;
+mod stored;
 mod sudo;
 mod waits;

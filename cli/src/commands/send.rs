@@ -35,6 +35,7 @@ pub(crate) async fn run(args: SendArgs, context: &Context) -> Result<u8, Failure
         pattern: args.pattern,
         timeout_ms: milliseconds(args.timeout).max(1),
         secret: args.secret,
+        stored_secret: None,
     };
     let answer = context.daemon().await?.terminals().send_input(request).await?;
     let SendInputResponse {

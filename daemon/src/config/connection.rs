@@ -82,6 +82,8 @@ pub struct Connection {
     pub tags: Option<Vec<String>>,
     /// For sudo's own prompt.
     pub sudo_password: Option<SecretSource>,
+    /// By name, to be typed at prompts that hide them.
+    pub secrets: Option<Vec<(String, SecretSource)>>,
     /// For a network device's privileged mode.
     pub enable_password: Option<SecretSource>,
     /// What enters a network device's privileged mode.
@@ -191,6 +193,7 @@ impl Draft {
             }
             ("tags", Checked::List(tags)) => connection.tags = Some(tags),
             ("sudo_password", Checked::Secret(secret)) => connection.sudo_password = Some(secret),
+            ("secrets", Checked::Secrets(secrets)) => connection.secrets = Some(secrets),
             ("enable_password", Checked::Secret(secret)) => connection.enable_password = Some(secret),
             ("enable_command", Checked::Text(text)) => connection.enable_command = Some(text),
             ("host_key_policy", Checked::Word(word)) => {
@@ -229,6 +232,7 @@ impl Draft {
                 jump: first.jump.or(second.jump),
                 tags: first.tags.or(second.tags),
                 sudo_password: first.sudo_password.or(second.sudo_password),
+                secrets: first.secrets.or(second.secrets),
                 enable_password: first.enable_password.or(second.enable_password),
                 enable_command: first.enable_command.or(second.enable_command),
                 host_key_policy: first.host_key_policy.or(second.host_key_policy),

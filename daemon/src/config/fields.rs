@@ -16,6 +16,8 @@ pub(super) enum Shape {
     Word(&'static [&'static str]),
     /// A string, or a table with one key that says where the secret is.
     Secret,
+    /// A table of named secrets.
+    Secrets,
     /// A host, or a list of hosts.
     Hosts,
     /// A list of words.
@@ -98,6 +100,11 @@ pub(super) const CONNECTION: &[Field] = &[
         "enable_password",
         Shape::Secret,
         "Password of a network device's privileged mode.",
+    ),
+    field(
+        "secrets",
+        Shape::Secrets,
+        "Secrets by name that an agent may have typed there (send_input's `secret`), at prompts that hide them.",
     ),
     field(
         "enable_command",

@@ -145,6 +145,10 @@ fn holds_secret(entries: &[Entry], listed: bool) -> bool {
     entries.iter().any(|entry| {
         let named = !listed && entry.key.to_ascii_lowercase().contains("pass");
         match &entry.node.value {
+            Value::Table(inner) if entry.key.eq_ignore_ascii_case("secrets") => {
+                let is_literal = |value: &Value| !matches!(value, Value::Table(_) | Value::Null);
+                inner.iter().any(|one| is_literal(&one.node.value)) || holds_secret(inner, false)
+            }
             Value::Table(inner) => holds_secret(inner, false),
             Value::List(items) => items.iter().any(|item| match &item.value {
                 Value::Table(inner) => holds_secret(inner, false),

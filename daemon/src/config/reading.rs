@@ -33,6 +33,7 @@ pub(super) enum Checked {
     Boolean(bool),
     Word(&'static str),
     Secret(SecretSource),
+    Secrets(Vec<(String, SecretSource)>),
     List(Vec<String>),
 }
 
@@ -76,6 +77,7 @@ impl Reading<'_> {
             ),
             Shape::Word(words) => Checked::Word(self.word(node, name, words)?),
             Shape::Secret => Checked::Secret(self.secret(node, name)?),
+            Shape::Secrets => Checked::Secrets(self.secrets(node, name)?),
             Shape::Hosts => Checked::List(self.hosts(node, name)?),
             Shape::Tags => Checked::List(self.tags(node, name)?),
             Shape::Refused => {
@@ -198,6 +200,29 @@ impl Reading<'_> {
             "command" => SecretSource::Command(reference),
             _ => SecretSource::Keyring(reference),
         })
+    }
+
+    fn secrets(self, node: &Node, name: &str) -> Result<Vec<(String, SecretSource)>, Problem> {
+        let entries = node
+            .table()
+            .ok_or_else(|| self.wrong(node, name, "a table of named secrets"))?;
+        entries
+            .iter()
+            .map(|entry| {
+                let fits = (1..=MAX_ITEMS).contains(&entry.key.chars().count())
+                    && entry
+                        .key
+                        .chars()
+                        .all(|c| c.is_alphanumeric() || "._-".contains(c));
+                if !fits {
+                    return Err(self.at(
+                        entry.at,
+                        "a secret's name has other characters than letters, digits, `.`, `_` and `-`",
+                    ));
+                }
+                Ok((entry.key.clone(), self.secret(&entry.node, name)?))
+            })
+            .collect()
     }
 
     fn hosts(self, node: &Node, name: &str) -> Result<Vec<String>, Problem> {

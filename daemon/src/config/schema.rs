@@ -67,6 +67,7 @@ fn shape(shape: Shape) -> Value {
                 },
             ]})
         }
+        Shape::Secrets => json!({"type": "object", "additionalProperties": self::shape(Shape::Secret)}),
         Shape::Hosts => json!({"oneOf": [
             {"type": "string", "minLength": 1},
             {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": 64},

@@ -8,8 +8,9 @@ use std::time::Duration;
 use sshmcp_proto::error::Fault;
 use sshmcp_proto::v1::Reason;
 use tokio::io::AsyncReadExt as _;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
+use super::keyring;
 use super::problem::Pos;
 use crate::secret::Secret;
 
@@ -70,14 +71,10 @@ impl SecretSource {
             Self::Literal(secret) => Ok(secret.clone()),
             Self::Env(variable) => from_environment(variable),
             Self::Command(command) => from_command(command, COMMAND_LIMIT).await,
-            Self::Keyring(entry) => Err(Fault::new(
-                Reason::NotSupported,
-                format!(
-                    "{}: secrets from the keyring are not supported yet",
-                    entry.place()
-                ),
-            )
-            .hint("use { command = \"…\" } with the keyring's own program, for example secret-tool")),
+            Self::Keyring(entry) => {
+                let name = entry.text.expose();
+                keyring::lookup(&name, &entry.place()).await
+            }
         }
     }
 }
@@ -129,6 +126,28 @@ async fn from_command(command: &Reference, limit: Duration) -> Result<Secret, Fa
                 error.kind()
             ))
         })?;
+    match first_line(&mut child, limit).await {
+        Ok(secret) => Ok(secret),
+        Err(Unread::Late) => Err(failed(format!(
+            "the command named here did not end within {} s",
+            limit.as_secs()
+        ))
+        .retryable()),
+        Err(Unread::Failed(what)) => Err(failed(format!("the command named here {what}"))),
+    }
+}
+
+/// Why a program gave no secret.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// It did not end in time, and was killed.
+    Late,
+    /// What it did instead.
+    Failed(String),
+}
+
+/// The first line that a program prints that leads its own process group.
+pub(super) async fn first_line(child: &mut Child, limit: Duration) -> Result<Secret, Unread> {
     let group = child.id();
     let mut output = zeroize::Zeroizing::new(Vec::new());
     let run = async {
@@ -138,30 +157,25 @@ async fn from_command(command: &Reference, limit: Duration) -> Result<Secret, Fa
         child.wait().await
     };
     let status = match tokio::time::timeout(limit, run).await {
-        Ok(status) => {
-            status.map_err(|error| failed(format!("reading the command failed: {}", error.kind())))?
-        }
+        Ok(Ok(status)) => status,
+        Ok(Err(error)) => return Err(Unread::Failed(format!("cannot be read: {}", error.kind()))),
         Err(_) => {
             end_group(group);
-            return Err(failed(format!(
-                "the command named here did not end within {} s",
-                limit.as_secs()
-            ))
-            .retryable());
+            return Err(Unread::Late);
         }
     };
     if !status.success() {
-        return Err(failed(match status.code() {
-            Some(code) => format!("the command named here ended with exit code {code}"),
-            None => "the command named here was killed by a signal".to_owned(),
+        return Err(Unread::Failed(match status.code() {
+            Some(code) => format!("ended with exit code {code}"),
+            None => "was killed by a signal".to_owned(),
         }));
     }
     let line = output.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match std::str::from_utf8(line) {
-        Ok("") => Err(failed("the command named here printed nothing".to_owned())),
+        Ok("") => Err(Unread::Failed("printed nothing".to_owned())),
         Ok(text) => Ok(Secret::new(text.to_owned())),
-        Err(_) => Err(failed("the command named here printed no UTF-8 text".to_owned())),
+        Err(_) => Err(Unread::Failed("printed no UTF-8 text".to_owned())),
     }
 }
 
@@ -224,7 +238,7 @@ mod tests {
             assert!(!all_of(&fault).contains("MARKER"), "{fault:?}");
         }
         let keyring = SecretSource::Keyring(reference("MARKER"));
-        assert_eq!(keyring.resolve().await.unwrap_err().reason, Reason::NotSupported);
+        assert!(!all_of(&keyring.resolve().await.unwrap_err()).contains("MARKER"));
         assert!(!format!("{keyring:?}").contains("MARKER"));
     }
 

@@ -222,6 +222,7 @@ fn the_schema_agrees_with_the_parser() {
             Some("integer") => shape["minimum"].to_string(),
             Some("boolean") => "true".to_owned(),
             Some("array") => "['a']".to_owned(),
+            _ if name == "secrets" => "{ a = 'a' }".to_owned(),
             _ if name == "key_path" => "'~/k'".to_owned(),
             _ => "'a'".to_owned(),
         }

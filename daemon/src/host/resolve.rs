@@ -240,6 +240,10 @@ impl<'a> Wanted<'a> {
                 .password
                 .or_else(|| own(|c| &c.password).filter(|_| !self.other_user)),
             sudo_password: own(|c| &c.sudo_password).filter(|_| !self.other_user),
+            secrets: connection
+                .and_then(|c| c.secrets.clone())
+                .filter(|_| !self.other_user)
+                .unwrap_or_default(),
             enable_password: own(|c| &c.enable_password),
             enable_command: connection.and_then(|c| c.enable_command.clone()),
             host_key_policy: connection

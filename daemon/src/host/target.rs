@@ -63,6 +63,8 @@ pub struct Target {
     pub notes_path: Option<PathBuf>,
     /// For sudo's own prompt.
     pub sudo_password: Option<SecretSource>,
+    /// By name, to be typed at prompts that hide them.
+    pub secrets: Vec<(String, SecretSource)>,
     /// For a network device's privileged mode.
     pub enable_password: Option<SecretSource>,
     /// What enters a network device's privileged mode.
@@ -88,6 +90,20 @@ impl Target {
             && self.identities == other.identities
             && self.identities_only == other.identities_only
             && self.identity_agent == other.identity_agent
+    }
+
+    /// The secret that its configuration has under this name.
+    pub fn secret(&self, name: &str) -> Option<&SecretSource> {
+        match name {
+            "password" => self.password.as_ref(),
+            "sudo_password" => self.sudo_password.as_ref(),
+            "enable_password" => self.enable_password.as_ref(),
+            _ => None,
+        }
+        .or_else(|| {
+            let found = self.secrets.iter().find(|(own, _)| own == name);
+            found.map(|(_, source)| source)
+        })
     }
 
     /// What makes this target the same as another.

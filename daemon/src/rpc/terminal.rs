@@ -1,5 +1,7 @@
 //! `TerminalService`: what a session's terminal shows, and typing into it.
 
+mod stored;
+
 use std::{sync::Arc, time::Duration};
 
 use regex::bytes::Regex;
@@ -90,9 +92,24 @@ impl TerminalService for TerminalRpc {
             pattern,
             timeout_ms,
             secret,
+            stored_secret,
         } = request.into_inner();
         let (session, command) = self.whom(which)?;
-        let bytes = bytes(text.as_deref(), &keys, enter, data, session.summary().input)?;
+        let by = super::person_or_agent(&client);
+        session.allow(&by)?;
+        let bytes = match &stored_secret {
+            None => bytes(text.as_deref(), &keys, enter, data, session.summary().input)?,
+            Some(name) => {
+                if text.is_some_and(|text| !text.is_empty()) || !keys.is_empty() || !data.is_empty() {
+                    return Err(Fault::new(
+                        Reason::InvalidArgument,
+                        "a secret is typed alone, without `text` or `keys`; nothing was typed",
+                    )
+                    .into());
+                }
+                stored::bytes(&session, command.as_deref(), name).await?
+            }
+        };
         let pattern = pattern
             .map(|text| from_proto::pattern("pattern", &text))
             .transpose()?;
@@ -107,9 +124,9 @@ impl TerminalService for TerminalRpc {
         let from = command
             .as_ref()
             .map_or(0, |command| command.state().output.total());
-        let by = super::person_or_agent(&client);
         session.allow(&by)?;
-        let prompts = session.type_bytes(bytes, secret, by).await?;
+        let is_secret = secret || stored_secret.is_some();
+        let prompts = session.type_bytes(bytes, is_secret, by).await?;
         let settling = Settling {
             session: &session,
             command: command.as_deref(),

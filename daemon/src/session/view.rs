@@ -358,9 +358,12 @@ impl View {
     /// What is new since a cursor and no command's: prompts, what people type, what background jobs print.
     pub fn own_since(&self, cursor: u64) -> Shown {
         let first = self.end - self.bytes.len() as u64;
-        let mut from = cursor.clamp(first, self.end);
+        let start = cursor.clamp(first, self.end);
+        let mut from = start;
         let mut own = Vec::new();
-        for &(begin, end) in self.woven.iter().chain([&(self.end, self.end)]) {
+        let rest = (self.end, self.end);
+        let woven = self.woven.iter().filter(|(_, end)| *end > start);
+        for &(begin, end) in woven.chain([&rest]) {
             let (begin, end) = (begin.max(from), end.max(from));
             let part = |at: u64| usize::try_from(at - first).unwrap_or(usize::MAX);
             own.extend(self.bytes.range(part(from)..part(begin)));

@@ -81,6 +81,7 @@ impl Home {
             tags: Vec::new(),
             notes_path: None,
             sudo_password: None,
+            secrets: Vec::new(),
             enable_password: None,
             enable_command: None,
             source: "argument",

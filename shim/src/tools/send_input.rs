@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sshmcp_proto::{
     error::Fault,
-    v1::{Reason, SendInputRequest, SendInputResponse, send_input_request::Which},
+    v1::{SendInputRequest, SendInputResponse, send_input_request::Which},
 };
 
 use super::{Effect, Tool, get_terminal_output, target};
@@ -24,7 +24,7 @@ pub(super) const TOOL: Tool = Tool {
     title: "Type into terminal",
     description: "Types into a session: answers a command that is awaiting_input, or drives an interactive program. Sends `text`, then \
                   `keys`, then Enter; waits until the screen settles or `pattern` matches; returns screen and command. \
-                  Never type passwords.",
+                  Never type passwords; `secret` types a stored one unseen.",
     effect: Effect::Acts,
     input: schema::input::<Arguments>,
     output: || {
@@ -67,8 +67,7 @@ struct Arguments {
     pattern: Option<String>,
     /// Seconds to wait (5)
     timeout: Option<f64>,
-    /// A stored secret's name, to be typed instead of text.
-    #[schemars(extend("x-hidden" = true))]
+    /// Instead of text: a stored secret's name
     secret: Option<String>,
 }
 
@@ -87,12 +86,6 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         timeout,
         secret,
     } = arguments;
-    if secret.is_some() {
-        return Err(
-            Fault::new(Reason::NotSupported, "stored secrets cannot be typed yet")
-                .hint("ask the user to run `sshctl send --secret SESSION`"),
-        );
-    }
     let which = match (session, command_id, host) {
         (Some(session), None, None) => Which::Session(session),
         (None, Some(command_id), None) => Which::CommandId(command_id),
@@ -117,6 +110,7 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
             arguments::millis("timeout", seconds).map(|ms| ms.max(NO_WAIT_MS))
         })?,
         secret: false,
+        stored_secret: secret,
     };
     let mut requests = spelled(last, typed.as_deref()).into_iter();
     let Some(mut request) = requests.next() else {

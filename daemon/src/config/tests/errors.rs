@@ -11,7 +11,7 @@ fn errors_inside_a_connection() {
         ("keypath = 'x'", "2:1 unknown key (did you mean `key_path`?)"),
         (
             "zzz = 1",
-            "2:1 unknown key (known here: host, user, port, key_path, password, description, kind, keeper, jump, tags, sudo_password, enable_password, enable_command, policy, host_key_policy, notes_path)",
+            "2:1 unknown key (known here: host, user, port, key_path, password, description, kind, keeper, jump, tags, sudo_password, enable_password, secrets, enable_command, policy, host_key_policy, notes_path)",
         ),
         ("info_file = 'x'", "2:1 unknown key"),
         ("host = 1", "2:8 `host` must be a string, found a number ()"),
@@ -53,6 +53,18 @@ fn errors_inside_a_connection() {
         (
             "password = 5",
             "2:12 `password` must be a string, or one of { env",
+        ),
+        (
+            "secrets = 'x'",
+            "2:11 `secrets` must be a table of named secrets, found a string ()",
+        ),
+        (
+            "secrets = { 'a b' = 'x' }",
+            "2:13 a secret's name has other characters",
+        ),
+        (
+            "secrets = { a = 5 }",
+            "2:17 `secrets` must be a string, or one of",
         ),
         (
             "password = ''",

@@ -91,6 +91,7 @@ fn a_file_that_gives_secrets_away() {
         ("config.toml", "[connections.a]\nsudo_password = 'x'\n"),
         ("config.toml", "[connections.a]\nenable_password = 'x'\n"),
         ("config.toml", "[connections.a]\npasswrod = 'x'\n"),
+        ("config.toml", "[connections.a.secrets]\ntoken = 'x'\n"),
         (
             ".ssh_mcp_config.yml",
             "connections: {a: {host: h, password: x}}\n",

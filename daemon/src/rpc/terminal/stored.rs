@@ -1,0 +1,61 @@
+//! A stored secret typed for an agent that never sees it: only at a prompt that certainly hides it.
+
+use sshmcp_proto::{error::Fault, v1::Reason};
+
+use crate::{
+    command::{Command, Question, Status},
+    id::shorten,
+    session::Session,
+};
+
+/// What has to be typed, if what reads there now hides it.
+pub(super) async fn bytes(
+    session: &Session,
+    command: Option<&Command>,
+    name: &str,
+) -> Result<Vec<u8>, Fault> {
+    let target = session.target();
+    let Some(source) = target.secret(name) else {
+        return Err(Fault::new(
+            Reason::NotFound,
+            format!(
+                "{} has no secret {:?}; nothing was typed",
+                target.alias,
+                shorten(name, 64)
+            ),
+        )
+        .hint(
+            "a person configures it in [connections.NAME.secrets], or types it with `sshctl send --secret`",
+        ));
+    };
+    hidden(session, command).await?;
+    let secret = source.resolve().await?;
+    // A keyring or a program may have taken its time.
+    hidden(session, command).await?;
+    let mut bytes = secret.expose().as_bytes().to_vec();
+    bytes.push(b'\r');
+    Ok(bytes)
+}
+
+/// A command reads without echo, and is seen to.
+async fn hidden(session: &Session, command: Option<&Command>) -> Result<(), Fault> {
+    session.look_now().await;
+    let status = command.map(|command| command.state().status.clone());
+    let why = match status {
+        Some(Status::Awaiting(Some(Question {
+            echo: false,
+            exact: true,
+            ..
+        }))) => return Ok(()),
+        Some(Status::Awaiting(Some(Question { exact: true, .. }))) => "what reads there shows what is typed",
+        Some(Status::Awaiting(_)) => {
+            "it cannot be seen from outside whether what reads there hides what is typed"
+        }
+        Some(_) => "its command does not read from the terminal now",
+        None => "no command runs in the session",
+    };
+    Err(
+        Fault::new(Reason::Conflict, format!("{why}; the secret was not typed"))
+            .hint("a person can type it with `sshctl send --secret`"),
+    )
+}
