@@ -179,7 +179,11 @@ impl Command {
             shelf.make_room();
         }
         self.change(|state| {
-            state.output.append(stream, bytes);
+            if state.apart {
+                state.output.append(stream, bytes);
+            } else {
+                state.output.append_terminal(bytes);
+            }
             state.last_write = Some(now);
             self.tell_spare(state);
             state.demand(now)
@@ -205,6 +209,7 @@ impl Command {
                 state.cwd = cwd;
             }
             state.ended = Some((Instant::now(), now_ms()));
+            state.output.end();
             state.bytes_at_end = Some(state.output.total());
             self.tell_spare(state);
         });

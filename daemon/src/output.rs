@@ -5,6 +5,7 @@
 
 mod budget;
 mod chunk;
+mod drawn;
 mod grep;
 mod render;
 mod spool;
@@ -14,6 +15,7 @@ use std::{collections::VecDeque, path::PathBuf, sync::Arc};
 
 pub use budget::Budget;
 use chunk::{Chunk, Place, Records};
+use drawn::Drawn;
 pub use grep::{LINE_CAP, grep};
 use spool::{NotWritten, Spool};
 pub use view::{View, forward, tail, whole};
@@ -110,6 +112,7 @@ pub struct Output {
     stderr_total: u64,
     losses: Losses,
     last: StreamKind,
+    drawn: Drawn,
     spool: Spool,
 }
 
@@ -130,6 +133,7 @@ impl Output {
             stderr_total: 0,
             losses: Losses::default(),
             last: StreamKind::Stdout,
+            drawn: Drawn::default(),
             spool: Spool::new(spool_file, limits.disk_bytes, budget),
         }
     }
@@ -153,6 +157,22 @@ impl Output {
                 self.close_chunk();
             }
         }
+    }
+
+    /// Takes the next bytes of a command that has the terminal: what a full-screen program draws there is no text.
+    pub fn append_terminal(&mut self, bytes: &[u8]) {
+        self.drawn.feed(self.total, bytes);
+        self.append(StreamKind::Stdout, bytes);
+    }
+
+    /// Nothing more comes from the command itself.
+    pub const fn end(&mut self) {
+        self.drawn.end();
+    }
+
+    /// A full-screen program has the terminal now: what it draws is on the screen alone.
+    pub const fn has_screen(&self) -> bool {
+        self.drawn.is_open()
     }
 
     /// How much of it is kept.
@@ -222,7 +242,9 @@ impl Output {
         let mut bytes = Vec::new();
         for piece in self.read(from, usize::try_from(LAST_LINE_WINDOW).unwrap_or(usize::MAX)) {
             if piece.stream == self.last {
-                bytes.extend_from_slice(&piece.data);
+                for text in self.drawn.text(piece.offset, &piece.data) {
+                    bytes.extend_from_slice(text);
+                }
             }
         }
         clean(&bytes)

@@ -9,6 +9,7 @@ mod errors;
 mod exec;
 mod first;
 mod floods;
+mod full_screen;
 mod generated;
 mod hostile;
 mod hygiene;

@@ -45,7 +45,8 @@ pub fn grep(output: &Output, pattern: &Regex, context: usize, limit: usize) -> (
                 StreamKind::Stderr => &mut stderr,
             };
             // No line that feeding completes is longer than the cap, and little is unsettled at a time.
-            for part in piece.data.chunks(LINE_CAP) {
+            let text = output.drawn.text(piece.offset, &piece.data);
+            for part in text.flat_map(|text| text.chunks(LINE_CAP)) {
                 stream.cleaner.feed(part);
                 if stream.cleaner.done_len() > UNSETTLED * 2 {
                     let text = stream.cleaner.take_settled(UNSETTLED);

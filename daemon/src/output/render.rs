@@ -3,7 +3,7 @@
 
 use unicode_width::UnicodeWidthChar;
 
-use super::{Piece, StreamKind};
+use super::{Output, Piece, StreamKind};
 use crate::terminal::{
     clean::Cleaner,
     parse::{Event, Parser},
@@ -23,7 +23,7 @@ pub(super) struct Rendered {
 }
 
 /// What `from..to` of these pieces looks like.
-pub(super) fn render(pieces: &[Piece], from: u64, to: u64, raw: bool) -> Rendered {
+pub(super) fn render(output: &Output, pieces: &[Piece], from: u64, to: u64, raw: bool) -> Rendered {
     let mut rendered = Rendered::default();
     if raw {
         for piece in pieces {
@@ -42,7 +42,9 @@ pub(super) fn render(pieces: &[Piece], from: u64, to: u64, raw: bool) -> Rendere
             StreamKind::Stdout => &mut stdout,
             StreamKind::Stderr => &mut stderr,
         };
-        target.feed(clip(piece, from, to));
+        for text in output.drawn.text(piece.offset.max(from), clip(piece, from, to)) {
+            target.feed(text);
+        }
     }
     Rendered::from_text(stdout.finish(), stderr.finish())
 }

@@ -177,7 +177,7 @@ fn try_whole(output: &Output, limit: usize, raw: bool) -> Option<Rendered> {
     if raw {
         let pieces = output.read(0, limit);
         let read = pieces.iter().map(|piece| piece.data.len() as u64).sum::<u64>();
-        return (read == total).then(|| render(&pieces, 0, total, true));
+        return (read == total).then(|| render(output, &pieces, 0, total, true));
     }
     let (mut stdout, mut stderr) = (Cleaner::new(), Cleaner::new());
     let mut at = 0;
@@ -189,9 +189,12 @@ fn try_whole(output: &Output, limit: usize, raw: bool) -> Option<Rendered> {
                 return None;
             }
             at = piece.end();
-            match piece.stream {
-                StreamKind::Stdout => stdout.feed(&piece.data),
-                StreamKind::Stderr => stderr.feed(&piece.data),
+            let target = match piece.stream {
+                StreamKind::Stdout => &mut stdout,
+                StreamKind::Stderr => &mut stderr,
+            };
+            for text in output.drawn.text(piece.offset, &piece.data) {
+                target.feed(text);
             }
         }
         // A character has at most four bytes.
@@ -212,7 +215,7 @@ struct Part {
 }
 
 impl Part {
-    fn new(pieces: &[Piece], start: u64, end: u64, raw: bool) -> Self {
+    fn new(output: &Output, pieces: &[Piece], start: u64, end: u64, raw: bool) -> Self {
         let mut shown = [0; 2];
         for piece in pieces {
             let len = piece.end().min(end).saturating_sub(piece.offset.max(start));
@@ -225,7 +228,7 @@ impl Part {
         Self {
             start,
             end,
-            rendered: render(pieces, start, end, raw),
+            rendered: render(output, pieces, start, end, raw),
             shown,
         }
     }
@@ -247,14 +250,14 @@ fn fit_head(output: &Output, start: u64, stop: u64, budget: usize, raw: bool) ->
         let size = window.min(usize::try_from(stop.saturating_sub(start)).unwrap_or(usize::MAX));
         let pieces = contiguous(output.read(start, size), start);
         let end = pieces.last().map_or(start, Piece::end);
-        let fits = render(&pieces, start, end, raw).chars <= budget;
+        let fits = render(output, &pieces, start, end, raw).chars <= budget;
         if !fits || end >= stop || window >= WINDOW_MAX || pieces.is_empty() {
             break (pieces, end, fits);
         }
         window *= 4;
     };
     let cuts = cuts(&pieces, raw);
-    let fit = |end: u64| render(&pieces, start, end, raw).chars;
+    let fit = |end: u64| render(output, &pieces, start, end, raw).chars;
     let cut = if fits {
         cuts.all.last().copied().unwrap_or(end)
     } else {
@@ -267,11 +270,11 @@ fn fit_head(output: &Output, start: u64, stop: u64, budget: usize, raw: bool) ->
         }
     };
     if cut > start {
-        return Part::new(&pieces, start, cut, raw);
+        return Part::new(output, &pieces, start, cut, raw);
     }
     // One sequence or cluster, or streams that break into each other's, longer than the budget.
     let cut = last_fitting(&poor_cuts(&pieces).all, budget, fit).unwrap_or(end);
-    Part::new(&pieces, start, cut, raw)
+    Part::new(output, &pieces, start, cut, raw)
 }
 
 /// The longest part from `floor`, or from a good place behind it, to the end of the output that fits into `budget`.
@@ -288,9 +291,9 @@ fn fit_tail(output: &Output, floor: u64, budget: usize, raw: bool) -> Part {
             pieces.drain(..=broken);
         }
         let start = pieces.first().map_or(total, |piece| piece.offset);
-        let fits = render(&pieces, start, total, raw).chars <= budget;
+        let fits = render(output, &pieces, start, total, raw).chars <= budget;
         if fits && start <= floor {
-            return Part::new(&pieces, start, total, raw);
+            return Part::new(output, &pieces, start, total, raw);
         }
         if !fits || window >= WINDOW_MAX || pieces.is_empty() {
             break (pieces, start);
@@ -301,7 +304,7 @@ fn fit_tail(output: &Output, floor: u64, budget: usize, raw: bool) -> Part {
     // From the end backwards, so that a longer part comes later, as at the head.
     cuts.lines.reverse();
     cuts.all.reverse();
-    let fit = |start: u64| render(&pieces, start, total, raw).chars;
+    let fit = |start: u64| render(output, &pieces, start, total, raw).chars;
     let line = last_fitting(&cuts.lines, budget, fit).unwrap_or(total);
     let cut = if line < total && fit(line) >= budget - budget / 4 {
         line
@@ -309,7 +312,7 @@ fn fit_tail(output: &Output, floor: u64, budget: usize, raw: bool) -> Part {
         let inner = cuts.all.get(cuts.all.partition_point(|&cut| cut >= line)..);
         last_fitting(inner.unwrap_or_default(), budget, fit).unwrap_or(line)
     };
-    Part::new(&pieces, cut.max(start), total, raw)
+    Part::new(output, &pieces, cut.max(start), total, raw)
 }
 
 /// The pieces up to the first that does not follow its neighbour.

@@ -39,6 +39,12 @@ pub(super) fn command(command: &Command, state: &State, view: Option<View>, raw:
     });
     let mut notices = state.notices.clone();
     notices.extend(lost(state.output.losses()));
+    if state.output.has_screen() && !state.status.is_final() {
+        notices.push(
+            "a full-screen program has the terminal: get_terminal_output shows its screen, send_input drives it"
+                .to_owned(),
+        );
+    }
     let completion = match state.status {
         Status::Completed | Status::Interrupted => v1::Completion::Exact,
         Status::Queued | Status::Running | Status::Awaiting(_) | Status::Lost => v1::Completion::Unspecified,

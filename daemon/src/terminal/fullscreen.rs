@@ -53,6 +53,16 @@ impl FullScreen {
         self.alternate
     }
 
+    /// A program has the screen for itself: the alternate one, or one that it cleared with the cursor hidden.
+    pub const fn has_screen(&self) -> bool {
+        self.alternate || self.cleared && self.hidden
+    }
+
+    /// Between sequences.
+    pub const fn is_text(&self) -> bool {
+        matches!(self.state, State::Text)
+    }
+
     /// How keys are wanted.
     pub const fn input(&self) -> InputMode {
         self.input
