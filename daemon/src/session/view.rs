@@ -2,12 +2,14 @@
 //! Captured commands and their output are woven in, so that who looks sees them in order; bounded, and knows no shell.
 
 mod before_echo;
+mod typed;
 
 use std::collections::VecDeque;
 
 pub use before_echo::Sign;
 
 use before_echo::BeforeEcho;
+use typed::typed;
 
 use crate::{
     output::StreamKind,
@@ -245,8 +247,7 @@ impl View {
         self.before_echo = BeforeEcho::default();
         self.release();
         let from = self.end;
-        self.keep(text.replace('\n', "\r\n").as_bytes());
-        self.keep(b"\r\n");
+        self.keep(typed(text).as_bytes());
         self.weave(from);
     }
 
