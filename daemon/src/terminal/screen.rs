@@ -1,6 +1,7 @@
 //! What a person would see in a session's terminal: a terminal emulator fed with its bytes. Bounded whatever comes;
 //! knows nothing of sessions, and answers nothing but what programs must know of their terminal.
 
+mod emulator;
 mod guard;
 mod paint;
 
@@ -15,10 +16,9 @@ use alacritty_terminal::{
     grid::Dimensions,
     index::{Column, Line, Point},
     term::{Config, Osc52, TermMode, cell::Flags},
-    vte::ansi::Processor,
 };
 
-use guard::Guard;
+use emulator::Emulator;
 pub use paint::Painting;
 
 /// Lines above the screen that are kept, unless told otherwise.
@@ -32,9 +32,7 @@ const TITLE_MAX: usize = 200;
 
 /// A terminal as it is seen.
 pub struct Screen {
-    term: Term<Heard>,
-    parser: Processor,
-    guard: Guard,
+    emulator: Emulator<Heard>,
     heard: Heard,
     size: (u16, u16),
     scrollback: usize,
@@ -141,9 +139,7 @@ impl Screen {
         };
         let heard = Heard::default();
         Self {
-            term: Term::new(config, &Size::new(cols, rows), heard.clone()),
-            parser: Processor::new(),
-            guard: Guard::default(),
+            emulator: Emulator::new(Term::new(config, &Size::new(cols, rows), heard.clone())),
             heard,
             size: (cols, rows),
             scrollback,
@@ -162,10 +158,7 @@ impl Screen {
 
     /// Shows bytes that the terminal received.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.guarded(|screen| {
-            let passed = screen.guard.pass(bytes);
-            screen.parser.advance(&mut screen.term, &passed);
-        });
+        self.guarded(|screen| screen.emulator.feed(bytes));
     }
 
     /// What programs asked of their terminal since the last time, as it has to be typed.
@@ -183,7 +176,7 @@ impl Screen {
     /// Changes the size; text is wrapped anew.
     pub fn resize(&mut self, cols: u16, rows: u16) {
         self.size = (cols, rows);
-        self.guarded(|screen| screen.term.resize(Size::new(cols, rows)));
+        self.guarded(|screen| screen.emulator.term_mut().resize(Size::new(cols, rows)));
     }
 
     /// The screen, below so many lines of what was scrolled out of it.
@@ -194,7 +187,7 @@ impl Screen {
     /// The row with the cursor, and where in it that is.
     pub fn line(&mut self) -> Shot {
         self.guarded(|screen| {
-            let Point { line, column } = screen.term.grid().cursor.point;
+            let Point { line, column } = screen.emulator.term().grid().cursor.point;
             Shot {
                 rows: vec![screen.row(line)],
                 column: u16::try_from(column.0).unwrap_or(0),
@@ -205,11 +198,11 @@ impl Screen {
 
     /// The screen for a person's terminal of so many columns and rows.
     pub fn paint(&mut self, cols: u16, rows: u16) -> Painting {
-        self.guarded(|screen| paint::paint(&screen.term, cols, rows))
+        self.guarded(|screen| paint::paint(screen.emulator.term(), cols, rows))
     }
 
     fn taken(&self, scrollback: usize) -> Shot {
-        let grid = self.term.grid();
+        let grid = self.emulator.term().grid();
         let above = scrollback.min(grid.history_size());
         let first = -i32::try_from(above).unwrap_or(0);
         let last = i32::try_from(grid.screen_lines()).unwrap_or(0);
@@ -226,13 +219,13 @@ impl Screen {
                 .unwrap_or_else(PoisonError::into_inner)
                 .title
                 .clone(),
-            alternate: self.term.mode().contains(TermMode::ALT_SCREEN),
+            alternate: self.emulator.term().mode().contains(TermMode::ALT_SCREEN),
         }
     }
 
     /// One row without trailing blanks.
     fn row(&self, line: Line) -> String {
-        let grid = self.term.grid();
+        let grid = self.emulator.term().grid();
         let mut text = String::new();
         for column in 0..grid.columns() {
             let cell = &grid[line][Column(column)];
@@ -402,10 +395,10 @@ mod tests {
             let mut whole = Screen::new(20, 5, 30);
             let mut cut_up = Screen::new(20, 5, 30);
             for (bytes, size) in &steps {
-                whole.parser.advance(&mut whole.term, &whole.guard.pass(bytes));
+                whole.emulator.feed(bytes);
                 bytes.chunks(cut).for_each(|part| cut_up.feed(part));
                 if let Some((cols, rows)) = size {
-                    whole.term.resize(Size::new(*cols, *rows));
+                    whole.emulator.term_mut().resize(Size::new(*cols, *rows));
                     cut_up.resize(*cols, *rows);
                 }
             }
