@@ -6,6 +6,7 @@ mod connection;
 mod fields;
 mod file;
 mod keyring;
+mod logs;
 mod problem;
 mod reading;
 mod schema;
@@ -21,6 +22,8 @@ use std::path::PathBuf;
 
 use sshmcp_proto::error::Fault;
 use sshmcp_proto::v1::Reason;
+
+use crate::recording::Limits;
 
 pub use check::{Report, check};
 pub use connection::{Connection, HostKeyPolicy, Kind};
@@ -70,6 +73,8 @@ impl Sources {
 pub struct Config {
     /// Settings of the daemon as a whole.
     pub settings: Settings,
+    /// How much of transcripts and recordings is kept.
+    pub logs: Limits,
     /// Configured connections by name, right or wrong.
     pub connections: BTreeMap<String, Configured>,
     /// What is wrong outside the connections: files that could not be read, unknown tables, settings.
@@ -101,6 +106,7 @@ impl Config {
     pub fn empty(home: PathBuf) -> Self {
         Self {
             settings: Settings::default(),
+            logs: Limits::default(),
             connections: BTreeMap::new(),
             problems: Vec::new(),
             path: home.join(".config/sshmcp/config.toml"),

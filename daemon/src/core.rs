@@ -19,6 +19,8 @@ pub struct Facts {
     pub spool_bytes: u64,
     /// What is wrong with the configuration, one entry a problem.
     pub config_problems: Vec<String>,
+    /// What is wrong with sessions' transcripts and recordings, one entry a session.
+    pub log_problems: Vec<String>,
     /// The ssh-agent where ssh_config names none; empty if there is none.
     pub agent_socket: String,
 }

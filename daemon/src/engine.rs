@@ -18,6 +18,7 @@ use crate::{
     connection::{Pool, PoolSettings, find_agent},
     core::{Core, Facts, Limits, Reloaded, Stopped},
     output::OutputLimits,
+    recording::Recordings,
     registry::Registry,
     rpc::{CommandRpc, HostRpc, SessionRpc, TerminalRpc},
 };
@@ -46,9 +47,11 @@ impl Engine {
             }
         };
         tokio::spawn(config.clone().watch());
+        let logs = config.clone();
         let pool = Pool::new(PoolSettings::default());
         let commands = Arc::new(Commands::open(state_dir, limits));
-        let registry = Arc::new(Registry::new(config, pool, commands));
+        let recordings = Recordings::new(state_dir, move || logs.current().logs);
+        let registry = Arc::new(Registry::new(config, pool, commands, recordings));
         let closing = registry.clone();
         tokio::spawn(async move { closing.close_idle().await });
         Self { registry }
@@ -65,6 +68,7 @@ impl Core for Engine {
             sessions: count(self.registry.list().len()),
             running_commands: count(self.registry.commands.running()),
             spool_bytes: self.registry.commands.disk_bytes(),
+            log_problems: self.registry.recordings.problems(),
             config_problems: config.all_problems().map(ToString::to_string).collect(),
             agent_socket: find_agent().map_or_else(String::new, |path| path.display().to_string()),
         }

@@ -15,6 +15,7 @@ pub mod lifecycle;
 pub mod listener;
 pub mod log;
 pub mod output;
+pub mod recording;
 pub mod registry;
 pub mod rpc;
 pub mod secret;

@@ -17,6 +17,7 @@ use crate::{
     connection::Pool,
     host::{Overrides, Target, TargetKey},
     id::{CommandId, SessionName, shorten},
+    recording::Recordings,
     session::{Claims, Opening, Session, SessionState},
 };
 use resolved::Resolved;
@@ -39,6 +40,8 @@ pub struct Registry {
     pub pool: Arc<Pool>,
     /// All commands.
     pub commands: Arc<Commands>,
+    /// All transcripts and recordings.
+    pub recordings: Recordings,
     claims: Arc<Claims>,
     inner: Mutex<Inner>,
     resolved: Resolved,
@@ -102,11 +105,17 @@ pub struct Found {
 
 impl Registry {
     /// No session yet.
-    pub fn new(config: Arc<ConfigStore>, pool: Arc<Pool>, commands: Arc<Commands>) -> Self {
+    pub fn new(
+        config: Arc<ConfigStore>,
+        pool: Arc<Pool>,
+        commands: Arc<Commands>,
+        recordings: Recordings,
+    ) -> Self {
         Self {
             config,
             pool,
             commands,
+            recordings,
             claims: Arc::default(),
             inner: Mutex::default(),
             resolved: Resolved::default(),
@@ -303,6 +312,7 @@ impl Registry {
             self.pool.clone(),
             self.claims.clone(),
             self.commands.clone(),
+            self.recordings.recorder(&name),
         );
         inner.sessions.insert(name, session.clone());
         Ok(Found {

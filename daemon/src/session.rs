@@ -36,6 +36,7 @@ use crate::{
     connection::{Connection, Pool},
     host::Target,
     id::{CommandId, SessionName},
+    recording::Recorder,
     secret::Secret,
     shell::front::Foreground,
     terminal::{fullscreen::InputMode, screen::Painting},
@@ -242,6 +243,8 @@ pub struct Session {
     pub host: String,
     /// When it was opened, milliseconds since the Unix epoch.
     pub opened_ms: i64,
+    /// Its transcript and recording.
+    pub recorder: Recorder,
     target: Mutex<Target>,
     requests: mpsc::Sender<Request>,
     summary: watch::Receiver<Summary>,
@@ -261,6 +264,7 @@ impl Session {
         pool: Arc<Pool>,
         claims: Arc<Claims>,
         commands: Arc<Commands>,
+        recorder: Recorder,
     ) -> Arc<Self> {
         let (requests, receiver) = mpsc::channel(REQUESTS_MAX);
         let (summary_sender, summary) = watch::channel(Summary {
@@ -283,6 +287,7 @@ impl Session {
             name: opening.name.clone(),
             host: opening.host.clone(),
             opened_ms: crate::command::now_ms(),
+            recorder,
             target: Mutex::new(opening.target.clone()),
             requests,
             summary,

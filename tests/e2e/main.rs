@@ -23,6 +23,7 @@ mod odd;
 mod parallel;
 mod python_client;
 mod queue;
+mod recordings;
 mod screens;
 mod secrets;
 mod shells;

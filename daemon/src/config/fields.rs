@@ -53,7 +53,7 @@ pub(super) const HOST_KEY_POLICIES: &[&str] = &["ask", "accept-new", "strict"];
 pub(super) const SECRET_KEYS: &[&str] = &["env", "command", "keyring"];
 
 /// Keys of the file itself.
-pub(super) const TOP: &[&str] = &["connections", "settings"];
+pub(super) const TOP: &[&str] = &["connections", "settings", "logs"];
 
 /// Keys of `[connections.NAME]`.
 pub(super) const CONNECTION: &[Field] = &[
@@ -222,5 +222,34 @@ pub(super) const SETTINGS: &[Field] = &[
         "keep_commands",
         Shape::Number(1, 100_000),
         "Ended commands whose output is kept. Default 200.",
+    ),
+];
+
+/// Keys of `[logs]`.
+pub(super) const LOGS: &[Field] = &[
+    field(
+        "transcripts",
+        Shape::Boolean,
+        "Write what each session's terminal showed as text to logs/SESSION.log. Default true.",
+    ),
+    field(
+        "recordings",
+        Shape::Boolean,
+        "Write the same with its times to logs/SESSION.cast, for asciinema and `sshctl replay`. Default true.",
+    ),
+    field(
+        "max_mib",
+        Shape::Number(1, 65_536),
+        "MiB of one file; then it is set aside (SESSION.log.1) and another begun. Default 16.",
+    ),
+    field(
+        "keep_files",
+        Shape::Number(1, 1_000),
+        "Files of one kind of one session, the one that is written included. Default 4.",
+    ),
+    field(
+        "keep_days",
+        Shape::Number(0, 36_500),
+        "Days after which a file that nothing was written to is removed; 0 = never. Default 30.",
     ),
 ];

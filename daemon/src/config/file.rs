@@ -11,7 +11,8 @@ use super::problem::{Pos, Problem};
 use super::reading::Reading;
 use super::settings::Settings;
 use super::tree::{Entry, Node, Value};
-use super::{toml_text, yaml_text};
+use super::{logs, toml_text, yaml_text};
+use crate::recording::Limits;
 
 /// A configuration larger than this is a mistake: a thousand connections take a fifth of it.
 const MAX_BYTES: u64 = 1 << 20; // 1 MiB
@@ -38,6 +39,8 @@ pub(super) struct Document {
     pub(super) drafts: Vec<Draft>,
     /// Its settings, if it has any.
     pub(super) settings: Option<Settings>,
+    /// What it says of transcripts and recordings, if anything.
+    pub(super) logs: Option<Limits>,
     /// What is wrong outside the connections.
     pub(super) problems: Vec<Problem>,
 }
@@ -78,6 +81,11 @@ impl Document {
                 "settings" if !reading.predecessor => {
                     let (settings, problems) = Settings::read(reading, &entry.node);
                     document.settings = Some(settings);
+                    document.problems.extend(problems);
+                }
+                "logs" if !reading.predecessor => {
+                    let (limits, problems) = logs::read(reading, &entry.node);
+                    document.logs = Some(limits);
                     document.problems.extend(problems);
                 }
                 _ => {

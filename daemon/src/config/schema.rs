@@ -13,6 +13,7 @@ pub fn schema() -> Value {
         "additionalProperties": false,
         "properties": {
             "settings": table(fields::SETTINGS, "What holds for the daemon as a whole."),
+            "logs": table(fields::LOGS, "Sessions' transcripts and recordings."),
             "connections": {
                 "type": "object",
                 "description": "Connections by name.",

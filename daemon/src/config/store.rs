@@ -203,6 +203,10 @@ fn assemble(sources: &Sources, documents: &[Document], failures: Vec<Problem>) -
             .iter()
             .find_map(|document| document.settings.clone())
             .unwrap_or_default(),
+        logs: documents
+            .iter()
+            .find_map(|document| document.logs)
+            .unwrap_or_default(),
         connections: drafts
             .into_iter()
             .map(|(name, draft)| (name, finish(draft)))

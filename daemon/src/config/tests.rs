@@ -107,6 +107,13 @@ max_stdin_kib = 15
 idle_after = 16
 close_idle_after = 17
 
+[logs]
+transcripts = false
+recordings = false
+max_mib = 3
+keep_files = 2
+keep_days = 0
+
 [connections.web]
 host = "web.example.com"
 user = "deploy"
@@ -156,6 +163,14 @@ fn every_field_is_read() {
         close_idle_after: Some(Duration::from_secs(17)),
     };
     assert_eq!(config.settings, expected);
+    let logs = Limits {
+        transcripts: false,
+        casts: false,
+        file_bytes: 3 << 20,
+        files: 2,
+        age: None,
+    };
+    assert_eq!(config.logs, logs);
     let web = usable(&config, "web");
     assert_eq!(web.host.as_deref(), Some("web.example.com"));
     assert_eq!(web.user.as_deref(), Some("deploy"));
@@ -230,10 +245,15 @@ fn the_schema_agrees_with_the_parser() {
     let settings = schema["properties"]["settings"]["properties"]
         .as_object()
         .unwrap();
+    let logs = schema["properties"]["logs"]["properties"].as_object().unwrap();
     let connection = schema["properties"]["connections"]["additionalProperties"]["properties"]
         .as_object()
         .unwrap();
-    for (table, known) in [("settings", settings), ("connections.a", connection)] {
+    for (table, known) in [
+        ("settings", settings),
+        ("logs", logs),
+        ("connections.a", connection),
+    ] {
         for (name, shape) in known {
             let home = Home::with(&format!("[{table}]\n{name} = {}\n", sample(shape, name)));
             home.write("k", "");
@@ -272,6 +292,7 @@ fn the_schema_agrees_with_the_parser() {
         "refused keys are none of the schema's"
     );
     assert_eq!(settings.len(), fields::SETTINGS.len());
+    assert_eq!(logs.len(), fields::LOGS.len());
     assert_eq!(connection.len() + 1, fields::CONNECTION.len());
 }
 

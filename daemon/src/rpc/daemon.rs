@@ -73,6 +73,7 @@ impl DaemonService for DaemonRpc {
             running_commands,
             spool_bytes,
             config_problems,
+            log_problems,
             agent_socket,
         } = self.core.facts();
         let About {
@@ -98,6 +99,7 @@ impl DaemonService for DaemonRpc {
             spool_bytes,
             memory_bytes: memory_bytes().unwrap_or_default(),
             agent_socket,
+            log_problems,
         }))
     }
 

@@ -122,6 +122,10 @@ pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
         SessionState::Awaiting => v1::SessionState::AwaitingInput,
         SessionState::Disconnected => v1::SessionState::Disconnected,
     };
+    let mut notice = summary.notice;
+    if let Some(problem) = session.recorder.problem() {
+        notice = [notice, problem].join("; ").trim_start_matches("; ").to_owned();
+    }
     v1::Session {
         name: session.name.to_string(),
         host: session.host.clone(),
@@ -147,11 +151,14 @@ pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
         last_used_at_ms: summary.last_used_ms,
         client: summary.client,
         cursor: summary.cursor,
-        log_path: String::new(),
+        log_path: session
+            .recorder
+            .log_path()
+            .map_or_else(String::new, |path| path.display().to_string()),
         cols: summary.size.0.into(),
         rows: summary.size.1.into(),
         is_default: registry.is_default(session),
-        notice: summary.notice,
+        notice,
         idle_since_ms: idle.unwrap_or(0),
     }
 }

@@ -41,6 +41,7 @@ use crate::{
     connection::{Channel, Pool},
     id::CommandId,
     output::StreamKind,
+    recording,
     secret::Secret,
     shell::{
         frame, mark,
@@ -143,7 +144,7 @@ impl Actor {
         summary: watch::Sender<Summary>,
     ) -> Self {
         let cwd = opening.cwd.clone().unwrap_or_default();
-        let view = View::new(opening.cols, opening.rows);
+        let view = View::new(opening.cols, opening.rows, session.recorder.clone());
         Self {
             opening,
             session,
@@ -181,12 +182,14 @@ impl Actor {
             match wake {
                 Wake::Request(None) => {
                     self.close().await;
+                    self.session.recorder.closed().await;
                     return;
                 }
                 Wake::Request(Some(Request::Close(reply))) => {
                     requests.close();
                     self.take_the_rest(&mut requests);
                     let running = self.close().await;
+                    self.session.recorder.closed().await;
                     let _ = reply.send(running);
                     return;
                 }
@@ -200,6 +203,7 @@ impl Actor {
                     requests.close();
                     self.take_the_rest(&mut requests);
                     self.close().await;
+                    self.session.recorder.closed().await;
                     let _ = reply.send(true);
                     return;
                 }
@@ -275,6 +279,11 @@ impl Actor {
         let greeting_text = crate::id::shorten(greeting_text, GREETING_SHOWN);
         self.summary
             .send_modify(|summary| summary.greeting = greeting_text);
+        self.session.recorder.opened(recording::Opened {
+            target: self.session.target().key().to_string(),
+            shell: link.shell.kind.clone(),
+            size: self.view.size(),
+        });
         let before_prompt = greeting.iter().rposition(|byte| *byte == b'\n');
         let shown = before_prompt
             .and_then(|at| greeting.get(..=at))

@@ -157,6 +157,43 @@ impl Cleaner {
         std::mem::replace(&mut self.done, rest)
     }
 
+    /// Takes out every line above the last, as it stands; what comes next can change the last one alone.
+    pub fn take_lines(&mut self) -> String {
+        let mut text = std::mem::take(&mut self.done);
+        while self.rows.len() > 1
+            && let Some(row) = self.rows.pop_front()
+        {
+            row.render(&mut text);
+            text.push('\n');
+            if self.row > 0 {
+                self.row -= 1;
+            } else {
+                self.column = Column::End;
+            }
+        }
+        self.padding = 0;
+        text
+    }
+
+    /// The last line as it stands.
+    pub fn last_line(&self) -> String {
+        let mut text = String::new();
+        if let Some(row) = self.rows.back() {
+            row.render(&mut text);
+        }
+        text
+    }
+
+    /// Takes out all text as it stands; what comes next begins a text of its own.
+    pub fn take_all(&mut self) -> String {
+        let mut text = self.take_lines();
+        text.push_str(&self.last_line());
+        self.rows = VecDeque::from([Row::default()]);
+        self.row = 0;
+        self.column = Column::End;
+        text
+    }
+
     /// Whole lines without controls, in bulk. False if it took nothing.
     fn feed_plain(&mut self, bytes: &mut &[u8]) -> bool {
         let at_end = self.rows.len() == 1 && matches!(self.column, Column::End) && self.is_between();

@@ -190,6 +190,8 @@ fn errors_outside_connections() {
             "settings = []",
             "1:12 `settings` must be a table, found a list ()",
         ),
+        ("logs = 1", "1:8 `logs` must be a table, found a number ()"),
+        ("[logs]\nmax_mb = 1", "2:1 unknown key (did you mean `max_mib`?)"),
         (
             "[settings]\nmax_wiat = 1",
             "2:1 unknown key (did you mean `max_wait`?)",

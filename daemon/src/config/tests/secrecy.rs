@@ -76,6 +76,7 @@ fn no_position_shows_a_secret() {
         .iter()
         .map(|field| ("connections.web", field.name));
     let settings = fields::SETTINGS.iter().map(|field| ("settings", field.name));
+    let logs = fields::LOGS.iter().map(|field| ("logs", field.name));
     // Paths, and what a listing is for, are shown on purpose.
     let shown = [
         "key_path",
@@ -89,6 +90,7 @@ fn no_position_shows_a_secret() {
     ];
     for (table, name) in connection
         .chain(settings)
+        .chain(logs)
         .filter(|(_, name)| !shown.contains(name))
     {
         for value in [
