@@ -509,7 +509,7 @@ pub struct Tried {
 /// Opens a shell as a session would; it belongs to no session.
 pub async fn try_shell(pool: &Arc<Pool>, target: &Target) -> Result<Tried, Fault> {
     let began = Instant::now();
-    let opened = open::open(pool, &Claims::default(), target, 120, 40).await?;
+    let opened = open::open(pool, &Claims::default(), target, 120, 40, None).await?;
     let times = opened.link.connection.times();
     let connecting = times.tcp.unwrap_or_default() + times.handshake + times.login;
     Ok(Tried {

@@ -30,7 +30,10 @@ use super::{
     flow::Flow,
     link::Link,
     machine::{Event, Machine, Phase, SlotNames},
-    open::{self, Opened},
+    open::{
+        self, Opened,
+        dialog::{Listening, Question, dialog},
+    },
     sudo::Answering,
     view::View,
 };
@@ -65,7 +68,7 @@ pub(super) struct Actor {
     commands: Arc<Commands>,
     summary: watch::Sender<Summary>,
     shell: Option<Shell>,
-    starting: Option<JoinHandle<Result<Opened, Fault>>>,
+    starting: Option<Starting>,
     draining: Option<(u8, JoinHandle<Result<Channel, Fault>>)>,
     waiting_open: Vec<oneshot::Sender<Result<bool, Fault>>>,
     /// Who wants to know now whether the running command waits for input, and until when.
@@ -85,6 +88,15 @@ pub(super) struct Actor {
     /// What a stored password that sudo refused hashes to.
     refused: Option<u64>,
     hasher: RandomState,
+}
+
+/// A shell that is being opened.
+struct Starting {
+    task: JoinHandle<Result<Opened, Fault>>,
+    /// What its start-up files ask, and the way to answer.
+    dialog: Listening,
+    /// So many bytes of what it showed are in the view already.
+    greeted: u64,
 }
 
 /// A living shell and what is known of it.
@@ -211,6 +223,7 @@ impl Actor {
                 Wake::Link(Some(event)) => self.on_link(event).await,
                 Wake::Link(None) => self.lose("its channels ended", false).await,
                 Wake::Started(outcome) => self.on_started(*outcome).await,
+                Wake::Asked => self.on_asked(),
                 Wake::Drained(set, outcome) => self.on_drained(set, outcome).await,
                 Wake::Fetched(outcome) => self.on_fetched(outcome).await,
                 Wake::Time => self.on_time().await,
@@ -234,13 +247,18 @@ impl Actor {
         }
         let (pool, claims, target) = (self.pool.clone(), self.claims.clone(), self.session.target());
         let (cols, rows) = (self.opening.cols, self.opening.rows);
-        self.starting = Some(tokio::spawn(async move {
-            open::open(&pool, &claims, &target, cols, rows).await
-        }));
+        let (asking, listening) = dialog();
+        self.starting = Some(Starting {
+            task: tokio::spawn(
+                async move { open::open(&pool, &claims, &target, cols, rows, Some(asking)).await },
+            ),
+            dialog: listening,
+            greeted: 0,
+        });
     }
 
     async fn on_started(&mut self, outcome: Result<Opened, Fault>) {
-        self.starting = None;
+        let greeted = self.starting.take().map_or(0, |starting| starting.greeted);
         self.session.touch();
         let opened = match outcome {
             Ok(opened) => opened,
@@ -261,6 +279,7 @@ impl Actor {
         let Opened {
             mut link,
             greeting,
+            greeted: total,
             cwd,
             rest,
         } = opened;
@@ -284,10 +303,9 @@ impl Actor {
             shell: link.shell.kind.clone(),
             size: self.view.size(),
         });
-        let before_prompt = greeting.iter().rposition(|byte| *byte == b'\n');
-        let shown = before_prompt
-            .and_then(|at| greeting.get(..=at))
-            .unwrap_or_default();
+        let new = unseen(&greeting, total, greeted);
+        let before_prompt = new.iter().rposition(|byte| *byte == b'\n');
+        let shown = before_prompt.and_then(|at| new.get(..=at)).unwrap_or_default();
         self.view.show(shown);
         let wanted_cwd = std::mem::replace(&mut self.cwd, cwd);
         let nonce = link.nonce.clone();
@@ -329,6 +347,30 @@ impl Actor {
         });
         self.after_opening(&wanted_cwd);
         self.on_terminal(&rest).await;
+    }
+
+    /// What the start-up files of a shell that is being opened ask now.
+    fn asked(&self) -> Option<Question> {
+        self.starting.as_ref()?.dialog.asked.borrow().clone()
+    }
+
+    /// They ask, or do not any more: who waits for the shell is told to answer.
+    fn on_asked(&mut self) {
+        self.session.touch();
+        let Some(question) = self.asked() else { return };
+        if let Some(starting) = &mut self.starting {
+            self.view
+                .show(unseen(&question.shown, question.total, starting.greeted));
+            starting.greeted = question.total;
+        }
+        self.publish();
+        let fault = question.fault(&self.session.name);
+        for reply in self.waiting_open.drain(..) {
+            let _ = reply.send(Err(fault.clone()));
+        }
+        for run in self.queue.drain(..) {
+            run.fail(fault.clone());
+        }
     }
 
     /// Restores the working directory, and says what became of an earlier shell.
@@ -386,6 +428,13 @@ impl Actor {
         if self.queue.is_empty() {
             return;
         }
+        if let Some(question) = self.asked() {
+            let fault = question.fault(&self.session.name);
+            for run in self.queue.drain(..) {
+                run.fail(fault.clone());
+            }
+            return;
+        }
         if self.shell.is_none() {
             self.ensure_shell();
             return;
@@ -402,6 +451,7 @@ impl Actor {
 
     fn publish(&self) {
         let state = match &self.shell {
+            None if self.asked().is_some() => SessionState::Awaiting,
             None if self.starting.is_some() => SessionState::Opening,
             None => SessionState::Disconnected,
             Some(shell) => match shell.machine.phase() {
@@ -484,8 +534,8 @@ impl Actor {
         for reply in self.waiting_open.drain(..) {
             let _ = reply.send(Err(gone.clone()));
         }
-        if let Some(task) = self.starting.take() {
-            task.abort();
+        if let Some(starting) = self.starting.take() {
+            starting.task.abort();
         }
         let shell = self.shell.take()?;
         let running = shell.running.clone();
@@ -549,6 +599,12 @@ impl Actor {
         let effects = shell.machine.on(Event::Tick, now);
         self.carry_out(effects).await;
     }
+}
+
+/// Of the end of what a terminal showed, `total` bytes in all, what is not in the view yet.
+fn unseen(shown: &[u8], total: u64, seen: u64) -> &[u8] {
+    let new = usize::try_from(total.saturating_sub(seen)).unwrap_or(usize::MAX);
+    shown.get(shown.len().saturating_sub(new)..).unwrap_or_default()
 }
 
 impl Actor {

@@ -1,6 +1,10 @@
 //! Opens a session's shell: both channels, the helper, the first prompt, and the integration script. A line is typed
 //! only when the shell was seen to read one; whatever start-up files print or ask before that is their own.
 
+pub mod dialog;
+mod help;
+mod prompt;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -8,8 +12,9 @@ use std::{
 
 use bytes::Bytes;
 use sshmcp_proto::{error::Fault, v1::Reason};
-use tokio::time::{sleep_until, timeout_at};
+use tokio::time::timeout_at;
 
+use self::dialog::Asking;
 use super::{
     Claims,
     link::{Link, LinkEvent, Parts, Source, Wiring},
@@ -24,7 +29,6 @@ use crate::{
         frame::{self, HelperFrame, HelperHello},
         mark::{self, Mark, ShellHello},
         order::{self, Script},
-        probe::LineMode,
         scan::{Piece, Scanner},
         typed::{self, Dialect},
     },
@@ -37,9 +41,8 @@ const STARTUP_MAX: Duration = Duration::from_secs(25);
 const HELPER_WAIT: Duration = Duration::from_secs(8);
 /// The integration script answers within this time of being typed.
 const INSTALL_WAIT: Duration = Duration::from_secs(8);
-/// Looks at the terminal while the shell starts: the first, and the last, doubled in between.
-const LOOK_FIRST: Duration = Duration::from_millis(8);
-const LOOK_LAST: Duration = Duration::from_millis(150);
+/// A line that a shell did not understand as ours has it back at its prompt before this.
+const INSTALL_LOOK: Duration = Duration::from_millis(700);
 /// Where nobody can look at the terminal, silence this long after the first output is taken for the prompt.
 const QUIET: Duration = Duration::from_millis(700);
 /// A start-up file that reads from the terminal is told from a prompt after this.
@@ -51,8 +54,10 @@ const GREETING_MAX: usize = 16 << 10; // 16 KiB
 pub struct Opened {
     /// The way to it.
     pub link: Link,
-    /// Everything the terminal showed before the integration, as bytes.
+    /// The end of what the terminal showed before the integration, as bytes.
     pub greeting: Vec<u8>,
+    /// How many bytes that was in all.
+    pub greeted: u64,
     /// Working directory.
     pub cwd: String,
     /// Events that came with the last mark and belong to the session: terminal bytes behind it.
@@ -60,24 +65,31 @@ pub struct Opened {
 }
 
 struct Opening {
+    pool: Arc<Pool>,
+    target: Target,
+    began: Instant,
+    /// The session, which may have somebody who answers; not where nobody can.
+    dialog: Option<Asking>,
     wiring: Wiring,
     connection: Arc<Connection>,
     terminal: ChannelWriter,
     helper: Option<ChannelWriter>,
-    /// The helper's script, until it is sent.
-    script: Option<Vec<u8>>,
-    reading: bool,
+    /// When the helper said that it can be given its script.
+    reading: Option<Instant>,
     hello: Option<HelperHello>,
     nonce: String,
     helper_frames: Scanner,
     marks: Scanner,
     shown: Vec<u8>,
+    shown_total: u64,
     last_shown: Option<Instant>,
     shell: Option<ShellHello>,
     /// Integration scripts that are in the helper's directory by now, each over the last.
     installed: usize,
     after: Vec<u8>,
     candidates: Option<Vec<Candidate>>,
+    /// The terminal of the shell that shows its prompt.
+    tty: String,
 }
 
 /// Opens the shell of a session on the target.
@@ -87,6 +99,7 @@ pub async fn open(
     target: &Target,
     cols: u16,
     rows: u16,
+    dialog: Option<Asking>,
 ) -> Result<Opened, Fault> {
     let pty = Pty {
         term: "xterm-256color".into(),
@@ -110,32 +123,34 @@ pub async fn open(
         }
     };
     let opening = Opening {
+        pool: pool.clone(),
+        target: target.clone(),
+        began: Instant::now(),
+        dialog,
         wiring,
         connection,
         terminal,
         helper,
-        script: Some(script),
-        reading: false,
+        reading: None,
         hello: None,
         helper_frames: Scanner::new(&frame::helper_introducer(&nonce), frame::TERMINATOR),
         marks: Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR),
         nonce,
         shown: Vec::new(),
+        shown_total: 0,
         last_shown: None,
         shell: None,
         installed: 0,
         after: Vec::new(),
         candidates: None,
+        tty: String::new(),
     };
-    opening.run(claims).await
+    opening.run(claims, script).await
 }
 
 impl Opening {
-    async fn run(mut self, claims: &Claims) -> Result<Opened, Fault> {
-        let began = Instant::now();
-        self.wait_until(HELPER_WAIT, |opening| opening.reading || opening.helper.is_none())
-            .await?;
-        let script = self.script.take().unwrap_or_default();
+    async fn run(mut self, claims: &Claims, script: Vec<u8>) -> Result<Opened, Fault> {
+        self.wait_for_helper().await?;
         self.order(script).await?;
         self.wait_until(HELPER_WAIT, |opening| {
             opening.hello.is_some() || opening.helper.is_none()
@@ -154,8 +169,9 @@ impl Opening {
             // It takes no orders then.
             self.candidates.get_or_insert_default();
         }
-        let candidate = self.wait_for_prompt(claims, began, fifos).await?;
+        let candidate = self.wait_for_prompt(claims, fifos).await?;
         let seen = candidate.clone();
+        self.tty = seen.as_ref().map_or_else(String::new, |seen| seen.tty.clone());
         let other = candidate
             .as_ref()
             .and_then(|candidate| Dialect::by_name(&candidate.name))
@@ -170,12 +186,21 @@ impl Opening {
                 .await?;
         }
         let greeting = std::mem::take(&mut self.shown);
-        let (line, typed) = match other {
-            Some(dialect) => (typed::greet(&self.nonce), Some(dialect)),
-            None if fifos => (order::type_install(&hello.dir), None),
-            None => (typed::install(&self.nonce), Some(Dialect::Posix)),
+        let greeted = self.shown_total;
+        let name = seen.as_ref().map_or("", |candidate| candidate.name.as_str());
+        let typed = match other {
+            Some(dialect) => {
+                self.terminal
+                    .write(Bytes::from(typed::greet(&self.nonce)))
+                    .await?;
+                Some(dialect)
+            }
+            None if fifos => {
+                self.install(&hello.dir, name).await?;
+                None
+            }
+            None => Some(self.install_unseen(seen.is_some()).await?),
         };
-        self.terminal.write(Bytes::from(line)).await?;
         self.wait_until(INSTALL_WAIT, |opening| opening.shell.is_some())
             .await?;
         let Some(mut shell) = self.shell.take() else {
@@ -184,7 +209,7 @@ impl Opening {
                 Reason::NotSupported,
                 format!("the login shell did not take the session's set-up; its terminal shows: {said}"),
             )
-            .hint("check which shell the account has: bash, zsh, fish, dash, ash, ksh and mksh are worked fully"));
+            .hint("check which shell the account has: bash, zsh, fish, dash, ash, ksh and mksh are worked fully, unless functions of its start-up files hide `.`, `builtin` and `command` at once"));
         };
         if let (Some(dialect), Some(candidate)) = (other, candidate) {
             dialect.kind().clone_into(&mut shell.kind);
@@ -197,20 +222,21 @@ impl Opening {
         }
         self.order(order::introduce(shell.pid, &shell.tty)).await?;
         let cwd = shell.cwd.clone();
-        let link = self.wiring.finish(Parts {
-            connection: self.connection,
-            terminal: self.terminal,
-            helper: self.helper,
+        let link = std::mem::take(&mut self.wiring).finish(Parts {
+            connection: self.connection.clone(),
+            terminal: self.terminal.clone(),
+            helper: self.helper.take(),
             shell,
             hello,
-            nonce: self.nonce,
+            nonce: std::mem::take(&mut self.nonce),
             typed,
         });
         Ok(Opened {
             link,
             greeting,
+            greeted,
             cwd,
-            rest: self.after,
+            rest: std::mem::take(&mut self.after),
         })
     }
 
@@ -244,88 +270,72 @@ impl Opening {
         Ok(())
     }
 
-    /// Waits until the shell reads a line at its prompt; the process that does, where it can be seen. The helper
-    /// has looked once by itself; it looks again only if it takes orders.
-    async fn wait_for_prompt(
-        &mut self,
-        claims: &Claims,
-        began: Instant,
-        takes_orders: bool,
-    ) -> Result<Option<Candidate>, Fault> {
-        let mut pause = LOOK_FIRST;
-        loop {
-            self.wait_until(HELPER_WAIT, |opening| {
-                opening.candidates.is_some() || opening.helper.is_none()
-            })
-            .await?;
-            let candidates = self.candidates.clone().unwrap_or_default();
-            // Shells of sessions that are open already are told from ours by having been claimed.
-            let ours: Vec<&Candidate> = candidates
-                .iter()
-                .filter(|candidate| !claims.has(self.connection.id(), candidate.pid))
-                .collect();
-            if !ours.is_empty() && ours.iter().all(|candidate| candidate.at_prompt()) {
-                return Ok(ours.last().map(|candidate| (*candidate).clone()));
-            }
-            let quiet = self.last_shown.is_some_and(|at| at.elapsed() > QUIET);
-            if ours.is_empty() && quiet {
-                return Ok(ours.last().map(|candidate| (*candidate).clone()));
-            }
-            if began.elapsed() > ASKING && quiet && ours.iter().any(|candidate| candidate.at_prompt()) {
-                return Ok(ours.last().map(|candidate| (*candidate).clone()));
-            }
-            let asks = ours.iter().any(|candidate| {
-                candidate.in_front && candidate.reading && candidate.mode == LineMode::Canonical
-            });
-            if asks && began.elapsed() > ASKING && quiet {
-                let text = last_words(&self.shown);
-                if text.ends_with(['$', '#', '%', '>']) {
-                    return Ok(ours.last().map(|candidate| (*candidate).clone()));
+    /// Types the line that has the integration script read, in the next of its forms as long as the shell is back at its
+    /// prompt without having done so.
+    async fn install(&mut self, dir: &str, name: &str) -> Result<(), Fault> {
+        for line in order::type_install(dir, name) {
+            self.terminal.write(Bytes::from(line)).await?;
+            self.wait_until(INSTALL_LOOK, |opening| opening.shell.is_some())
+                .await?;
+            let until = Instant::now() + INSTALL_WAIT;
+            let mut refused = 0;
+            while self.shell.is_none() && self.helper.is_some() && refused < 2 {
+                if Instant::now() > until {
+                    return Ok(());
                 }
-                return Err(Fault::new(
-                    Reason::NotSupported,
-                    format!("the login shell's start-up files wait for input: {text}"),
-                )
-                .hint(
-                    "make them ask only when a person is there, for example not when TERM_PROGRAM is unset",
-                ));
-            }
-            if began.elapsed() > STARTUP_MAX {
-                return Err(Fault::new(
-                    Reason::Unreachable,
-                    format!(
-                        "the login shell showed no prompt within {} s; its terminal shows: {}",
-                        STARTUP_MAX.as_secs(),
-                        last_words(&self.shown)
-                    ),
-                )
-                .hint("look at the start-up files of the account")
-                .retryable());
-            }
-            let next = tokio::time::Instant::now() + pause;
-            pause = (pause * 2).min(LOOK_LAST);
-            loop {
-                tokio::select! {
-                    event = self.wiring.events.recv() => match event {
-                        Some(event) => self.take(event).await?,
-                        None => return Ok(None),
-                    },
-                    () = sleep_until(next) => break,
-                }
-            }
-            if takes_orders {
                 self.candidates = None;
                 self.order(b"w\n".to_vec()).await?;
+                self.wait_until(HELPER_WAIT, |opening| {
+                    opening.candidates.is_some() || opening.helper.is_none()
+                })
+                .await?;
+                let candidates = self.candidates.iter().flatten();
+                let at_prompt = candidates
+                    .filter(|candidate| candidate.tty == self.tty)
+                    .any(Candidate::at_prompt);
+                refused = if at_prompt { refused + 1 } else { 0 };
+                self.wait_until(QUIET / 4, |opening| opening.shell.is_some())
+                    .await?;
+            }
+            if self.shell.is_some() {
+                return Ok(());
             }
         }
+        Ok(())
+    }
+
+    /// Sets up a shell that has no FIFOs, and of which perhaps nothing is known.
+    async fn install_unseen(&mut self, is_seen: bool) -> Result<Dialect, Fault> {
+        if !is_seen {
+            self.terminal
+                .write(Bytes::from(typed::greet_unseen(&self.nonce)))
+                .await?;
+            self.wait_until(INSTALL_WAIT, |opening| opening.shell.is_some())
+                .await?;
+            let dialect = self
+                .shell
+                .as_ref()
+                .map_or(Dialect::Posix, |shell| Dialect::by_version(&shell.version));
+            if let (Dialect::Fish | Dialect::Csh, Some(shell)) = (dialect, &mut self.shell) {
+                dialect.kind().clone_into(&mut shell.kind);
+                return Ok(dialect);
+            }
+            self.shell = None;
+        }
+        self.terminal
+            .write(Bytes::from(typed::install(&self.nonce)))
+            .await?;
+        Ok(Dialect::Posix)
     }
 
     /// Answers what fish asks its terminal; nobody else is answered, who might not be there any more to read it.
     async fn answer(&self, shown: &[u8]) {
-        let is_fish = self
-            .hello
-            .as_ref()
-            .is_some_and(|hello| Script::of(&hello.shell) == Script::Fish);
+        let login = self.hello.as_ref().map(|hello| hello.shell.as_str());
+        let now = self.candidates.iter().flatten();
+        let is_fish = login
+            .into_iter()
+            .chain(now.map(|candidate| candidate.name.as_str()))
+            .any(|shell| Script::of(shell) == Script::Fish);
         if is_fish && let Some(answer) = fish::answers(shown) {
             let _ = self.terminal.write(Bytes::from_static(answer)).await;
         }
@@ -340,6 +350,7 @@ impl Opening {
                     match piece {
                         Piece::Data(data) if self.shell.is_some() => self.after.extend(data),
                         Piece::Data(data) => {
+                            self.shown_total += data.len() as u64;
                             self.shown.extend(data);
                             let surplus = self.shown.len().saturating_sub(GREETING_MAX);
                             self.shown.drain(..surplus);
@@ -375,7 +386,7 @@ impl Opening {
                 for piece in self.helper_frames.feed(&bytes) {
                     let Piece::Frame(body) = piece else { continue };
                     match frame::parse_helper(&body) {
-                        Some(HelperFrame::Reading) => self.reading = true,
+                        Some(HelperFrame::Reading) => self.reading = Some(Instant::now()),
                         Some(HelperFrame::Hello(hello)) => self.hello = Some(hello),
                         Some(HelperFrame::Installed) => self.installed = self.installed.saturating_add(1),
                         Some(HelperFrame::Who(candidates)) => self.candidates = Some(candidates),

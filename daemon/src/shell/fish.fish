@@ -30,7 +30,7 @@ function __sshmcp_f
             while test $size -gt 1
                 read -lL line
                 set __sshmcp_x "$__sshmcp_x"\n"$line"
-                set size (math $size - 1)
+                set size (builtin math $size - 1)
             end
         else
             read -gz __sshmcp_x <$__sshmcp_d/t
@@ -91,8 +91,8 @@ and set -g __sshmcp_p 1
 
 # A keyword that stands alone opens its help in a pager, on the terminal, and so does one in the wrong place behind its
 # message: not while the output is captured.
-if functions -q __fish_print_help
-    functions -c __fish_print_help __sshmcp_q
+if builtin functions -q __fish_print_help
+    builtin functions -c __fish_print_help __sshmcp_q
     function __fish_print_help
         if not set -q __sshmcp_i[1]; or not builtin string match -q 'c*' -- $__sshmcp_m
             __sshmcp_q $argv
@@ -104,4 +104,4 @@ if functions -q __fish_print_help
         end
     end
 end
-builtin printf '\e]6973;%s;H;%s;%s;%s;%s;%s\a' $__sshmcp_n fish $fish_pid (tty) $version $PWD >/dev/tty
+builtin printf '\e]6973;%s;H;%s;%s;%s;%s;%s\a' $__sshmcp_n fish $fish_pid (command tty) $version $PWD >/dev/tty

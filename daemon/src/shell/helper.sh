@@ -96,7 +96,30 @@ who() {
     modes "$v"
     w=-
     { read -r w <"/proc/$k/wchan"; } 2>/dev/null
-    out="$out$k $v $l $1 $3 $6 ${w:-0} ${cm%%[!A-Za-z0-9._+-]*}|"
+    # What it waits for, or else how many bytes it reads at once.
+    j=$k f=- i=-
+    while :; do
+      y= z=
+      { read -r y <"/proc/$j/wchan"; } 2>/dev/null
+      case $y in *wait_woken* | *tty_read* | *select* | *poll*) break ;; esac
+      { read -r z <"/proc/$j/task/$j/children"; } 2>/dev/null
+      [ -n "$z" ] || break
+      j=${z##* }
+    done
+    if [ "$j" != "$k" ]; then
+      { read -r st <"/proc/$j/stat"; } 2>/dev/null && {
+        f=${st##*\) }
+        st=${st#*\(}
+        st=${st%\)*}
+        f="${f%% *},${y:-0},${st%%[!A-Za-z0-9._+-]*}"
+      }
+    else
+      # And how deep in its work it does: from where its stack begins.
+      { read -r y z z i z z z v0 z <"/proc/$k/syscall"; } 2>/dev/null || y=- v0=
+      case $y in 0 | 63) i=$((i)) ;; *) i=- ;; esac
+      case $v0 in 0x*) i="$i $((${26} - v0))" ;; esac
+    fi
+    out="$out$k $v $l $1 $3 $6 ${w:-0} ${cm%%[!A-Za-z0-9._+-]*} $f $i|"
   done
   [ "${#out}" -lt 3500 ] || out=
   printf '\036%s!W;%s\037' "$n" "$out"

@@ -37,6 +37,8 @@ pub enum Mark {
 pub struct ShellHello {
     /// `bash`, `zsh`, `dash`, …
     pub kind: String,
+    /// How it is told to evaluate a text, past functions of that name: `builtin eval`, `command eval` or `eval`.
+    pub eval: String,
     /// Its process id.
     pub pid: u32,
     /// Its terminal, e.g. `/dev/pts/3`; empty if unknown.
@@ -55,6 +57,9 @@ pub fn introducer(nonce: &str) -> Vec<u8> {
 /// What ends a mark.
 pub const TERMINATOR: u8 = 0x07;
 
+/// The words of `ShellHello::eval`: they are typed, so that a host may choose, and say nothing else.
+const EVALS: [&str; 3] = ["builtin eval", "command eval", "eval"];
+
 /// Parses the inside of a mark.
 pub fn parse(body: &[u8]) -> Option<Mark> {
     let text = String::from_utf8_lossy(body);
@@ -62,8 +67,12 @@ pub fn parse(body: &[u8]) -> Option<Mark> {
     match letter {
         "H" => {
             let mut fields = rest.splitn(5, ';');
+            let kind = fields.next()?;
+            let (kind, eval) = kind.split_once('/').unwrap_or((kind, ""));
+            let eval = EVALS.into_iter().find(|known| *known == eval);
             Some(Mark::Hello(ShellHello {
-                kind: fields.next()?.to_owned(),
+                kind: kind.to_owned(),
+                eval: eval.unwrap_or("eval").to_owned(),
                 pid: fields.next()?.parse().ok()?,
                 tty: fields.next()?.to_owned(),
                 version: fields.next()?.to_owned(),
@@ -97,9 +106,10 @@ mod tests {
     #[test]
     fn table() {
         assert_eq!(
-            parse(b"H;bash;12;/dev/pts/0;5.2;/root"),
+            parse(b"H;bash/builtin eval;12;/dev/pts/0;5.2;/root"),
             Some(Mark::Hello(ShellHello {
                 kind: "bash".into(),
+                eval: "builtin eval".into(),
                 pid: 12,
                 tty: "/dev/pts/0".into(),
                 version: "5.2".into(),

@@ -1,7 +1,10 @@
 //! What is sent to the helper and typed into the shell. Every command goes as data of the helper's channel; what is
 //! typed is fixed but for a command's id.
 
-use super::sudo::{self, Sudo};
+use super::{
+    mark::ShellHello,
+    sudo::{self, Sudo},
+};
 use crate::id::CommandId;
 
 /// The helper as it is in the source.
@@ -38,6 +41,11 @@ pub fn helper_command(nonce: &str) -> (String, Vec<u8>) {
     let length = script.len();
     let command = format!(r#"exec /bin/sh -c 'printf "\036%s!R\037" {nonce}; eval "$(head -c {length})"'"#);
     (command, script.into_bytes())
+}
+
+/// A line for a shell that reads its channel instead of having run the helper's command there.
+pub fn helper_line(nonce: &str) -> String {
+    helper_command(nonce).0 + "\n"
 }
 
 /// The command line of an exec channel that drains one further pair of FIFOs.
@@ -135,9 +143,23 @@ fn without_comments(script: &str) -> String {
         .collect()
 }
 
-/// The line that makes a shell read the integration script.
-pub fn type_install(dir: &str) -> Vec<u8> {
-    format!(" . {dir}/b\r").into_bytes()
+/// The lines that make a shell read the integration script, each for where the one before did nothing: aliases and
+/// functions of start-up files may have the names of builtins.
+pub fn type_install(dir: &str, name: &str) -> Vec<Vec<u8>> {
+    let name = name.trim_start_matches('-');
+    let words: &[&str] = match name {
+        "fish" => &["builtin source", "\\."],
+        "bash" => &[
+            "\\builtin .",
+            "\\command .",
+            "\\.",
+            "\\unset -f builtin;\\builtin .",
+        ],
+        "zsh" => &["\\builtin .", "\\.", "\\unfunction builtin;\\builtin ."],
+        _ => &["\\.", "\\command ."],
+    };
+    let line = |word: &&str| format!(" {word} {dir}/b{}", enter(name)).into_bytes();
+    words.iter().map(line).collect()
 }
 
 /// The order that tells the helper which shell and terminal are ours.
@@ -233,7 +255,7 @@ pub fn finish_streams(id: CommandId, out: &str, err: &str) -> Vec<u8> {
 
 /// The line that makes the shell fetch and run a command.
 pub fn type_run(
-    kind: &str,
+    ShellHello { kind, eval, .. }: &ShellHello,
     dir: &str,
     nonce: &str,
     id: CommandId,
@@ -241,11 +263,7 @@ pub fn type_run(
     stdin: bool,
     sudo: &Sudo,
 ) -> Vec<u8> {
-    let eval = match kind {
-        "bash" | "zsh" | "mksh" => "\\builtin eval \"$__sshmcp_x\"",
-        "ash" => "\\eval \"$__sshmcp_x\"",
-        _ => "\\command eval \"$__sshmcp_x\"",
-    };
+    let (kind, eval) = (kind.as_str(), format!("\\{eval} \"$__sshmcp_x\""));
     // bash, zsh and mksh hand an assignment before a builtin on to nobody, or not for long, and ash for ever: there
     // the script sets it.
     let prompt = match (sudo, kind) {
@@ -364,6 +382,17 @@ pub fn quote(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn shell(kind: &str) -> ShellHello {
+        ShellHello {
+            kind: kind.into(),
+            eval: "builtin eval".into(),
+            pid: 5,
+            tty: String::new(),
+            version: String::new(),
+            cwd: "/".into(),
+        }
+    }
+
     /// A text's form depends on its size and characters only.
     #[test]
     fn forms() {
@@ -397,7 +426,15 @@ mod tests {
             "{short}"
         );
         assert!(short.ends_with("; } 2>/dev/null;__sshmcp_\n"), "{short}");
-        let long = type_run("dash", "/d", "n", id, Capture::Terminal, false, &Sudo::Ignored);
+        let long = type_run(
+            &shell("dash"),
+            "/d",
+            "n",
+            id,
+            Capture::Terminal,
+            false,
+            &Sudo::Ignored,
+        );
         let long = String::from_utf8(mending("dash", id, &long)).expect("text");
         assert!(long.contains("2>/dev/null;__sshmcp_f c7 \"$-\" 0 s;"), "{long}");
     }
@@ -411,7 +448,15 @@ mod tests {
                 shell: "/bin/bash".into(),
             };
             for sudo in [Sudo::Ignored, Sudo::Answered("1f".into()), below] {
-                let line = type_run(kind, "/d", "n", CommandId::new(7), Capture::Apart, true, &sudo);
+                let line = type_run(
+                    &shell(kind),
+                    "/d",
+                    "n",
+                    CommandId::new(7),
+                    Capture::Apart,
+                    true,
+                    &sudo,
+                );
                 assert!(line.ends_with(enter(kind).as_bytes()) && line.starts_with(b" "));
                 assert!(!line.windows(3).any(|part| part == b"(x)"));
                 assert!(line.len() < 500, "a canonical terminal takes 4,096 bytes a line");

@@ -6,38 +6,40 @@ __sshmcp_n=@NONCE@
 __sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q='' __sshmcp_j='' __sshmcp_y=0 __sshmcp_v=: __sshmcp_h0='' __sshmcp_w0='' __sshmcp_d0='' __sshmcp_x0='' __sshmcp_k0=''
 __sshmcp_w='
 '
-if [ -n "${BASH_VERSION-}" ]; then __sshmcp_k=bash
-elif [ -n "${ZSH_VERSION-}" ]; then __sshmcp_k=zsh
-else
-  case "${KSH_VERSION-}" in
-  *MIRBSD*|*LEGACY*) __sshmcp_k=mksh ;;
-  *) if (eval '[[ -n ${.sh.version} ]]') 2>/dev/null; then __sshmcp_k=ksh
-     elif (eval 'test "$(set -o | { while read -r a b; do case $a in pipefail) echo y;; esac; done; })" = y') 2>/dev/null; then __sshmcp_k=ash
-     else __sshmcp_k=dash; fi ;;
-  esac
-fi
+# Words are reached behind aliases by a backslash, and behind functions by what follows.
+case ${BASH_VERSION:+bash}${ZSH_VERSION:+zsh},${KSH_VERSION-} in
+bash*) __sshmcp_k=bash ;;
+zsh*) __sshmcp_k=zsh ;;
+*MIRBSD*|*LEGACY*) __sshmcp_k=mksh ;;
+*) if (\eval '[[ -n ${.sh.version} ]]') 2>/dev/null; then __sshmcp_k=ksh
+   else case $(\set -o 2>/dev/null) in *pipefail*) __sshmcp_k=ash ;; *) __sshmcp_k=dash ;; esac; fi ;;
+esac
 # By which words the builtins are reached that a function of the same name may hide.
 __sshmcp_ev='command eval' __sshmcp_pf='command printf' __sshmcp_rd='command read' __sshmcp_rt=return
 case $__sshmcp_k in
 bash)
   __sshmcp_b=builtin
   __sshmcp_v=__sshmcp_g0
-  if declare -F builtin >/dev/null; then __sshmcp_b=command; fi
+  if \declare -F builtin >/dev/null; then
+    __sshmcp_b=command
+    # Nothing else would reach a builtin then.
+    if \declare -F command >/dev/null; then __sshmcp_b=builtin; \unset -f builtin; fi
+  fi
   ;;
 zsh)
   __sshmcp_b=builtin
-  if [ -n "${functions[builtin]-}" ]; then __sshmcp_b=command; fi
+  if [[ -n "${functions[builtin]-}" ]]; then \unfunction builtin; fi
   # Options that change what a function may do; local, so that the user's come back at its end.
-  __sshmcp_v='[[ -o err_return ]] && __sshmcp_h0=1 || __sshmcp_h0=; setopt local_options no_err_return no_ksh_arrays no_warn_create_global; __sshmcp_g0'
+  __sshmcp_v='[[ -o err_return ]] && __sshmcp_h0=1 || __sshmcp_h0=; \builtin setopt local_options no_err_return no_ksh_arrays no_warn_create_global; __sshmcp_g0'
   ;;
 mksh)
   # command would keep `set --` from having an effect, and there is no builtin printf.
   __sshmcp_v=__sshmcp_g0
   __sshmcp_ev='builtin eval' __sshmcp_pf=__sshmcp_1 __sshmcp_rd='builtin read'
-  __sshmcp_1e=$(builtin print -n '\033') __sshmcp_1b=$(builtin print -n '\007')
-  __sshmcp_1r=$(builtin print -n '\036') __sshmcp_1u=$(builtin print -n '\037')
-  eval '__sshmcp_1() {
-    case $1 in %b*) builtin print -n -- "$2${1#%b}"; return ;; esac
+  __sshmcp_1e=$(\builtin print -n '\033') __sshmcp_1b=$(\builtin print -n '\007')
+  __sshmcp_1r=$(\builtin print -n '\036') __sshmcp_1u=$(\builtin print -n '\037')
+  \eval '__sshmcp_1() {
+    case $1 in %b*) \builtin print -n -- "$2${1#%b}"; \return ;; esac
     __sshmcp_1f=${1//\\033/$__sshmcp_1e} __sshmcp_1o=
     __sshmcp_1f=${__sshmcp_1f//\\007/$__sshmcp_1b}
     __sshmcp_1f=${__sshmcp_1f//\\036/$__sshmcp_1r}
@@ -48,7 +50,7 @@ mksh)
       __sshmcp_1f=${__sshmcp_1f#*%s}
       shift
     done
-    builtin print -rn -- "$__sshmcp_1o$__sshmcp_1f"
+    \builtin print -rn -- "$__sshmcp_1o$__sshmcp_1f"
   }'
   ;;
 ash)
@@ -56,35 +58,52 @@ ash)
   # here, and an assignment before it would stay.
   __sshmcp_ev=eval
   __sshmcp_v=__sshmcp_g0
-  case $(LC_ALL=C type command) in *function*) __sshmcp_pf=printf __sshmcp_rd=read ;; esac
+  case $(LC_ALL=C \type command) in
+  *function*)
+    case $(LC_ALL=C \type printf; LC_ALL=C \type read) in
+    *function*) \unset -f command ;;
+    *) __sshmcp_pf=printf __sshmcp_rd=read ;;
+    esac ;;
+  esac
   ;;
 *)
-  case $(LC_ALL=C type command) in *function*) __sshmcp_ev=eval __sshmcp_pf=printf __sshmcp_rd=read ;; esac
+  case $(LC_ALL=C \type command) in
+  *function*)
+    case $(LC_ALL=C \type printf; LC_ALL=C \type read) in
+    *function*) \unset -f command ;;
+    *) __sshmcp_ev=eval __sshmcp_pf=printf __sshmcp_rd=read ;;
+    esac ;;
+  esac
   ;;
 esac
-case ${__sshmcp_b-} in
-?*) __sshmcp_ev="$__sshmcp_b eval" __sshmcp_pf="$__sshmcp_b printf" __sshmcp_rd="$__sshmcp_b read" __sshmcp_rt="$__sshmcp_b return" ;;
+__sshmcp_b=${__sshmcp_b-} __sshmcp_bs='\'
+case $__sshmcp_b in
+?*) __sshmcp_bs="\\$__sshmcp_b " __sshmcp_ev="$__sshmcp_b eval" __sshmcp_pf="$__sshmcp_b printf" __sshmcp_rd="$__sshmcp_b read" __sshmcp_rt="$__sshmcp_b return" ;;
 esac
 
 # sudo's prompt is for one command, whose mode has a nonce. Where an assignment before eval reaches all of it, and no
 # more (in dash and ksh), that is typed instead.
 __sshmcp_g1() {
-  case $__sshmcp_m in ????????????????*) ;; *) return 0 ;; esac
-  __sshmcp_p=${SUDO_PROMPT-}
-  export SUDO_PROMPT="[sudo $__sshmcp_m] password for %p: "
+  case $__sshmcp_m in
+  ????????????????*)
+    __sshmcp_p=${SUDO_PROMPT-}
+    \export SUDO_PROMPT="[sudo $__sshmcp_m] password for %p: " ;;
+  esac
 }
 __sshmcp_g0() {
-  case ${SUDO_PROMPT-} in "[sudo $__sshmcp_m]"*) ;; *) return 0 ;; esac
-  case ${__sshmcp_p-} in
-  "") unset SUDO_PROMPT ;;
-  *) SUDO_PROMPT=$__sshmcp_p ;;
+  case ${SUDO_PROMPT-} in
+  "[sudo $__sshmcp_m]"*)
+    case ${__sshmcp_p-} in
+    "") \unset SUDO_PROMPT ;;
+    *) SUDO_PROMPT=$__sshmcp_p ;;
+    esac ;;
   esac
 }
 
 # __sshmcp_f ID FLAGS [LENGTH [SHORT]]: fetches the text of command ID into __sshmcp_x and says where its output goes.
 # A command that was aborted left its status in $?, where the hook runs in a subshell (dash).
 # A header line "r ID OUT ERR MODE LINES" is followed by so many lines; "R ID OUT ERR MODE BYTES" by the file t.
-eval '__sshmcp_0() {
+$__sshmcp_b eval '__sshmcp_0() {
   __sshmcp_y=$?
   __sshmcp_j=$1
 }
@@ -92,8 +111,8 @@ __sshmcp_f() {
   case ${4-} in
   "") __sshmcp_y=$? ;;
   esac
-  eval "$__sshmcp_v"
-  { set +aeuxvC; } 2>/dev/null
+  '"$__sshmcp_bs"'eval "$__sshmcp_v"
+  { '"$__sshmcp_bs"'set +aeuxvC; } 2>/dev/null
   case $__sshmcp_i in
   ?*) __sshmcp_s=$__sshmcp_y ;;
   esac
@@ -142,7 +161,7 @@ __sshmcp_r() {
       done
       ;;
     *)
-      . "$__sshmcp_d/t"
+      '"$__sshmcp_bs"'. "$__sshmcp_d/t"
       : >"$__sshmcp_d/t"
       ;;
     esac
@@ -162,7 +181,7 @@ __sshmcp_p() {
 __sshmcp_t() {
   case ${#__sshmcp_q} in
   "$2")
-    __sshmcp_x=$('$__sshmcp_pf' "%b." "$__sshmcp_q")
+    __sshmcp_x=$(\'$__sshmcp_pf' "%b." "$__sshmcp_q")
     __sshmcp_x=${__sshmcp_x%.}
     __sshmcp_m=t
     __sshmcp_i=$1
@@ -172,20 +191,20 @@ __sshmcp_t() {
 }
 # __sshmcp_u FLAGS: gives the shell its options and the last status back.
 __sshmcp_u() {
-  case $1 in *a*) set -a ;; esac
-  case $1 in *u*) set -u ;; esac
-  case $1 in *C*) set -C ;; esac
-  case $1 in *v*) set -v ;; esac
-  case $1 in *x*) set -x ;; esac
-  case $1 in *e*) set -e; \'$__sshmcp_rt' 0 ;; esac
+  case $1 in *a*) '"$__sshmcp_bs"'set -a ;; esac
+  case $1 in *u*) '"$__sshmcp_bs"'set -u ;; esac
+  case $1 in *C*) '"$__sshmcp_bs"'set -C ;; esac
+  case $1 in *v*) '"$__sshmcp_bs"'set -v ;; esac
+  case $1 in *x*) '"$__sshmcp_bs"'set -x ;; esac
+  case $1 in *e*) '"$__sshmcp_bs"'set -e; \'$__sshmcp_rt' 0 ;; esac
   case $__sshmcp_h0 in ?*) \'$__sshmcp_rt' 0 ;; esac
   \'$__sshmcp_rt' "$__sshmcp_s"
 } 2>/dev/null
 # __sshmcp_z STATUS FLAGS [a [r]]: reports the end of the running command, once; with r the last end again, for Ctrl-C
 # takes from the terminal what nobody has read there yet.
 __sshmcp_z() {
-  eval "$__sshmcp_v"
-  { set +aeuxvC; } 2>/dev/null
+  '"$__sshmcp_bs"'eval "$__sshmcp_v"
+  { '"$__sshmcp_bs"'set +aeuxvC; } 2>/dev/null
   __sshmcp_s=$1
   case $__sshmcp_i in
   "")
@@ -230,13 +249,13 @@ __sshmcp_h() {
 
 # __sshmcp_a: puts the hook where this shell looks for it, again before each command, and remembers the text.
 case $__sshmcp_k in
-bash) eval '
+bash) $__sshmcp_b eval '
 __sshmcp_a() {
   __sshmcp_g1
   case "${PROMPT_COMMAND[*]-}" in
   *__sshmcp_h*) ;;
   *)
-    if ! (PROMPT_COMMAND=) 2>/dev/null; then :; elif [ "${BASH_VERSINFO[0]}" -gt 5 ] || { [ "${BASH_VERSINFO[0]}" = 5 ] && [ "${BASH_VERSINFO[1]}" -ge 1 ]; }; then
+    if ! (PROMPT_COMMAND=) 2>/dev/null; then :; elif (( BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501 )); then
       PROMPT_COMMAND=("{ __sshmcp_h; } 2>/dev/null" "${PROMPT_COMMAND[@]}")
     else
       PROMPT_COMMAND="{ __sshmcp_h; } 2>/dev/null${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
@@ -248,34 +267,39 @@ __sshmcp_a() {
   esac
   case "$__sshmcp_i,${#__sshmcp_x},$__sshmcp_x" in
   ,*|*,?????*,*|*", "*) ;;
-  *) builtin history -s -- "$__sshmcp_x" ;;
+  *) '"$__sshmcp_bs"'history -s -- "$__sshmcp_x" ;;
   esac
 }
-__sshmcp_l=$(HISTTIMEFORMAT= builtin history 1)
-case $__sshmcp_l in
-*" . $__sshmcp_d/b") __sshmcp_l=${__sshmcp_l#"${__sshmcp_l%%[! ]*}"}; builtin history -d "${__sshmcp_l%%[!0-9]*}" ;;
-esac' ;;
-zsh) eval '
+while :; do
+  __sshmcp_l=$(HISTTIMEFORMAT= '"$__sshmcp_bs"'history 1)
+  case $__sshmcp_l in
+  *". $__sshmcp_d/b") __sshmcp_l=${__sshmcp_l#"${__sshmcp_l%%[! ]*}"}; '"$__sshmcp_bs"'history -d "${__sshmcp_l%%[!0-9]*}" || break ;;
+  *) break ;;
+  esac
+done' ;;
+zsh) $__sshmcp_b eval '
 __sshmcp_a() {
-  emulate -L zsh
+  \builtin emulate -L zsh
   __sshmcp_g1
   (( ${precmd_functions[(I)__sshmcp_h]} )) || precmd_functions=(__sshmcp_h $precmd_functions)
-  [[ -z $__sshmcp_i || $__sshmcp_x == " "* || ${#__sshmcp_x} -gt 9999 ]] || builtin print -sr -- "$__sshmcp_x"
+  [[ -z $__sshmcp_i || $__sshmcp_x == " "* || ${#__sshmcp_x} -gt 9999 ]] || \builtin print -sr -- "$__sshmcp_x"
 }
-setopt hist_ignore_space interactive_comments
+\builtin setopt hist_ignore_space interactive_comments
+# No word of what is typed is taken for another.
+\builtin alias __sshmcp_0="nocorrect __sshmcp_0" __sshmcp_f="nocorrect __sshmcp_f"
 # The line that brought us here is in the history already, and in its file where that is written line by line. The
 # file loses it; the list is left behind unsaved, and a new one is read from the file.
 __sshmcp_l=
 [[ ! -w ${HISTFILE-} ]] || __sshmcp_l=$(tail -n 1 -- "$HISTFILE" 2>/dev/null)
-if [[ $__sshmcp_l == *" . $__sshmcp_d/b" ]]; then
+if [[ $__sshmcp_l == *". $__sshmcp_d/b" ]]; then
   __sshmcp_q=$(wc -c <"$HISTFILE")
   dd if=/dev/null of="$HISTFILE" bs=1 seek=$((__sshmcp_q - ${#__sshmcp_l} - 1)) 2>/dev/null
 fi
 __sshmcp_q=${SAVEHIST-0}
-SAVEHIST=0
-if [[ -n ${HISTFILE-} ]]; then fc -p "$HISTFILE" "${HISTSIZE-30}" "$__sshmcp_q"; else fc -p; SAVEHIST=$__sshmcp_q; fi
+if [[ ${(t)HISTFILE}${(t)SAVEHIST} == *readonly* ]]; then :
+elif SAVEHIST=0; [[ -n ${HISTFILE-} ]]; then fc -p "$HISTFILE" "${HISTSIZE-30}" "$__sshmcp_q"; else fc -p; SAVEHIST=$__sshmcp_q; fi
 __sshmcp_q=' ;;
-*) eval '
+*) \eval '
 __sshmcp_a() {
   case $__sshmcp_k in ash|mksh) __sshmcp_g1 ;; esac
   case $__sshmcp_i,$__sshmcp_k0 in
@@ -283,12 +307,12 @@ __sshmcp_a() {
   esac
   case "$__sshmcp_i,$__sshmcp_k,${#__sshmcp_x},$__sshmcp_x" in
   ,*|*,*,?????*,*|*", "*) ;;
-  *,mksh,*) builtin print -rs -- "$__sshmcp_x" ;;
-  *,ksh,*) command print -rs -- "$__sshmcp_x" ;;
+  *,mksh,*) \builtin print -rs -- "$__sshmcp_x" ;;
+  *,ksh,*) \command print -rs -- "$__sshmcp_x" ;;
   esac
   case ${PS1-} in
   *__sshmcp_h*) ;;
-  *) (PS1=) 2>/dev/null && PS1="\${__sshmcp_i:+\$(__sshmcp_h)}'"$(eval "$__sshmcp_pf '\\033]6973;'")"'\$__sshmcp_n;P;\$PWD'"$(eval "$__sshmcp_pf '\\007'")"'${PS1-}" ;;
+  *) (PS1=) 2>/dev/null && PS1="\${__sshmcp_i:+\$(__sshmcp_h)}'"$(\eval "\\$__sshmcp_pf '\\033]6973;'")"'\$__sshmcp_n;P;\$PWD'"$(\eval "\\$__sshmcp_pf '\\007'")"'${PS1-}" ;;
   esac
 }'
 # ksh has no list but its file, and puts every line there that it reads: it has a file of ours while it runs a command,
@@ -318,14 +342,14 @@ esac
 
 # __sshmcp_0 ID;__sshmcp_ is all that is typed for a plain command: line editors are slow with more. Where the alias
 # was taken away, the function of its name says so, and the long line is typed instead.
-eval '__sshmcp_() {
+$__sshmcp_b eval '__sshmcp_() {
   \'$__sshmcp_pf' "\033]6973;%s;A;%s\007" "$__sshmcp_n" "$__sshmcp_j" >/dev/tty
 }'
 case $__sshmcp_k in
-zsh) alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s;{ set +x; __sshmcp_c; } 2>/dev/null;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";{ __sshmcp_z "$?" "$-"; } 2>/dev/null' ;;
-ksh) alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";{ __sshmcp_z "$?" "$-"; } 2>/dev/null' ;;
-*) alias __sshmcp_="__sshmcp_f \"\$__sshmcp_j\" \"\$-\" 0 s;\\$__sshmcp_ev \"\$__sshmcp_x\" >|\"\$__sshmcp_o\" 2>|\"\$__sshmcp_e\";{ __sshmcp_z \"\$?\" \"\$-\"; } 2>/dev/null" ;;
+zsh) \alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s;{ '"$__sshmcp_bs"'set +x; __sshmcp_c; } 2>/dev/null;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";{ __sshmcp_z "$?" "$-"; } 2>/dev/null' ;;
+ksh) \alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";{ __sshmcp_z "$?" "$-"; } 2>/dev/null' ;;
+*) $__sshmcp_b alias __sshmcp_="__sshmcp_f \"\$__sshmcp_j\" \"\$-\" 0 s;\\$__sshmcp_ev \"\$__sshmcp_x\" >|\"\$__sshmcp_o\" 2>|\"\$__sshmcp_e\";{ __sshmcp_z \"\$?\" \"\$-\"; } 2>/dev/null" ;;
 esac
-__sshmcp_t=$(tty 2>/dev/null)
-eval "\\$__sshmcp_pf"' "\033]6973;%s;H;%s;%s;%s;%s;%s\007" "$__sshmcp_n" "$__sshmcp_k" "$$" "${__sshmcp_t:-${SSH_TTY-}}" "${BASH_VERSION-}${ZSH_VERSION-}${KSH_VERSION-}" "$PWD"' >/dev/tty
-unset __sshmcp_t
+__sshmcp_t=$(\tty 2>/dev/null)
+$__sshmcp_b eval "\\$__sshmcp_pf"' "\033]6973;%s;H;%s;%s;%s;%s;%s\007" "$__sshmcp_n" "$__sshmcp_k/$__sshmcp_ev" "$$" "${__sshmcp_t:-${SSH_TTY-}}" "${BASH_VERSION-}${ZSH_VERSION-}${KSH_VERSION-}" "$PWD"' >/dev/tty
+\unset __sshmcp_t

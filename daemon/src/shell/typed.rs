@@ -31,6 +31,15 @@ impl Dialect {
         }
     }
 
+    /// By what it says of its `version`; where it says nothing it is worth trying as a POSIX one.
+    pub fn by_version(version: &str) -> Self {
+        match version {
+            version if version.starts_with("tcsh") => Self::Csh,
+            version if version.starts_with(|first: char| first.is_ascii_digit()) => Self::Fish,
+            _ => Self::Posix,
+        }
+    }
+
     /// What the session's shell is called.
     pub const fn kind(self) -> &'static str {
         match self {
@@ -54,6 +63,11 @@ pub fn install(nonce: &str) -> Vec<u8> {
 /// The line that makes a shell without an integration script say where it is.
 pub fn greet(nonce: &str) -> Vec<u8> {
     format!(" printf '\\033]6973;{nonce};H;x;0;;;%s\\007' \"$PWD\"\r").into_bytes()
+}
+
+/// The same for a shell that nobody can look at: fish and tcsh have a variable that tells them from others.
+pub fn greet_unseen(nonce: &str) -> Vec<u8> {
+    format!(" printf '\\033]6973;{nonce};H;x;0;;%s;%s\\007' \"$version\" \"$PWD\"\r").into_bytes()
 }
 
 /// The lines that run a command.

@@ -117,7 +117,7 @@ impl Actor {
                     order::type_run_short(&shell.link.shell.kind, command.id)
                 } else {
                     order::type_run(
-                        &shell.link.shell.kind,
+                        &shell.link.shell,
                         &shell.link.hello.dir,
                         &shell.link.nonce,
                         command.id,
@@ -220,7 +220,7 @@ impl Actor {
                     if let Some(shell) = &mut self.shell {
                         shell.link.has_alias = false;
                         let line = order::type_run(
-                            &shell.link.shell.kind,
+                            &shell.link.shell,
                             &shell.link.hello.dir,
                             &shell.link.nonce,
                             id,
@@ -372,6 +372,13 @@ impl Actor {
         secret: bool,
         reply: oneshot::Sender<Result<u64, Fault>>,
     ) {
+        if self.shell.is_none()
+            && let Some(starting) = self.starting.as_ref().filter(|_| self.asked().is_some())
+        {
+            // Start-up files wait for it.
+            starting.dialog.answer(bytes, reply);
+            return;
+        }
         let Some(shell) = &mut self.shell else {
             let fault = Fault::new(
                 Reason::ConnectionLost,

@@ -38,6 +38,8 @@ impl Actor {
                 self.shown_as_used_by(&client);
                 if self.shell.is_some() {
                     let _ = reply.send(Ok(false));
+                } else if let Some(question) = self.asked() {
+                    let _ = reply.send(Err(question.fault(&self.session.name)));
                 } else {
                     self.waiting_open.push(reply);
                     self.ensure_shell();

@@ -5,7 +5,7 @@ use std::time::Instant;
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::{sync::mpsc, time::sleep_until};
 
-use super::{Actor, taking};
+use super::{Actor, Starting, taking};
 use crate::{
     connection::Channel,
     secret::Secret,
@@ -17,6 +17,7 @@ pub(super) enum Wake {
     Request(Option<Request>),
     Link(Option<LinkEvent>),
     Started(Box<Result<Opened, Fault>>),
+    Asked,
     Drained(u8, Result<Channel, Fault>),
     Fetched(Result<Secret, Fault>),
     Time,
@@ -47,12 +48,18 @@ impl Actor {
                     None => std::future::pending().await,
                 }
             } => Wake::Link(event),
-            outcome = async {
-                match starting {
-                    Some(task) => task.await,
-                    None => std::future::pending().await,
+            woken = async {
+                let Some(Starting { task, dialog, .. }) = starting else {
+                    return std::future::pending().await;
+                };
+                tokio::select! {
+                    biased;
+                    Ok(()) = dialog.asked.changed() => Wake::Asked,
+                    outcome = task => {
+                        Wake::Started(Box::new(outcome.unwrap_or_else(|error| Err(failed_task(&error)))))
+                    }
                 }
-            } => Wake::Started(Box::new(outcome.unwrap_or_else(|error| Err(failed_task(&error))))),
+            } => woken,
             (set, outcome) = async {
                 match draining {
                     Some((set, task)) => (*set, task.await),

@@ -1,0 +1,112 @@
+//! What start-up files ask while a shell is being opened, and what is typed at them: the way between an opening and its
+//! session. Nothing is answered here.
+
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::id::SessionName;
+
+/// What is typed at start-up files and not yet written: a person's and an agent's answers.
+const TYPED_MAX: usize = 16;
+
+/// What start-up files wait for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The last line on the terminal.
+    pub text: String,
+    /// The program that they started and that reads; empty where the shell itself does.
+    pub program: String,
+    /// The end of what the terminal showed so far.
+    pub shown: Vec<u8>,
+    /// How many bytes that was in all.
+    pub total: u64,
+}
+
+impl Question {
+    fn sentence(&self) -> String {
+        let program = if self.program.is_empty() {
+            String::new()
+        } else {
+            format!(" in {}", self.program)
+        };
+        format!(
+            "the start-up files of the login shell wait for input{program}, and its terminal shows: {}",
+            self.text
+        )
+    }
+
+    /// What whoever wants a command run is told.
+    pub fn fault(&self, session: &SessionName) -> Fault {
+        let otherwise = if self.program.is_empty() {
+            "make them ask only where a person is"
+        } else {
+            "make them start a shell with `exec`, and other programs only where a person is"
+        };
+        Fault::new(
+            Reason::SessionBusy,
+            format!("session {session} is not open yet: {}; nothing was run", self.sentence()),
+        )
+        .hint(format!(
+            "answer with send_input in that session and call again, or close it; for the next time {otherwise}"
+        ))
+        .retryable()
+    }
+
+    /// What is told where nobody can answer.
+    pub fn unanswered(&self) -> Fault {
+        Fault::new(Reason::NotSupported, self.sentence())
+            .hint("make them ask only where a person is, or answer in a session (send_input)")
+    }
+}
+
+/// Something typed, and who is told that it was written.
+pub struct Typed {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Told when they are written.
+    pub reply: oneshot::Sender<Result<(), Fault>>,
+}
+
+/// The opening's end.
+pub struct Asking {
+    /// What is asked now.
+    pub asked: watch::Sender<Option<Question>>,
+    /// What is to be typed.
+    pub typed: mpsc::Receiver<Typed>,
+}
+
+/// The session's end.
+pub struct Listening {
+    /// What is asked now.
+    pub asked: watch::Receiver<Option<Question>>,
+    typed: mpsc::Sender<Typed>,
+}
+
+/// Both ends.
+pub fn dialog() -> (Asking, Listening) {
+    let (asked_sender, asked) = watch::channel(None);
+    let (typed, typed_receiver) = mpsc::channel(TYPED_MAX);
+    let asking = Asking {
+        asked: asked_sender,
+        typed: typed_receiver,
+    };
+    (asking, Listening { asked, typed })
+}
+
+impl Listening {
+    /// Types at what is asked; the answer comes once it is written.
+    pub fn answer(&self, bytes: Vec<u8>, reply: oneshot::Sender<Result<(), Fault>>) {
+        if let Err(refused) = self.typed.try_send(Typed { bytes, reply }) {
+            let typed = match refused {
+                mpsc::error::TrySendError::Full(typed) | mpsc::error::TrySendError::Closed(typed) => typed,
+            };
+            let fault = Fault::new(
+                Reason::SessionBusy,
+                "what was typed before is not written yet; nothing was typed",
+            );
+            let _ = typed
+                .reply
+                .send(Err(fault.hint("look with get_terminal_output").retryable()));
+        }
+    }
+}

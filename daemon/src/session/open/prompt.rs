@@ -1,0 +1,276 @@
+//! Whether a shell that is being opened shows its prompt: only then a line is typed. What its start-up files ask is told,
+//! and never answered by us.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::time::sleep_until;
+
+use super::{ASKING, HELPER_WAIT, Opening, QUIET, STARTUP_MAX, dialog::Question, last_words};
+use crate::{
+    connection::ConnectionId,
+    session::Claims,
+    shell::candidate::{Candidate, Front},
+};
+
+/// Looks at the terminal while the shell starts: the first, and the last, doubled in between.
+const LOOK_FIRST: Duration = Duration::from_millis(8);
+const LOOK_LAST: Duration = Duration::from_millis(150);
+/// Turns that the tasks of the channels get to hand on what has come already.
+const CATCH_UP: usize = 8;
+/// While a question stands that nobody answers.
+const LOOK_ASKING: Duration = Duration::from_secs(2);
+
+/// What is seen of the shells that may be ours.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    /// A line may be typed; the process that reads it, where it can be seen.
+    Prompt(Option<Candidate>),
+    /// Somebody reads the terminal, and it is no prompt: the name of a program that the start-up files started.
+    Question(String),
+    /// Start-up files are at work, or cannot be looked at.
+    AtWork,
+}
+
+/// Judges what was seen. `quiet`: the terminal has shown nothing for a while; `patient`: and not only for a moment.
+fn judge(ours: &[&Candidate], quiet: bool, patient: bool, words: &str) -> Seen {
+    let shows_prompt = words.ends_with(['$', '#', '%', '>']);
+    if ours.is_empty() {
+        return if quiet { Seen::Prompt(None) } else { Seen::AtWork };
+    }
+    let at_prompt = |candidate: &&&Candidate| {
+        candidate.at_prompt() && !(candidate.may_ask() && words.ends_with(['?', ':']))
+    };
+    let last = || ours.iter().rfind(at_prompt);
+    if ours.iter().all(|candidate| at_prompt(&candidate)) {
+        return Seen::Prompt(last().map(|candidate| (*candidate).clone()));
+    }
+    if !(quiet && patient) {
+        return Seen::AtWork;
+    }
+    if let Some(candidate) = last() {
+        return Seen::Prompt(Some((*candidate).clone()));
+    }
+    if let Some(candidate) = ours.iter().find(|candidate| candidate.reads()) {
+        if shows_prompt && !candidate.asks() {
+            return Seen::Prompt(Some((*candidate).clone()));
+        }
+        return Seen::Question(String::new());
+    }
+    ours.iter()
+        .filter_map(|candidate| candidate.front.as_ref())
+        .find(|front| front.reads)
+        .map_or(Seen::AtWork, |Front { name, .. }| Seen::Question(name.clone()))
+}
+
+/// A shell of which only its question is known yet; others that are opened meanwhile do not take it for theirs.
+pub(super) struct Mine<'c> {
+    claims: &'c Claims,
+    connection: ConnectionId,
+    pid: u32,
+}
+
+impl Drop for Mine<'_> {
+    fn drop(&mut self) {
+        self.claims.remove(self.connection, self.pid);
+    }
+}
+
+impl Opening {
+    /// Waits until the shell reads a line at its prompt; the process that does, where it can be seen. The helper
+    /// has looked once by itself; it looks again only if it takes orders.
+    pub(super) async fn wait_for_prompt(
+        &mut self,
+        claims: &Claims,
+        takes_orders: bool,
+    ) -> Result<Option<Candidate>, Fault> {
+        let mut pause = LOOK_FIRST;
+        let mut mine: Option<Mine<'_>> = None;
+        let mut seen_before = false;
+        loop {
+            self.wait_until(HELPER_WAIT, |opening| {
+                opening.candidates.is_some() || opening.helper.is_none()
+            })
+            .await?;
+            let candidates = self.candidates.clone().unwrap_or_default();
+            // Shells of sessions that are open already are told from ours by having been claimed.
+            let ours: Vec<&Candidate> = candidates
+                .iter()
+                .filter(|candidate| {
+                    mine.as_ref().is_some_and(|mine| mine.pid == candidate.pid)
+                        || !claims.has(self.connection.id(), candidate.pid)
+                })
+                .collect();
+            let ours = match &mine {
+                Some(mine) if ours.iter().any(|candidate| candidate.pid == mine.pid) => ours
+                    .into_iter()
+                    .filter(|candidate| candidate.pid == mine.pid)
+                    .collect(),
+                _ => ours,
+            };
+            let words = last_words(&self.shown);
+            let patient = self.began.elapsed() > ASKING;
+            let seen = judge(&ours, self.is_quiet(), patient, &words);
+            // Whoever is between two programs may look as if it read: what asks does so at the next look too.
+            let confirmed = std::mem::replace(&mut seen_before, matches!(seen, Seen::Question(_)));
+            match seen {
+                Seen::Prompt(candidate) => {
+                    self.catch_up().await?;
+                    self.asks(None);
+                    return Ok(candidate);
+                }
+                Seen::Question(_) if !confirmed => pause = LOOK_LAST,
+                Seen::Question(program) => {
+                    if let ([one], None) = (&*ours, &mine) {
+                        claims.add(self.connection.id(), one.pid);
+                        mine = Some(Mine {
+                            claims,
+                            connection: self.connection.id(),
+                            pid: one.pid,
+                        });
+                    }
+                    let question = Question {
+                        text: words,
+                        program,
+                        shown: self.shown.clone(),
+                        total: self.shown_total,
+                    };
+                    if self.dialog.is_none() {
+                        return Err(question.unanswered());
+                    }
+                    if self.asks(Some(question)) {
+                        pause = LOOK_LAST;
+                    }
+                    pause = (pause * 2).min(LOOK_ASKING);
+                    // Whoever answers has time.
+                    self.began = Instant::now().checked_sub(ASKING).unwrap_or_else(Instant::now);
+                }
+                Seen::AtWork => {
+                    pause = (pause * 2).min(LOOK_LAST);
+                    if self.began.elapsed() > STARTUP_MAX {
+                        return Err(self.no_prompt());
+                    }
+                }
+            }
+            let next = tokio::time::Instant::now() + pause;
+            if self.pass(next).await? {
+                pause = LOOK_FIRST;
+            }
+            if takes_orders {
+                self.candidates = None;
+                self.order(b"w\n".to_vec()).await?;
+            }
+        }
+    }
+
+    /// What the terminal showed before the helper looked may come behind what the helper said.
+    async fn catch_up(&mut self) -> Result<(), Fault> {
+        for _ in 0..CATCH_UP {
+            tokio::task::yield_now().await;
+            while let Ok(event) = self.wiring.events.try_recv() {
+                self.take(event).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The terminal has shown nothing for a while.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.last_shown
+            .map_or_else(|| self.began.elapsed() > ASKING, |at| at.elapsed() > QUIET)
+    }
+
+    /// The start-up files have not come to an end.
+    pub(super) fn no_prompt(&self) -> Fault {
+        Fault::new(
+            Reason::Unreachable,
+            format!(
+                "the login shell showed no prompt within {} s: its start-up files have not ended; its terminal shows: {}",
+                STARTUP_MAX.as_secs(),
+                last_words(&self.shown)
+            ),
+        )
+        .hint("`sshctl doctor HOST` names slow start-up files; mend those of the account, then try again")
+        .retryable()
+    }
+
+    /// Says what is asked now, or that nothing is; true if that is new.
+    fn asks(&self, question: Option<Question>) -> bool {
+        self.dialog.as_ref().is_some_and(|dialog| {
+            dialog.asked.send_if_modified(|asked| {
+                let is_new = *asked != question;
+                *asked = question;
+                is_new
+            })
+        })
+    }
+
+    /// Takes what comes until then; true if something was typed at a question.
+    async fn pass(&mut self, until: tokio::time::Instant) -> Result<bool, Fault> {
+        loop {
+            let dialog = &mut self.dialog;
+            tokio::select! {
+                event = self.wiring.events.recv() => match event {
+                    Some(event) => self.take(event).await?,
+                    None => return Ok(false),
+                },
+                Some(typed) = async {
+                    match dialog {
+                        Some(dialog) => dialog.typed.recv().await,
+                        None => std::future::pending().await,
+                    }
+                } => {
+                    let written = self.terminal.write(Bytes::from(typed.bytes)).await;
+                    // What it brings is waited for.
+                    self.last_shown = Some(Instant::now());
+                    self.asks(None);
+                    let _ = typed.reply.send(written);
+                    return Ok(true);
+                }
+                () = sleep_until(until) => return Ok(false),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(texts: &[&str], quiet: bool, patient: bool, words: &str) -> Seen {
+        let all: Vec<Candidate> = texts
+            .iter()
+            .map(|text| Candidate::parse(text).expect("a candidate"))
+            .collect();
+        judge(&all.iter().collect::<Vec<_>>(), quiet, patient, words)
+    }
+
+    /// Prompts, questions, programs that start-up files started, and work.
+    #[test]
+    fn table() {
+        let prompt = "5 /dev/pts/1 rne S 5 5 do_select bash - -";
+        assert!(matches!(seen(&[prompt], false, false, ""), Seen::Prompt(Some(_))));
+        assert_eq!(seen(&[], true, false, ""), Seen::Prompt(None));
+        assert_eq!(seen(&[], false, true, "$"), Seen::AtWork);
+        let question = Seen::Question(String::new());
+        for asking in [
+            "5 /dev/pts/1 cek S 5 5 wait_woken bash - 1",
+            "5 /dev/pts/1 rek S 5 5 wait_woken bash - 1",
+            "5 /dev/pts/1 cek S 5 5 wait_woken dash - 1",
+        ] {
+            assert_eq!(seen(&[asking], true, true, "name>"), question, "{asking}");
+            assert_eq!(seen(&[asking], true, false, "$"), Seen::AtWork);
+            assert_eq!(seen(&[asking], false, true, "$"), Seen::AtWork);
+        }
+        let unknown = "5 /dev/pts/1 cek S 5 5 wait_woken rc - -";
+        assert!(matches!(seen(&[unknown], false, false, ""), Seen::Prompt(_)));
+        let reads = "5 /dev/pts/1 rne S 5 5 poll_schedule_timeout fish - - 21200";
+        assert_eq!(seen(&[reads], true, true, "continue?"), question);
+        assert!(matches!(seen(&[reads], true, true, "~>"), Seen::Prompt(_)));
+        let inner = "5 /dev/pts/1 rne S 5 9 do_wait bash S,do_select,zsh -";
+        assert_eq!(seen(&[inner], true, true, "name>"), Seen::Question("zsh".into()));
+        let works = "5 /dev/pts/1 cek S 5 9 do_wait bash S,hrtimer_nanosleep,sleep -";
+        assert_eq!(seen(&[works], true, true, "name>"), Seen::AtWork);
+    }
+}
