@@ -23,6 +23,7 @@ mod odd;
 mod parallel;
 mod python_client;
 mod queue;
+mod rcfiles;
 mod recordings;
 mod screens;
 mod secrets;

@@ -42,6 +42,7 @@ pub struct TestBed {
     mark: String,
     operator: User,
     hosts: Vec<(Shell, User)>,
+    guests: Vec<User>,
     sshds: Vec<Sshd>,
     before: BTreeSet<PathBuf>,
     finished: bool,
@@ -68,6 +69,7 @@ impl TestBed {
             mark: format!("{}-{number}", std::process::id()),
             operator,
             hosts: hosts.into(),
+            guests: Vec::new(),
             sshds: Vec::new(),
             before: BTreeSet::new(),
             finished: false,
@@ -127,6 +129,14 @@ impl TestBed {
         sshd.authorize(user, &key.expect("the operator's key"));
     }
 
+    /// Lets one more host user in, under this host name; nothing of ours may be left of that one's either.
+    pub fn add_guest(&mut self, host: &str, user: &User) {
+        self.authorize(self.sshd(), user);
+        self.alias(host, &user.name, self.sshd().port());
+        self.before.extend(abandoned(std::slice::from_ref(user)));
+        self.guests.push(user.clone());
+    }
+
     /// Adds a host to the operator's ssh configuration.
     pub fn alias(&self, name: &str, user: &str, port: u16) {
         let lines = format!("Host {name}\n HostName 127.0.0.1\n Port {port}\n User {user}\n");
@@ -178,7 +188,8 @@ impl TestBed {
     }
 
     fn users(&self) -> Vec<User> {
-        self.hosts.iter().map(|(_, user)| user.clone()).collect()
+        let hosts = self.hosts.iter().map(|(_, user)| user);
+        hosts.chain(&self.guests).cloned().collect()
     }
 
     /// One of our programs, run by the operator with `HOME` and `PATH` alone.

@@ -1,0 +1,70 @@
+//! tcsh as login shell: commands are typed whole, their ends and codes are exact, and stdout and stderr are one stream,
+//! which is said.
+
+use serde_json::json;
+use sshmcp_tests::{TestBed, program::tool};
+
+use super::home::Homes;
+
+/// Command, code, and all of its output as one stream.
+const ROWS: [(&str, i64, &str); 17] = [
+    ("echo out", 0, "out\n"),
+    ("sh -c 'echo out; echo err >&2; exit 3'", 3, "out\nerr\n"),
+    ("true", 0, ""),
+    ("false", 1, ""),
+    ("cd /usr", 0, ""),
+    ("pwd", 0, "/usr\n"),
+    ("set kept = 'a  b'; setenv EXPORTED yes", 0, ""),
+    ("echo \"$kept\" $EXPORTED", 0, "a  b yes\n"),
+    ("sh -c 'kill -TERM $$'", 143, "Terminated\n"),
+    ("echo 'quoted \"twice\"'", 0, "quoted \"twice\"\n"),
+    ("echo 'no event!'", 0, "no event!\n"),
+    ("printf 'no line end'", 0, "no line end"),
+    ("seq 1 3 | cat", 0, "1\n2\n3\n"),
+    ("alias shout 'echo ALIASED'", 0, ""),
+    ("shout now", 0, "ALIASED now\n"),
+    ("echo ü", 0, "ü\n"),
+    ("sh -c 'exit 200'", 200, ""),
+];
+
+#[test]
+fn tcsh_has_exact_ends_and_one_stream() {
+    let homes = Homes::new();
+    let mut bed = TestBed::new();
+    let shell = std::fs::canonicalize(tool("tcsh")).expect("tcsh");
+    let user = homes.make_with("tcsh", &shell, &[(".tcshrc", "set prompt = '%m> '\n".into())]);
+    bed.add_guest("tcsh", &user);
+    let mut shim = bed.shim();
+    let mut wrong = Vec::new();
+    for (command, code, output) in ROWS {
+        let outcome = shim.run("tcsh", command);
+        let right = outcome.status == "completed"
+            && outcome.exit_code == Some(code)
+            && outcome.object["stderr"].is_null()
+            && outcome.object["completion"] == "exact"
+            && outcome.stdout == output;
+        if !right {
+            wrong.push(format!("{command:?}: {}", outcome.object));
+        }
+    }
+    let interrupted = shim
+        .execute(json!({"host": "tcsh", "command": "sleep 1000", "timeout": 0.5}))
+        .expect("it begins");
+    shim.call("interrupt_command", json!({"command_id": interrupted.id}))
+        .expect("interrupted");
+    let interrupted = shim.wait_for(&interrupted.id);
+    if interrupted.status != "interrupted" {
+        wrong.push(format!("{}", interrupted.object));
+    }
+    let next = shim.run("tcsh", "echo next");
+    if next.stdout != "next\n" {
+        wrong.push(format!("{}", next.object));
+    }
+    let refused = shim
+        .execute(json!({"host": "tcsh", "command": "cat", "stdin": "x"}))
+        .expect_err("it cannot be typed");
+    assert_eq!(refused.code, "not_supported", "{refused:?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    shim.close();
+    bed.finish();
+}
