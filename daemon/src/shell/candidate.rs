@@ -57,7 +57,8 @@ const BASH_READ: u32 = 4096;
 const FISH_PROMPT: u32 = 14 << 10; // 14 KiB
 
 impl Candidate {
-    /// Parses `PID TTY MODES STATE PGRP TPGID WCHAN NAME FRONT BYTES DEPTH`; FRONT is `STATE,WCHAN,NAME` or `-`.
+    /// Parses `PID TTY MODES STATE PGRP TPGID WCHAN NAME FRONT BYTES DEPTH`; FRONT is `STATE,WCHAN,NAME` or `-`,
+    /// BYTES is `r` if it had gone on since STATE was read.
     pub fn parse(text: &str) -> Option<Self> {
         let mut fields = text.split(' ');
         let pid: u32 = fields.next()?.parse().ok()?;
@@ -69,15 +70,16 @@ impl Candidate {
         let wchan = fields.next()?;
         let name = fields.next().unwrap_or_default().to_owned();
         let front = fields.next().and_then(|text| Front::parse(text, modes));
+        let bytes = fields.next();
         Some(Self {
             pid,
             tty,
             modes,
             in_front: group == foreground && group == pid.to_string(),
-            reading: waits(state, wchan),
+            reading: waits(state, wchan) && bytes != Some("r"),
             name,
             front,
-            bytes: fields.next().and_then(|count| count.parse().ok()),
+            bytes: bytes.and_then(|count| count.parse().ok()),
             depth: fields.next().and_then(|count| count.parse().ok()),
         })
     }
@@ -89,7 +91,9 @@ impl Candidate {
     /// fish reads for `read` as it does at its prompt, but from within a file, a function and a builtin. Only what also
     /// looks like a question is one: other versions of it may be deeper at their prompt.
     pub fn may_ask(&self) -> bool {
-        self.is_one_of(&["fish"]) && self.depth.is_some_and(|depth| depth > FISH_PROMPT)
+        let is_deep = self.depth.is_some_and(|depth| depth > FISH_PROMPT);
+        // It may have had a child in one moment and read in the next.
+        self.is_one_of(&["fish"]) && (is_deep || self.front.is_some())
     }
 
     fn is_bash(&self) -> bool {
@@ -160,5 +164,6 @@ mod tests {
         assert!(!at("5 /dev/pts/1 cek S 5 5 wait_woken dash - 1"), "read");
         assert!(!at("5 /dev/pts/1 rne S 5 9 do_wait bash S,do_select,vi -"));
         assert!(!at("5 /dev/pts/1 cek R 5 5 0 dash - -"));
+        assert!(!at("5 /dev/pts/1 rne S 5 5 do_select bash - r"));
     }
 }

@@ -116,7 +116,7 @@ who() {
     else
       # And how deep in its work it does: from where its stack begins.
       { read -r y z z i z z z v0 z <"/proc/$k/syscall"; } 2>/dev/null || y=- v0=
-      case $y in 0 | 63) i=$((i)) ;; *) i=- ;; esac
+      case $y in 0 | 63) i=$((i)) ;; running) i=r ;; *) i=- ;; esac
       case $v0 in 0x*) i="$i $((${26} - v0))" ;; esac
     fi
     out="$out$k $v $l $1 $3 $6 ${w:-0} ${cm%%[!A-Za-z0-9._+-]*} $f $i|"

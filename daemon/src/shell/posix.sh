@@ -326,7 +326,7 @@ ksh,?*)
     __sshmcp_l=
     [ ! -w "$__sshmcp_q" ] || __sshmcp_l=$(tail -c 300 "$__sshmcp_q" 2>/dev/null | tr -d "\\000" | tail -n 1)
     case $__sshmcp_l in
-    *" . $__sshmcp_d/b")
+    *". $__sshmcp_d/b")
       # It ends with a line feed and a NUL, and one more where that makes the length even.
       __sshmcp_y=$((${#__sshmcp_l} + 2))
       __sshmcp_y=$((__sshmcp_y + __sshmcp_y % 2))

@@ -39,8 +39,9 @@ fn judge(ours: &[&Candidate], quiet: bool, patient: bool, words: &str) -> Seen {
     if ours.is_empty() {
         return if quiet { Seen::Prompt(None) } else { Seen::AtWork };
     }
+    // Its question may be on the way still.
     let at_prompt = |candidate: &&&Candidate| {
-        candidate.at_prompt() && !(candidate.may_ask() && words.ends_with(['?', ':']))
+        candidate.at_prompt() && !(candidate.may_ask() && (!quiet || words.ends_with(['?', ':'])))
     };
     let last = || ours.iter().rfind(at_prompt);
     if ours.iter().all(|candidate| at_prompt(&candidate)) {
@@ -109,6 +110,7 @@ impl Opening {
                     .collect(),
                 _ => ours,
             };
+            self.catch_up().await?;
             let words = last_words(&self.shown);
             let patient = self.began.elapsed() > ASKING;
             let seen = judge(&ours, self.is_quiet(), patient, &words);
@@ -116,7 +118,6 @@ impl Opening {
             let confirmed = std::mem::replace(&mut seen_before, matches!(seen, Seen::Question(_)));
             match seen {
                 Seen::Prompt(candidate) => {
-                    self.catch_up().await?;
                     self.asks(None);
                     return Ok(candidate);
                 }
@@ -267,6 +268,7 @@ mod tests {
         assert!(matches!(seen(&[unknown], false, false, ""), Seen::Prompt(_)));
         let reads = "5 /dev/pts/1 rne S 5 5 poll_schedule_timeout fish - - 21200";
         assert_eq!(seen(&[reads], true, true, "continue?"), question);
+        assert_eq!(seen(&[reads], false, true, ""), Seen::AtWork);
         assert!(matches!(seen(&[reads], true, true, "~>"), Seen::Prompt(_)));
         let inner = "5 /dev/pts/1 rne S 5 9 do_wait bash S,do_select,zsh -";
         assert_eq!(seen(&[inner], true, true, "name>"), Seen::Question("zsh".into()));
