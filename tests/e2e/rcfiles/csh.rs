@@ -32,7 +32,11 @@ fn tcsh_has_exact_ends_and_one_stream() {
     let homes = Homes::new();
     let mut bed = TestBed::new();
     let shell = std::fs::canonicalize(tool("tcsh")).expect("tcsh");
-    let user = homes.make_with("tcsh", &shell, &[(".tcshrc", "set prompt = '%m> '\n".into())]);
+    let user = homes.make_with(
+        "tcsh",
+        &shell,
+        &[(".tcshrc", "setenv LANG C.UTF-8\nset prompt = '%m> '\n".into())],
+    );
     bed.add_guest("tcsh", &user);
     let mut shim = bed.shim();
     let mut wrong = Vec::new();
