@@ -105,6 +105,8 @@ pub struct Pair {
     pub shell: Channel,
     /// The command, if the host runs it.
     pub beside: Result<Channel, Fault>,
+    /// The shell's connection had no place left for it: it is on another.
+    pub is_apart: bool,
 }
 
 enum Found {
@@ -261,19 +263,24 @@ impl Pool {
             // The shell is asked for first: where there is one place left, it has it.
             match tokio::join!(open(lease, shell), open(second, command)) {
                 (Ok(shell), beside) => {
+                    let mut is_apart = false;
                     let beside = match beside {
                         Ok(channel) => Ok(channel),
                         Err(NoChannel::Failed(fault)) => Err(fault),
                         Err(NoChannel::Refused | NoChannel::Gone(_)) => {
                             let prefer = Some(connection.clone());
                             let opened = self.open_now(target, prefer, command).await;
-                            opened.map(|(_, channel)| channel)
+                            opened.map(|(other, channel)| {
+                                is_apart = other.id() != connection.id();
+                                channel
+                            })
                         }
                     };
                     return Ok(Pair {
                         connection,
                         shell,
                         beside,
+                        is_apart,
                     });
                 }
                 (Err(no), _closed) => {

@@ -74,6 +74,8 @@ struct Opening {
     connection: Arc<Connection>,
     terminal: ChannelWriter,
     helper: Option<ChannelWriter>,
+    /// It is on another connection than the shell.
+    is_apart: bool,
     /// When the helper said that it can be given its script.
     reading: Option<Instant>,
     hello: Option<HelperHello>,
@@ -88,7 +90,7 @@ struct Opening {
     installed: usize,
     after: Vec<u8>,
     candidates: Option<Vec<Candidate>>,
-    /// The terminal of the shell that shows its prompt.
+    /// Our terminal, as its own words name it; empty as long as they did not.
     tty: String,
 }
 
@@ -112,6 +114,7 @@ pub async fn open(
         connection,
         shell,
         beside,
+        is_apart,
     } = pool.open_pair(target, pty, &command).await?;
     let mut wiring = Wiring::new();
     let terminal = wiring.add(Source::Terminal, shell);
@@ -131,6 +134,7 @@ pub async fn open(
         connection,
         terminal,
         helper,
+        is_apart,
         reading: None,
         hello: None,
         helper_frames: Scanner::new(&frame::helper_introducer(&nonce), frame::TERMINATOR),
@@ -169,9 +173,15 @@ impl Opening {
             // It takes no orders then.
             self.candidates.get_or_insert_default();
         }
+        if fifos && self.is_apart {
+            // What it saw by itself are others.
+            self.wait_until(HELPER_WAIT, |opening| opening.candidates.is_some())
+                .await?;
+            self.candidates = None;
+            self.order(order::look_for_shells(true)).await?;
+        }
         let candidate = self.wait_for_prompt(claims, fifos).await?;
         let seen = candidate.clone();
-        self.tty = seen.as_ref().map_or_else(String::new, |seen| seen.tty.clone());
         let other = candidate
             .as_ref()
             .and_then(|candidate| Dialect::by_name(&candidate.name))
@@ -284,7 +294,7 @@ impl Opening {
                     return Ok(());
                 }
                 self.candidates = None;
-                self.order(b"w\n".to_vec()).await?;
+                self.order(order::look_for_shells(self.is_apart)).await?;
                 self.wait_until(HELPER_WAIT, |opening| {
                     opening.candidates.is_some() || opening.helper.is_none()
                 })
@@ -332,6 +342,7 @@ impl Opening {
     async fn answer(&self, shown: &[u8]) {
         let login = self.hello.as_ref().map(|hello| hello.shell.as_str());
         let now = self.candidates.iter().flatten();
+        let now = now.filter(|candidate| candidate.tty == self.tty);
         let is_fish = login
             .into_iter()
             .chain(now.map(|candidate| candidate.name.as_str()))
@@ -344,9 +355,11 @@ impl Opening {
     async fn take(&mut self, event: LinkEvent) -> Result<(), Fault> {
         match (event.source, event.event) {
             (Source::Terminal, ChannelEvent::Stdout(bytes) | ChannelEvent::Stderr(bytes)) => {
-                self.last_shown = Some(Instant::now());
                 self.answer(&bytes).await;
                 for piece in self.marks.feed(&bytes) {
+                    if matches!(piece, Piece::Data(_)) {
+                        self.last_shown = Some(Instant::now());
+                    }
                     match piece {
                         Piece::Data(data) if self.shell.is_some() => self.after.extend(data),
                         Piece::Data(data) => {
@@ -357,6 +370,7 @@ impl Opening {
                         }
                         Piece::Frame(body) => match mark::parse(&body) {
                             Some(Mark::Hello(hello)) => self.shell = Some(hello),
+                            Some(Mark::Terminal(tty)) => self.tty = tty,
                             Some(_) | None => {
                                 // A prompt mark that came with the hello is given to the session as it was.
                                 self.after.extend(mark::introducer(&self.nonce));

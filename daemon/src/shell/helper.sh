@@ -42,6 +42,7 @@ began() {
   [ $# -lt 20 ] || { shift 19; st=$1; }
 }
 began "$$"
+bg=$st
 printf '%s %s %s\n' "$$" "$st" "$r" >"$d/h"
 
 # cat reads its arguments one after the other: when the last writer of a FIFO has gone it prints the mark and opens
@@ -79,11 +80,16 @@ t=
 sp=
 
 @LOOK@
-# The login shells on our connection: children of the same sshd that have a terminal.
+# The login shells on our connection: children of the same sshd that have a terminal. With an argument those on others of
+# the user's connections that are not older than a minute (clock ticks, 100 a second).
 who() {
   out=
   c=
-  { read -r c <"/proc/$PPID/task/$PPID/children"; } 2>/dev/null
+  wi=${1-}
+  case $wi in
+  '') { read -r c <"/proc/$PPID/task/$PPID/children"; } 2>/dev/null ;;
+  *) for k in /proc/[0-9]*; do [ ! -O "$k" ] || c="$c ${k#/proc/}"; done ;;
+  esac
   for k in $c; do
     { read -r st <"/proc/$k/stat"; } 2>/dev/null || continue
     cm=${st#*\(}
@@ -92,6 +98,13 @@ who() {
     # shellcheck disable=SC2086
     set -- $st
     [ "$5" -gt 34815 ] && [ "$5" -lt 36864 ] || continue
+    case $wi in
+    ?*)
+      [ "$4" = "$k" ] && [ "${20}" -gt "$((bg - 6000))" ] || continue
+      { read -r y <"/proc/$2/comm" && read -r z <"/proc/$PPID/comm"; } 2>/dev/null
+      [ "$y" = "$z" ] || continue
+      ;;
+    esac
     v=/dev/pts/$(($5 - 34816))
     modes "$v"
     w=-
@@ -310,6 +323,13 @@ while IFS= read -r l; do
     takers
     ;;
   w) who ;;
+  W) who everywhere ;;
+  "n "*)
+    # Not to be held up by one that is stopped.
+    for k in ${l#n }; do
+      ( printf '\033]6973;%s;T;%s\007' "$n" "$k" >"$k" ) 2>/dev/null 6>&- &
+    done
+    ;;
   "k "*)
     set -- $l
     front "$2" "$3"

@@ -1,4 +1,4 @@
-//! The marks that the integration script prints on the terminal, parsed: `ESC ] 6973 ; nonce ; letter ; fields BEL`.
+//! The marks that the integration script and the helper print on the terminal, parsed: `ESC ] 6973 ; nonce ; letter ; fields BEL`.
 //! The nonce makes them unmistakable for anything that a host's output may contain by chance or by malice.
 
 use crate::id::CommandId;
@@ -8,6 +8,8 @@ use crate::id::CommandId;
 pub enum Mark {
     /// The integration script was read.
     Hello(ShellHello),
+    /// The terminal is this one, as the helper names it, e.g. `/dev/pts/3`.
+    Terminal(String),
     /// The text of the command was fetched; it runs from here. None: the text did not arrive, nothing runs.
     Start(Option<CommandId>),
     /// The short line's alias was taken away; nothing was fetched.
@@ -79,6 +81,7 @@ pub fn parse(body: &[u8]) -> Option<Mark> {
                 cwd: fields.next()?.to_owned(),
             }))
         }
+        "T" => Some(Mark::Terminal(rest.to_owned())),
         "A" => CommandId::parse(rest).map(Mark::NoAlias),
         "S" => CommandId::parse(rest).map(Mark::Below),
         "C" => Some(Mark::Start(CommandId::parse(rest))),

@@ -162,6 +162,27 @@ pub fn type_install(dir: &str, name: &str) -> Vec<Vec<u8>> {
     words.iter().map(line).collect()
 }
 
+/// The order to look at the login shells on the helper's connection, or, where ours is on another, at all that began
+/// lately.
+pub fn look_for_shells(everywhere: bool) -> Vec<u8> {
+    if everywhere {
+        b"W\n".to_vec()
+    } else {
+        b"w\n".to_vec()
+    }
+}
+
+/// The order to write on each of these terminals which one it is: ours shows it.
+pub fn name_terminals<'t>(terminals: impl Iterator<Item = &'t str>) -> Vec<u8> {
+    let mut order = "n".to_owned();
+    for terminal in terminals {
+        order.push(' ');
+        order.push_str(terminal);
+    }
+    order.push('\n');
+    order.into_bytes()
+}
+
 /// The order that tells the helper which shell and terminal are ours.
 pub fn introduce(pid: u32, tty: &str) -> Vec<u8> {
     let tty: String = tty

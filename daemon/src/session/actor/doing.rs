@@ -376,7 +376,8 @@ impl Actor {
             && let Some(starting) = self.starting.as_ref().filter(|_| self.asked().is_some())
         {
             // Start-up files wait for it.
-            starting.dialog.answer(bytes, reply);
+            let prompts = self.summary.borrow().prompts;
+            starting.dialog.answer(bytes, prompts, reply);
             return;
         }
         let Some(shell) = &mut self.shell else {

@@ -245,7 +245,7 @@ impl Actor {
                             }
                         }
                         Mark::Start(_) | Mark::Prompt { .. } => shell.unowned = 0,
-                        Mark::Hello(_) | Mark::Below(_) | Mark::NoAlias(_) => {}
+                        Mark::Hello(_) | Mark::Terminal(_) | Mark::Below(_) | Mark::NoAlias(_) => {}
                     }
                     let is_prompt = matches!(mark, Mark::Prompt { .. });
                     let effects = shell.machine.on(Event::Mark(mark), now);

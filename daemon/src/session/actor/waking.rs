@@ -5,7 +5,7 @@ use std::time::Instant;
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::{sync::mpsc, time::sleep_until};
 
-use super::{Actor, Starting, taking};
+use super::{Actor, starting::Starting, taking};
 use crate::{
     connection::Channel,
     secret::Secret,

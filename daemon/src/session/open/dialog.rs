@@ -63,8 +63,10 @@ impl Question {
 pub struct Typed {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Told when they are written.
-    pub reply: oneshot::Sender<Result<(), Fault>>,
+    /// Told when they are written, with the number below.
+    pub reply: oneshot::Sender<Result<u64, Fault>>,
+    /// How many prompts the session had shown before.
+    pub prompts: u64,
 }
 
 /// The opening's end.
@@ -95,8 +97,13 @@ pub fn dialog() -> (Asking, Listening) {
 
 impl Listening {
     /// Types at what is asked; the answer comes once it is written.
-    pub fn answer(&self, bytes: Vec<u8>, reply: oneshot::Sender<Result<(), Fault>>) {
-        if let Err(refused) = self.typed.try_send(Typed { bytes, reply }) {
+    pub fn answer(&self, bytes: Vec<u8>, prompts: u64, reply: oneshot::Sender<Result<u64, Fault>>) {
+        let typed = Typed {
+            bytes,
+            reply,
+            prompts,
+        };
+        if let Err(refused) = self.typed.try_send(typed) {
             let typed = match refused {
                 mpsc::error::TrySendError::Full(typed) | mpsc::error::TrySendError::Closed(typed) => typed,
             };

@@ -9,9 +9,8 @@ use tokio::time::sleep_until;
 
 use super::{ASKING, HELPER_WAIT, Opening, QUIET, STARTUP_MAX, dialog::Question, last_words};
 use crate::{
-    connection::ConnectionId,
     session::Claims,
-    shell::candidate::{Candidate, Front},
+    shell::{candidate::Candidate, order},
 };
 
 /// Looks at the terminal while the shell starts: the first, and the last, doubled in between.
@@ -22,7 +21,7 @@ const CATCH_UP: usize = 8;
 /// While a question stands that nobody answers.
 const LOOK_ASKING: Duration = Duration::from_secs(2);
 
-/// What is seen of the shells that may be ours.
+/// What is seen of our shell.
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {
     /// A line may be typed; the process that reads it, where it can be seen.
@@ -34,47 +33,28 @@ enum Seen {
 }
 
 /// Judges what was seen. `quiet`: the terminal has shown nothing for a while; `patient`: and not only for a moment.
-fn judge(ours: &[&Candidate], quiet: bool, patient: bool, words: &str) -> Seen {
-    let shows_prompt = words.ends_with(['$', '#', '%', '>']);
-    if ours.is_empty() {
+fn judge(shell: Option<&Candidate>, quiet: bool, patient: bool, words: &str) -> Seen {
+    let Some(shell) = shell else {
         return if quiet { Seen::Prompt(None) } else { Seen::AtWork };
-    }
-    // Its question may be on the way still.
-    let at_prompt = |candidate: &&&Candidate| {
-        candidate.at_prompt() && !(candidate.may_ask() && (!quiet || words.ends_with(['?', ':'])))
     };
-    let last = || ours.iter().rfind(at_prompt);
-    if ours.iter().all(|candidate| at_prompt(&candidate)) {
-        return Seen::Prompt(last().map(|candidate| (*candidate).clone()));
+    // Its question may be on the way still.
+    let may_ask = shell.may_ask() && (!quiet || words.ends_with(['?', ':']));
+    if shell.at_prompt() && !may_ask {
+        return Seen::Prompt(Some(shell.clone()));
     }
     if !(quiet && patient) {
         return Seen::AtWork;
     }
-    if let Some(candidate) = last() {
-        return Seen::Prompt(Some((*candidate).clone()));
-    }
-    if let Some(candidate) = ours.iter().find(|candidate| candidate.reads()) {
-        if shows_prompt && !candidate.asks() {
-            return Seen::Prompt(Some((*candidate).clone()));
+    if shell.reads() {
+        let shows_prompt = words.ends_with(['$', '#', '%', '>']);
+        if shows_prompt && !shell.asks() {
+            return Seen::Prompt(Some(shell.clone()));
         }
         return Seen::Question(String::new());
     }
-    ours.iter()
-        .filter_map(|candidate| candidate.front.as_ref())
-        .find(|front| front.reads)
-        .map_or(Seen::AtWork, |Front { name, .. }| Seen::Question(name.clone()))
-}
-
-/// A shell of which only its question is known yet; others that are opened meanwhile do not take it for theirs.
-pub(super) struct Mine<'c> {
-    claims: &'c Claims,
-    connection: ConnectionId,
-    pid: u32,
-}
-
-impl Drop for Mine<'_> {
-    fn drop(&mut self) {
-        self.claims.remove(self.connection, self.pid);
+    match &shell.front {
+        Some(front) if front.reads => Seen::Question(front.name.clone()),
+        _ => Seen::AtWork,
     }
 }
 
@@ -87,33 +67,25 @@ impl Opening {
         takes_orders: bool,
     ) -> Result<Option<Candidate>, Fault> {
         let mut pause = LOOK_FIRST;
-        let mut mine: Option<Mine<'_>> = None;
+        let mut named: Vec<u32> = Vec::new();
         let mut seen_before = false;
         loop {
             self.wait_until(HELPER_WAIT, |opening| {
                 opening.candidates.is_some() || opening.helper.is_none()
             })
             .await?;
-            let candidates = self.candidates.clone().unwrap_or_default();
-            // Shells of sessions that are open already are told from ours by having been claimed.
-            let ours: Vec<&Candidate> = candidates
-                .iter()
-                .filter(|candidate| {
-                    mine.as_ref().is_some_and(|mine| mine.pid == candidate.pid)
-                        || !claims.has(self.connection.id(), candidate.pid)
-                })
-                .collect();
-            let ours = match &mine {
-                Some(mine) if ours.iter().any(|candidate| candidate.pid == mine.pid) => ours
-                    .into_iter()
-                    .filter(|candidate| candidate.pid == mine.pid)
-                    .collect(),
-                _ => ours,
-            };
             self.catch_up().await?;
+            let candidates = self.candidates.clone().unwrap_or_default();
+            let ours = candidates.iter().find(|candidate| candidate.tty == self.tty);
+            if self.tty.is_empty() && !candidates.is_empty() {
+                self.name_terminals(claims, &candidates, &mut named).await?;
+            }
             let words = last_words(&self.shown);
             let patient = self.began.elapsed() > ASKING;
-            let seen = judge(&ours, self.is_quiet(), patient, &words);
+            let seen = match ours {
+                None if !named.is_empty() => Seen::AtWork,
+                ours => judge(ours, self.is_quiet(), patient, &words),
+            };
             // Whoever is between two programs may look as if it read: what asks does so at the next look too.
             let confirmed = std::mem::replace(&mut seen_before, matches!(seen, Seen::Question(_)));
             match seen {
@@ -123,14 +95,6 @@ impl Opening {
                 }
                 Seen::Question(_) if !confirmed => pause = LOOK_LAST,
                 Seen::Question(program) => {
-                    if let ([one], None) = (&*ours, &mine) {
-                        claims.add(self.connection.id(), one.pid);
-                        mine = Some(Mine {
-                            claims,
-                            connection: self.connection.id(),
-                            pid: one.pid,
-                        });
-                    }
                     let question = Question {
                         text: words,
                         program,
@@ -160,9 +124,30 @@ impl Opening {
             }
             if takes_orders {
                 self.candidates = None;
-                self.order(b"w\n".to_vec()).await?;
+                self.order(order::look_for_shells(self.is_apart)).await?;
             }
         }
+    }
+
+    /// Has the helper write on each terminal that may be ours which one it is. Other shells on the connection are those of
+    /// open sessions, which have been claimed, of sessions that are being opened too, and of closed ones.
+    async fn name_terminals(
+        &self,
+        claims: &Claims,
+        candidates: &[Candidate],
+        named: &mut Vec<u32>,
+    ) -> Result<(), Fault> {
+        let is_free = |pid| !claims.has(self.connection.id(), pid) && !named.contains(&pid);
+        let new: Vec<&Candidate> = candidates
+            .iter()
+            .filter(|candidate| is_free(candidate.pid))
+            .collect();
+        if !new.is_empty() {
+            let terminals = new.iter().map(|candidate| candidate.tty.as_str());
+            self.order(order::name_terminals(terminals)).await?;
+            named.extend(new.iter().map(|candidate| candidate.pid));
+        }
+        Ok(())
     }
 
     /// What the terminal showed before the helper looked may come behind what the helper said.
@@ -226,7 +211,7 @@ impl Opening {
                     // What it brings is waited for.
                     self.last_shown = Some(Instant::now());
                     self.asks(None);
-                    let _ = typed.reply.send(written);
+                    let _ = typed.reply.send(written.map(|()| typed.prompts));
                     return Ok(true);
                 }
                 () = sleep_until(until) => return Ok(false),
@@ -239,40 +224,36 @@ impl Opening {
 mod tests {
     use super::*;
 
-    fn seen(texts: &[&str], quiet: bool, patient: bool, words: &str) -> Seen {
-        let all: Vec<Candidate> = texts
-            .iter()
-            .map(|text| Candidate::parse(text).expect("a candidate"))
-            .collect();
-        judge(&all.iter().collect::<Vec<_>>(), quiet, patient, words)
+    fn seen(text: &str, quiet: bool, patient: bool, words: &str) -> Seen {
+        judge(Candidate::parse(text).as_ref(), quiet, patient, words)
     }
 
     /// Prompts, questions, programs that start-up files started, and work.
     #[test]
     fn table() {
         let prompt = "5 /dev/pts/1 rne S 5 5 do_select bash - -";
-        assert!(matches!(seen(&[prompt], false, false, ""), Seen::Prompt(Some(_))));
-        assert_eq!(seen(&[], true, false, ""), Seen::Prompt(None));
-        assert_eq!(seen(&[], false, true, "$"), Seen::AtWork);
+        assert!(matches!(seen(prompt, false, false, ""), Seen::Prompt(Some(_))));
+        assert_eq!(seen("", true, false, ""), Seen::Prompt(None));
+        assert_eq!(seen("", false, true, "$"), Seen::AtWork);
         let question = Seen::Question(String::new());
         for asking in [
             "5 /dev/pts/1 cek S 5 5 wait_woken bash - 1",
             "5 /dev/pts/1 rek S 5 5 wait_woken bash - 1",
             "5 /dev/pts/1 cek S 5 5 wait_woken dash - 1",
         ] {
-            assert_eq!(seen(&[asking], true, true, "name>"), question, "{asking}");
-            assert_eq!(seen(&[asking], true, false, "$"), Seen::AtWork);
-            assert_eq!(seen(&[asking], false, true, "$"), Seen::AtWork);
+            assert_eq!(seen(asking, true, true, "name>"), question, "{asking}");
+            assert_eq!(seen(asking, true, false, "$"), Seen::AtWork);
+            assert_eq!(seen(asking, false, true, "$"), Seen::AtWork);
         }
         let unknown = "5 /dev/pts/1 cek S 5 5 wait_woken rc - -";
-        assert!(matches!(seen(&[unknown], false, false, ""), Seen::Prompt(_)));
+        assert!(matches!(seen(unknown, false, false, ""), Seen::Prompt(_)));
         let reads = "5 /dev/pts/1 rne S 5 5 poll_schedule_timeout fish - - 21200";
-        assert_eq!(seen(&[reads], true, true, "continue?"), question);
-        assert_eq!(seen(&[reads], false, true, ""), Seen::AtWork);
-        assert!(matches!(seen(&[reads], true, true, "~>"), Seen::Prompt(_)));
+        assert_eq!(seen(reads, true, true, "continue?"), question);
+        assert_eq!(seen(reads, false, true, ""), Seen::AtWork);
+        assert!(matches!(seen(reads, true, true, "~>"), Seen::Prompt(_)));
         let inner = "5 /dev/pts/1 rne S 5 9 do_wait bash S,do_select,zsh -";
-        assert_eq!(seen(&[inner], true, true, "name>"), Seen::Question("zsh".into()));
+        assert_eq!(seen(inner, true, true, "name>"), Seen::Question("zsh".into()));
         let works = "5 /dev/pts/1 cek S 5 9 do_wait bash S,hrtimer_nanosleep,sleep -";
-        assert_eq!(seen(&[works], true, true, "name>"), Seen::AtWork);
+        assert_eq!(seen(works, true, true, "name>"), Seen::AtWork);
     }
 }

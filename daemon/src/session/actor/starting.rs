@@ -1,0 +1,221 @@
+//! The shell that a session opens: begun when there is none, what its start-up files ask, and what is told once it is
+//! there. How it is opened is not known here.
+
+use std::time::Instant;
+
+use sshmcp_proto::error::Fault;
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use super::{Actor, Shell, signal::Signals};
+use crate::{
+    output::StreamKind,
+    recording,
+    session::{
+        Caller, Run,
+        flow::Flow,
+        machine::Machine,
+        open::{
+            self, Opened,
+            dialog::{Listening, Question, dialog},
+        },
+    },
+    shell::{
+        frame, mark,
+        order::{self, Capture},
+        scan::Scanner,
+    },
+    terminal::clean::clean,
+};
+
+/// What is shown of what start-up files printed.
+const GREETING_SHOWN: usize = 2000;
+
+/// A shell that is being opened.
+pub(super) struct Starting {
+    pub(super) task: JoinHandle<Result<Opened, Fault>>,
+    /// What its start-up files ask, and the way to answer.
+    pub(super) dialog: Listening,
+    /// So many bytes of what it showed are in the view already.
+    greeted: u64,
+}
+
+impl Actor {
+    /// Begins to open a shell unless one is there or on its way.
+    pub(super) fn ensure_shell(&mut self) {
+        if self.shell.is_some() || self.starting.is_some() {
+            return;
+        }
+        let (pool, claims, target) = (self.pool.clone(), self.claims.clone(), self.session.target());
+        let (cols, rows) = (self.opening.cols, self.opening.rows);
+        let (asking, listening) = dialog();
+        self.starting = Some(Starting {
+            task: tokio::spawn(
+                async move { open::open(&pool, &claims, &target, cols, rows, Some(asking)).await },
+            ),
+            dialog: listening,
+            greeted: 0,
+        });
+    }
+
+    pub(super) async fn on_started(&mut self, outcome: Result<Opened, Fault>) {
+        let greeted = self.starting.take().map_or(0, |starting| starting.greeted);
+        self.session.touch();
+        let opened = match outcome {
+            Ok(opened) => opened,
+            Err(fault) => {
+                tracing::info!(session = %self.session.name, %fault, "the session could not be opened");
+                self.ended = Some(fault.message.clone());
+                // Before anybody is told: who is told looks at what the session is now.
+                self.publish();
+                for reply in self.waiting_open.drain(..) {
+                    let _ = reply.send(Err(fault.clone()));
+                }
+                for run in self.queue.drain(..) {
+                    run.fail(fault.clone());
+                }
+                return;
+            }
+        };
+        let Opened {
+            mut link,
+            greeting,
+            greeted: total,
+            cwd,
+            rest,
+        } = opened;
+        if self.claims.add(link.connection.id(), link.shell.pid) {
+            link.order(order::sweep());
+        }
+        tracing::info!(
+            session = %self.session.name, shell = %link.shell.kind, version = %link.shell.version,
+            system = %link.hello.system, "shell opened"
+        );
+        let greeting_text = clean(&greeting);
+        // Behind the last line end stands the prompt, which is no greeting.
+        let greeting_text = greeting_text
+            .rsplit_once('\n')
+            .map_or("", |(text, _)| text.trim());
+        let greeting_text = crate::id::shorten(greeting_text, GREETING_SHOWN);
+        self.summary
+            .send_modify(|summary| summary.greeting = greeting_text);
+        self.session.recorder.opened(recording::Opened {
+            target: self.session.target().key().to_string(),
+            shell: link.shell.kind.clone(),
+            size: self.view.size(),
+        });
+        let new = unseen(&greeting, total, greeted);
+        let before_prompt = new.iter().rposition(|byte| *byte == b'\n');
+        let shown = before_prompt.and_then(|at| new.get(..=at)).unwrap_or_default();
+        self.view.show(shown);
+        let wanted_cwd = std::mem::replace(&mut self.cwd, cwd);
+        let nonce = link.nonce.clone();
+        let machine = Machine::new(link.shell.pid, Instant::now());
+        let streams = [StreamKind::Stdout, StreamKind::Stderr].map(|stream| {
+            (
+                0,
+                stream,
+                Scanner::new(&frame::stream_introducer(&nonce), frame::TERMINATOR),
+            )
+        });
+        self.shell = Some(Shell {
+            machine,
+            helper_frames: Scanner::new(&frame::helper_introducer(&nonce), frame::TERMINATOR),
+            streams: streams.into(),
+            marks: Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR),
+            running: None,
+            names: None,
+            unfetched: None,
+            answering: None,
+            late: Vec::new(),
+            exit: None,
+            exit_at: None,
+            closed: false,
+            last_status: None,
+            is_told: false,
+            is_dead: false,
+            signals: Signals::default(),
+            started_at: None,
+            terminal_text: Vec::new(),
+            typed_meanwhile: false,
+            fish_text: None,
+            flow: Flow::default(),
+            terminal_stopped: false,
+            unowned: 0,
+            last_on_terminal: false,
+            wrote_since_input: false,
+            link,
+        });
+        self.after_opening(&wanted_cwd);
+        self.on_terminal(&rest).await;
+    }
+
+    /// What the start-up files of a shell that is being opened ask now.
+    pub(super) fn asked(&self) -> Option<Question> {
+        self.starting.as_ref()?.dialog.asked.borrow().clone()
+    }
+
+    /// They ask, or do not any more: who waits for the shell is told to answer.
+    pub(super) fn on_asked(&mut self) {
+        self.session.touch();
+        let Some(question) = self.asked() else { return };
+        if let Some(starting) = &mut self.starting {
+            self.view
+                .show(unseen(&question.shown, question.total, starting.greeted));
+            starting.greeted = question.total;
+        }
+        self.publish();
+        let fault = question.fault(&self.session.name);
+        for reply in self.waiting_open.drain(..) {
+            let _ = reply.send(Err(fault.clone()));
+        }
+        for run in self.queue.drain(..) {
+            run.fail(fault.clone());
+        }
+    }
+
+    /// Restores the working directory, and says what became of an earlier shell.
+    fn after_opening(&mut self, wanted_cwd: &str) {
+        let again = self.opened_before;
+        self.opened_before = true;
+        let cause = self.ended.take();
+        if !wanted_cwd.is_empty() && *wanted_cwd != self.cwd {
+            let text = format!("cd -- {}", crate::shell::order::quote(wanted_cwd));
+            let command = self
+                .commands
+                .create(&self.session.name, text, Capture::Apart, true);
+            let (failed, _) = oneshot::channel();
+            self.queue.push_front(Run {
+                command,
+                stdin: None,
+                sudo_password: None,
+                sudo_nonce: None,
+                client: Caller::default(),
+                failed,
+                attempts: 0,
+                queue_max: usize::MAX,
+            });
+        }
+        if again {
+            let cause = cause.unwrap_or_else(|| "its shell had ended".into());
+            let restored = if wanted_cwd.is_empty() {
+                ""
+            } else {
+                "the working directory was restored; "
+            };
+            let words = format!(
+                "the session was opened again because {cause}: {restored}variables, functions and background jobs of the earlier shell are gone"
+            );
+            if let Some(run) = self.queue.iter().find(|run| !run.command.internal) {
+                run.command.notice(words);
+            } else {
+                self.summary.send_modify(|summary| summary.notice = words);
+            }
+        }
+    }
+}
+
+/// Of the end of what a terminal showed, `total` bytes in all, what is not in the view yet.
+fn unseen(shown: &[u8], total: u64, seen: u64) -> &[u8] {
+    let new = usize::try_from(total.saturating_sub(seen)).unwrap_or(usize::MAX);
+    shown.get(shown.len().saturating_sub(new)..).unwrap_or_default()
+}
