@@ -35,7 +35,14 @@ fn hold(shim: &mut Shim, host: &str, command: &str, leave: &str) -> Result<Outco
     let typed = json!({"command_id": begun.id, "text": leave});
     shim.call("send_input", typed)
         .map_err(|error| format!("{error:?}"))?;
-    let mut ended = shim.wait_for(&begun.id);
+    let waited = json!({"commands": [begun.id], "timeout": 30});
+    shim.call("wait_for", waited).map_err(|error| format!("{error:?}"))?;
+    let ended = shim.call("get_command_output", json!({"command_id": begun.id}));
+    let mut ended = ended.map(Outcome::read).map_err(|error| format!("{error:?}"))?;
+    if ended.exit_code.is_none() {
+        let screen = shim.call("get_terminal_output", json!({"session": host}));
+        return Err(format!("does not end: {ended:?}; on the screen: {screen:?}"));
+    }
     ended.notice = begun.notice;
     Ok(ended)
 }
