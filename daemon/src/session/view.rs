@@ -278,6 +278,8 @@ impl View {
 
     /// The announced command has started.
     pub fn start(&mut self) {
+        // What the shell asked at its prompt is not for what it starts.
+        drop(self.answers());
         if let Some(text) = self.announced.take() {
             self.begin(&text);
         }
