@@ -36,7 +36,8 @@ fn hold(shim: &mut Shim, host: &str, command: &str, leave: &str) -> Result<Outco
     shim.call("send_input", typed)
         .map_err(|error| format!("{error:?}"))?;
     let waited = json!({"commands": [begun.id], "timeout": 30});
-    shim.call("wait_for", waited).map_err(|error| format!("{error:?}"))?;
+    shim.call("wait_for", waited)
+        .map_err(|error| format!("{error:?}"))?;
     let ended = shim.call("get_command_output", json!({"command_id": begun.id}));
     let mut ended = ended.map(Outcome::read).map_err(|error| format!("{error:?}"))?;
     if ended.exit_code.is_none() {
