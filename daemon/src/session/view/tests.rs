@@ -145,7 +145,10 @@ fn the_emulator_is_late() {
     view.show(b"\x1b[6n");
     view.start();
     let answers = view.answers();
-    assert_eq!(answers, b"", "what was asked before is not answered to what starts");
+    assert_eq!(
+        answers, b"",
+        "what was asked before is not answered to what starts"
+    );
     let mut view = self::view();
     view.show(&vec![b'a'; UNSEEN_MAX + 1]);
     assert!(view.screen.is_none());
