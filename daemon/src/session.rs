@@ -15,7 +15,7 @@ mod view;
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -69,6 +69,8 @@ pub struct Summary {
     pub settling: bool,
     /// How what is typed is to be sent now.
     pub input: InputMode,
+    /// What somebody typed to, and is no command, reads again.
+    pub reads: bool,
     /// Counts prompts, so that somebody can wait for the next one.
     pub prompts: u64,
     /// What a caller should know; empty if nothing.
@@ -251,6 +253,8 @@ pub struct Session {
     control: Control,
     /// How far each client has been shown its terminal.
     seen: Mutex<Readers>,
+    /// Calls that wait until what they typed to reads again.
+    settlers: AtomicUsize,
     closing: AtomicBool,
     began: Instant,
     /// When something last happened, in milliseconds since `began`.
@@ -277,6 +281,7 @@ impl Session {
             size: (opening.cols, opening.rows),
             settling: false,
             input: InputMode::default(),
+            reads: false,
             prompts: 0,
             notice: String::new(),
             last_used_ms: crate::command::now_ms(),
@@ -293,6 +298,7 @@ impl Session {
             summary,
             control: Control::default(),
             seen: Mutex::default(),
+            settlers: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
             began: Instant::now(),
             active_ms: AtomicU64::new(0),
@@ -338,6 +344,17 @@ impl Session {
         let (reply, answer) = oneshot::channel();
         self.ask(Request::Open(client, reply)).await?;
         answer.await.map_err(|_| self.gone())?
+    }
+
+    /// Counts somebody as waiting for its terminal to settle until the guard is dropped.
+    pub fn settle_guard(&self) -> SettleGuard<'_> {
+        self.settlers.fetch_add(1, Ordering::Relaxed);
+        SettleGuard(self)
+    }
+
+    /// Somebody waits for its terminal to settle.
+    pub fn is_to_settle(&self) -> bool {
+        self.settlers.load(Ordering::Relaxed) > 0
     }
 
     /// Something happens in it.
@@ -496,6 +513,15 @@ impl Session {
             format!("the session {} was closed", self.name),
         )
         .hint("open it again with open_session")
+    }
+}
+
+/// Counts as somebody who waits until the terminal settles.
+pub struct SettleGuard<'s>(&'s Session);
+
+impl Drop for SettleGuard<'_> {
+    fn drop(&mut self) {
+        self.0.settlers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

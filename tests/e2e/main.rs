@@ -27,6 +27,7 @@ mod rcfiles;
 mod recordings;
 mod screens;
 mod secrets;
+mod settling;
 mod shells;
 mod start;
 mod stored;

@@ -15,6 +15,9 @@ use sshmcp_tests::{Shell, TestBed};
 
 use self::table::{Row, Session};
 
+/// Commands that each shell must play at least.
+const ROWS_MIN: usize = 60;
+
 fn play(shell: Shell, topics: &[fn(Shell) -> Vec<Row>]) {
     let bed = TestBed::new();
     let mut session = Session::new(&bed, shell);
@@ -26,6 +29,7 @@ fn play(shell: Shell, topics: &[fn(Shell) -> Vec<Row>]) {
         }
     }
     let wrong = session.finish();
+    assert!(rows >= ROWS_MIN, "{shell:?}: only {rows} rows");
     assert!(
         wrong.is_empty(),
         "{shell:?}: {} of {rows} rows are wrong:\n\n{}",

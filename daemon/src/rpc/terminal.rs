@@ -285,6 +285,7 @@ impl Settling<'_> {
     async fn wait(&self, pattern: Option<&Regex>, limit: Duration) -> Result<&'static str, Fault> {
         let deadline = Instant::now() + limit;
         let _waiting = self.command.map(Command::wait_guard);
+        let _settling = self.command.is_none().then(|| self.session.settle_guard());
         self.session.watch();
         let mut summaries = self.session.changes();
         let mut changes = self.command.map(Command::changes);
@@ -329,8 +330,14 @@ impl Settling<'_> {
             if pattern.is_none() && matches!(status, command::Status::Awaiting(_)) {
                 return Ok(Some("awaiting_input"));
             }
-        } else if pattern.is_none() && self.session.summary().prompts > self.prompts {
-            return Ok(Some("prompt"));
+        } else if pattern.is_none() {
+            let summary = self.session.summary();
+            if summary.prompts > self.prompts {
+                return Ok(Some("prompt"));
+            }
+            if summary.reads {
+                return Ok(Some("awaiting_input"));
+            }
         }
         Ok(None)
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 pub use word::{Asked, Effect, Event, Start};
 
-use look::Probes;
+use look::{Probes, Seen};
 use slots::Slots;
 pub use slots::{SLOTS_MAX, SlotNames};
 
@@ -86,6 +86,8 @@ pub struct Machine {
     replaced: bool,
     /// Typed since the last command's end and before its prompt; true if a line was entered.
     ahead: Option<bool>,
+    /// When something was last typed that was for no command.
+    typed_at: Option<Instant>,
 }
 
 impl Machine {
@@ -98,6 +100,7 @@ impl Machine {
             probes: Probes::new(now),
             replaced: false,
             ahead: None,
+            typed_at: None,
         }
     }
 
@@ -130,6 +133,19 @@ impl Machine {
     /// A line that was typed before the prompt runs at it, or will.
     pub const fn runs_ahead(&self) -> bool {
         matches!((&self.phase, self.ahead), (Phase::Settling { .. }, Some(true)))
+    }
+
+    /// Somebody typed since the last command, and no command runs.
+    const fn has_typed(&self) -> bool {
+        self.typed_at.is_some() && matches!(self.phase, Phase::Ready { .. } | Phase::Typed)
+    }
+
+    /// What was typed takes a line away.
+    pub fn clears(&mut self, now: Instant) {
+        if !matches!(self.phase, Phase::Busy(_)) {
+            self.typed_at = Some(now);
+            self.probes.restart(now);
+        }
     }
 
     /// A command may be typed now.
@@ -185,6 +201,7 @@ impl Machine {
                 Err(None) => return Start::Full,
             },
         };
+        self.typed_at = None;
         self.phase = Phase::Busy(Running {
             id,
             capture,
@@ -226,6 +243,9 @@ impl Machine {
     pub fn deadline(&self) -> Option<Instant> {
         let asked = self.probes.lost_at();
         match &self.phase {
+            Phase::Ready { .. } | Phase::Typed if self.has_typed() && self.probes.wanted => {
+                asked.or(self.probes.next)
+            }
             Phase::Ready { .. } | Phase::Typed => None,
             Phase::Settling { since } => asked.or_else(|| {
                 let grace = *since + PROMPT_GRACE;
@@ -329,6 +349,9 @@ impl Machine {
         let mut effects = vec![Effect::Cwd(cwd)];
         match &mut self.phase {
             Phase::Ready { .. } | Phase::Typed | Phase::Settling { .. } => {
+                if self.ahead.is_some() {
+                    self.probes.restart(now);
+                }
                 self.phase = match self.ahead.take() {
                     Some(true) => Phase::Typed,
                     ahead => Phase::Ready {
@@ -441,6 +464,8 @@ impl Machine {
                 } else {
                     *half_typed = true;
                 }
+                self.typed_at = Some(now);
+                self.probes.restart(now);
                 Vec::new()
             }
             Phase::Busy(running) => {
@@ -455,9 +480,14 @@ impl Machine {
             }
             Phase::Settling { .. } => {
                 self.ahead = Some(entered || self.ahead == Some(true));
+                self.typed_at = Some(now);
                 Vec::new()
             }
-            Phase::Typed => Vec::new(),
+            Phase::Typed => {
+                self.typed_at = Some(now);
+                self.probes.restart(now);
+                Vec::new()
+            }
         }
     }
 
@@ -482,7 +512,9 @@ impl Machine {
                 let wanted = running.status.is_none() && running.unstarted.is_none() && self.probes.wanted;
                 (hook || unstarted || wanted) && self.probes.is_due(now)
             }
-            Phase::Ready { .. } | Phase::Typed => false,
+            Phase::Ready { .. } | Phase::Typed => {
+                self.has_typed() && self.probes.wanted && self.probes.is_due(now)
+            }
         };
         if due {
             self.probes.asked_at = Some(now);
@@ -520,7 +552,10 @@ impl Machine {
                 }
                 Vec::new()
             }
-            Phase::Ready { .. } | Phase::Typed => Vec::new(),
+            Phase::Ready { .. } | Phase::Typed => {
+                let verdict = verdict.filter(|_| self.typed_at.is_some_and(is_since));
+                self.judge(verdict, now)
+            }
             Phase::Busy(running) if running.unstarted.is_some() => {
                 let id = running.id;
                 let silent = probe.is_blind() && now >= self.probes.last_activity + START_GRACE;
@@ -560,10 +595,21 @@ impl Machine {
     }
 
     fn judge(&mut self, verdict: Option<Verdict>, now: Instant) -> Vec<Effect> {
-        match (&self.phase, verdict) {
-            (Phase::Busy(running), Some(verdict)) => self.probes.judge(running.id, verdict, now),
-            _ => Vec::new(),
-        }
+        let has_typed = self.has_typed();
+        let Some(seen) = verdict.and_then(|verdict| self.probes.judge(verdict, now)) else {
+            return Vec::new();
+        };
+        let effect = match (&self.phase, seen) {
+            (Phase::Busy(running), Seen::Asks(asked)) => Effect::Awaiting {
+                id: running.id,
+                asked,
+            },
+            (Phase::Busy(running), Seen::Works) => Effect::Working(running.id),
+            (_, Seen::Asks(asked)) if has_typed => Effect::Settled(Some(asked)),
+            (_, Seen::Works) if has_typed => Effect::Settled(None),
+            _ => return Vec::new(),
+        };
+        vec![effect]
     }
 
     /// The text does not look like a question after all; the wait that `Asked::Text` told is taken back.

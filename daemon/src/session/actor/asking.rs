@@ -60,6 +60,26 @@ impl Actor {
         }
     }
 
+    /// What somebody typed to reads again, or does so no more.
+    pub(super) fn settled(&mut self, asked: Option<Asked>) {
+        let reads = match asked {
+            None => false,
+            Some(Asked::Line { .. } | Asked::Keys { .. }) => true,
+            Some(Asked::Text { clue, .. }) => match clue {
+                Clue::Shell | Clue::Keys | Clue::Handed => true,
+                Clue::Relay if self.view.is_full_screen() => true,
+                Clue::Text | Clue::Relay => looks_like_question(self.view.unfinished_line().trim_end()),
+            },
+        };
+        if asked.is_some()
+            && !reads
+            && let Some(shell) = &mut self.shell
+        {
+            shell.machine.not_a_question();
+        }
+        self.summary.send_modify(|summary| summary.reads = reads);
+    }
+
     fn found(&self, command: &Command, asked: Asked) -> Found {
         let text = self.asked_line(command);
         let full_screen = self.view.is_full_screen();
@@ -163,6 +183,7 @@ impl Actor {
 
     fn is_wanted(&self) -> bool {
         !self.lookers.is_empty()
+            || self.session.is_to_settle()
             || self
                 .shell
                 .as_ref()

@@ -201,6 +201,7 @@ impl Actor {
                         });
                     }
                 }
+                Effect::Settled(asked) => self.settled(asked),
                 Effect::Cwd(cwd) => {
                     if !cwd.is_empty() {
                         self.cwd = cwd;
@@ -413,12 +414,14 @@ impl Actor {
         );
         let is_settling = matches!(shell.machine.phase(), Phase::Settling { .. });
         let effects = if at_prompt && clears {
+            shell.machine.clears(now);
             Vec::new()
         } else {
             shell.machine.on(Event::Input { entered }, now)
         };
         // The prompt that is on its way already is not the answer to this.
         let earlier = u64::from(is_settling);
+        self.summary.send_modify(|summary| summary.reads = false);
         let prompts = self.summary.borrow().prompts + earlier;
         self.carry_out(effects).await;
         sent.tell(reply, prompts);

@@ -3,9 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::word::{Asked, Effect};
+use super::word::Asked;
 use crate::{
-    id::CommandId,
     output::StreamKind,
     shell::probe::{self, Clue, LineMode, Probe, Verdict},
 };
@@ -22,6 +21,14 @@ const PROBE_LOST: Duration = Duration::from_secs(3);
 const LEVEL_LATE: Duration = Duration::from_millis(300);
 /// Behind a relay the text decides, and only when it has stood for this long.
 const TEXT_QUIET: Duration = Duration::from_millis(700);
+
+/// What is certain enough to be told.
+pub(super) enum Seen {
+    /// It waits for input.
+    Asks(Asked),
+    /// It does so no more.
+    Works,
+}
 
 /// When to look at the terminal.
 pub(super) struct Probes {
@@ -229,7 +236,7 @@ impl Probes {
 
     /// Tells a wait when it was seen twice, and its end at once. What was told is told again at each look, for its
     /// words may have changed.
-    pub(super) fn judge(&mut self, id: CommandId, verdict: Verdict, now: Instant) -> Vec<Effect> {
+    pub(super) fn judge(&mut self, verdict: Verdict, now: Instant) -> Option<Seen> {
         self.wants_look = false;
         let quiet_at = self.last_activity + TEXT_QUIET;
         let asked = match verdict {
@@ -242,25 +249,25 @@ impl Probes {
             Verdict::Unclear { .. } => {
                 self.seen = None;
                 self.next = Some(quiet_at);
-                return Vec::new();
+                return None;
             }
         };
         match asked {
             None => {
                 self.seen = None;
                 if std::mem::take(&mut self.told) {
-                    return vec![Effect::Working(id)];
+                    return Some(Seen::Works);
                 }
             }
             Some(asked) if self.seen == Some(asked) => {
                 self.told = true;
-                return vec![Effect::Awaiting { id, asked }];
+                return Some(Seen::Asks(asked));
             }
             Some(asked) => {
                 self.seen = Some(asked);
                 self.next = Some(now + PROBE_CONFIRM);
             }
         }
-        Vec::new()
+        None
     }
 }

@@ -66,6 +66,8 @@ pub enum Effect {
     },
     /// It does not read from the terminal any more.
     Working(CommandId),
+    /// What somebody typed to, and is no command's, reads again; or it does so no more.
+    Settled(Option<Asked>),
     /// The working directory at a prompt.
     Cwd(String),
     /// Ask the helper to look at the terminal, and to say with this number in the command's streams what came before.

@@ -1,0 +1,97 @@
+//! What is typed at the prompt and is no command of ours: the answer comes when the far side reads again, and shows all.
+
+use serde_json::{Value, json};
+use sshmcp_tests::{Shell, Shim, TestBed};
+
+/// Types, and gives the settled screen. The time is far longer than anything here takes: what settles is seen to.
+fn typed(shim: &mut Shim, session: &str, mut arguments: Value) -> Value {
+    arguments["session"] = session.into();
+    arguments["timeout"] = 30.into();
+    let shown = shim.call("send_input", arguments.clone()).expect("it is typed");
+    assert_eq!(shown["settled"], true, "{session} {arguments}: {shown}");
+    assert_ne!(shown["why"], "timeout", "{session} {arguments}: {shown}");
+    shown
+}
+
+fn text(shown: &Value) -> &str {
+    shown["text"].as_str().expect("text")
+}
+
+/// Draws in three parts, a fifth of a second apart, then reads a key; as slow full-screen programs do.
+const SLOW: &str = "stty raw -echo; printf '\\033[?1049h\\033[2J\\033[1;1Hone'; sleep 0.2; printf '\\033[2;1Htwo'; sleep 0.2; \
+                    printf '\\033[3;1Hthree'; dd bs=1 count=1 2>/dev/null >/dev/null; printf '\\033[?1049l'; stty sane";
+
+/// In every shell: a line that is not entered, programs with and without the whole screen, and back at the prompt.
+#[test]
+fn it_settles_when_it_reads() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    for shell in [
+        Shell::Bash,
+        Shell::Zsh,
+        Shell::Fish,
+        Shell::Dash,
+        Shell::Ksh,
+        Shell::Mksh,
+        Shell::Ash,
+    ] {
+        let host = shell.host();
+        let scratch = bed.scratch(shell);
+        let (file, slow) = (scratch.join("file"), scratch.join("slow"));
+        std::fs::write(&slow, SLOW).expect("a script");
+        let (file, slow) = (file.display(), slow.display());
+        shim.run(host, &format!("seq 1 500 > {file}"));
+        let shown = typed(&mut shim, host, json!({"text": "half a line", "enter": false}));
+        assert_eq!(shown["why"], "awaiting_input", "{host}: {shown}");
+        assert!(text(&shown).ends_with("half a line"), "{host}: {shown}");
+        // Nothing of ours is typed into it.
+        let busy = shim.execute(json!({"host": host, "command": "true", "timeout": 0.3}));
+        assert_eq!(
+            busy.expect_err("a line stands there").code,
+            "human_has_control",
+            "{host}"
+        );
+        typed(&mut shim, host, json!({"keys": ["ctrl-u"], "enter": false}));
+        let shown = typed(&mut shim, host, json!({"text": format!("sh {slow}")}));
+        assert_eq!(text(&shown), "one\ntwo\nthree", "{host}: {shown}");
+        let shown = typed(&mut shim, host, json!({"text": "x", "enter": false}));
+        assert_eq!(shown["why"], "prompt", "{host}: {shown}");
+        assert_eq!(shown["alternate_screen"], false, "{host}: {shown}");
+        let shown = typed(&mut shim, host, json!({"text": format!("less {file}")}));
+        assert!(text(&shown).starts_with("1\n2\n"), "{host}: {shown}");
+        let shown = typed(&mut shim, host, json!({"keys": ["G"], "enter": false}));
+        assert!(text(&shown).contains("\n500"), "{host}: {shown}");
+        let shown = typed(&mut shim, host, json!({"keys": ["q"], "enter": false}));
+        assert_eq!(shown["why"], "prompt", "{host}: {shown}");
+        let shown = typed(&mut shim, host, json!({"text": "python3 -q"}));
+        assert!(text(&shown).ends_with(">>>"), "{host}: {shown}");
+        let shown = typed(&mut shim, host, json!({"text": "6*7"}));
+        assert!(text(&shown).ends_with("42\n>>>"), "{host}: {shown}");
+        typed(&mut shim, host, json!({"keys": ["ctrl-d"], "enter": false}));
+        assert_eq!(shim.run(host, "echo back").stdout, "back\n", "{host}");
+    }
+    shim.close();
+    bed.finish();
+}
+
+/// What computes is not settled, and a wait for it ends with its time.
+#[test]
+fn it_does_not_settle_while_it_works() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    for shell in [Shell::Bash, Shell::Dash] {
+        let host = shell.host();
+        shim.run(host, "true");
+        let arguments = json!({"session": host, "text": "sleep 30", "timeout": 1.5});
+        let shown = shim.call("send_input", arguments).expect("it is typed");
+        assert_eq!(
+            (&shown["settled"], &shown["why"]),
+            (&json!(false), &json!("timeout")),
+            "{host}: {shown}"
+        );
+        let shown = typed(&mut shim, host, json!({"keys": ["ctrl-c"], "enter": false}));
+        assert_eq!(shown["why"], "prompt", "{host}: {shown}");
+    }
+    shim.close();
+    bed.finish();
+}
