@@ -135,7 +135,12 @@ __sshmcp_f() {
   case $__sshmcp_i,$2 in
   ?*,*x*)
     __sshmcp_x0=x
-    __sshmcp_x="{ set -x; __sshmcp_c; } 2>/dev/null;$__sshmcp_x"
+    # mksh traces to where stderr went at `set -x`.
+    case $__sshmcp_k,$__sshmcp_s in
+    mksh,0) __sshmcp_x="set -x;$__sshmcp_x" ;;
+    mksh,*) __sshmcp_x="set -x;__sshmcp_c;$__sshmcp_x" ;;
+    *) __sshmcp_x="{ set -x; __sshmcp_c; } 2>/dev/null;$__sshmcp_x" ;;
+    esac
     __sshmcp_u "${2%%x*}${2#*x}"
     ;;
   *) __sshmcp_u "$2" ;;
@@ -241,11 +246,14 @@ __sshmcp_c() {
   \'$__sshmcp_rt' "$__sshmcp_s"
 }
 # The prompt hook. It finds a command only where the line was aborted, and says so.
+# In zsh only a group's stderr takes the trace of its own lines.
 __sshmcp_h() {
-  __sshmcp_z "$?" "$-" a
-  \'$__sshmcp_pf' "\033]6973;%s;P;%s\007" "$__sshmcp_n" "$PWD" >/dev/tty
-  \'$__sshmcp_rt' "$__sshmcp_s"
-} 2>/dev/null'
+  {
+    __sshmcp_z "$?" "$-" a
+    \'$__sshmcp_pf' "\033]6973;%s;P;%s\007" "$__sshmcp_n" "$PWD" >/dev/tty
+    \'$__sshmcp_rt' "$__sshmcp_s"
+  } 2>/dev/null
+}'
 
 # __sshmcp_a: puts the hook where this shell looks for it, again before each command, and remembers the text.
 case $__sshmcp_k in

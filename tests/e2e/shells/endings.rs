@@ -117,8 +117,15 @@ fn kept_trace(shell: Shell) -> Row {
     let stderr = match shell {
         Shell::Bash => "++ echo there\n",
         Shell::Zsh | Shell::ZshThemed => "+(eval):1> echo there\n",
-        // Its trace goes to the terminal from here on.
-        Shell::Mksh => "",
+        // Lines of ours stand behind it.
+        Shell::Mksh => {
+            return sees(
+                "echo there",
+                0,
+                Text::Is("there\n".into()),
+                Text::Has("] echo there\n"),
+            );
+        }
         _ => "+ echo there\n",
     };
     gives("echo there", 0, "there\n", stderr)
