@@ -406,6 +406,19 @@ fn throughput() {
     );
 }
 
+/// What is shorter in two parts than as a whole, which does not fit, is said to be cut.
+#[test]
+fn an_erased_line_that_fits_in_parts_alone() {
+    let (_directory, output) = stdout(format!("{}\x1b[2Kb", "a".repeat(40)).as_bytes());
+    for limit in 16..41 {
+        let view = whole(&output, limit, false, "c42");
+        assert!(view.omitted_bytes > 0, "{limit}");
+        assert!(view.stdout.ends_with(b"b"), "{limit}");
+    }
+    let view = whole(&output, 41, false, "c42");
+    assert_eq!(view.stdout, format!("{}b", " ".repeat(40)).into_bytes());
+}
+
 fn stream() -> impl Strategy<Value = StreamKind> {
     prop_oneof![Just(StreamKind::Stdout), Just(StreamKind::Stderr)]
 }
@@ -421,6 +434,8 @@ fn writes() -> impl Strategy<Value = Vec<(StreamKind, Vec<u8>)>> {
         1 => Just(b"12%\r".to_vec()),
         1 => Just(b"\xF0\x9F".to_vec()),
         1 => Just(b"\x1b[".to_vec()),
+        1 => prop::sample::select(vec!["\x1b[2K", "\x1b[K", "\x1b[1K", "\r", "\x08", "\x1b[A", "\n", "\u{16100}", "\u{301}"])
+            .prop_map(|text| text.as_bytes().to_vec()),
         1 => Just("long ".repeat(60).into_bytes()),
     ];
     prop::collection::vec((stream(), bytes), 0..60)
@@ -451,7 +466,7 @@ fn part(all: &[(u64, StreamKind, u8)], stream: StreamKind, from: u64, to: u64) -
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(300)))]
 
     /// Reading in any portions gives what was appended; what is not there is counted.
     #[test]

@@ -53,9 +53,18 @@ pub fn whole(output: &Output, limit: usize, raw: bool, hint_id: &str) -> View {
         };
     }
     let stop = output.gap_from(0).map_or(total, |(start, _)| start);
-    let head = fit_head(output, 0, stop, limit / 2, raw);
+    let mut head = fit_head(output, 0, stop, limit / 2, raw);
     let floor = head.end.max(output.contiguous_from());
     let tail = fit_tail(output, floor, limit - head.rendered.chars.min(limit), raw);
+    if tail.start == head.end && head.end > 0 && !raw {
+        // By themselves both are shorter than together: what is written behind an erased line stands behind its blanks.
+        // As all of it does not fit, something is left out.
+        let budget = limit.saturating_sub(tail.rendered.chars).min(limit / 2);
+        head = fit_head(output, 0, head.end - 1, budget, raw);
+        if head.rendered.chars > budget {
+            head = Part::new(output, &[], 0, 0, raw);
+        }
+    }
     let omitted = tail.start - head.end;
     let left_out = |stream| output.total_of(stream) - head.shown(stream) - tail.shown(stream);
     let (stdout, stderr) = (left_out(StreamKind::Stdout), left_out(StreamKind::Stderr));
@@ -259,7 +268,9 @@ fn fit_head(output: &Output, start: u64, stop: u64, budget: usize, raw: bool) ->
     let cuts = cuts(&pieces, raw);
     let fit = |end: u64| render(output, &pieces, start, end, raw).chars;
     let cut = if fits {
-        cuts.all.last().copied().unwrap_or(end)
+        // Without the end, that may erase much, it may be more.
+        let last = cuts.all.last().copied();
+        last.filter(|&cut| fit(cut) <= budget).unwrap_or(end)
     } else {
         let line = last_fitting(&cuts.lines, budget, fit).unwrap_or(start);
         if line > start && fit(line) >= budget - budget / 4 {

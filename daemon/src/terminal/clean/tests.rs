@@ -271,7 +271,7 @@ fn reference(tokens: &[String]) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(2000)))]
 
     /// The cleaner shows what the simple screen shows, blanks at ends of lines aside.
     #[test]
