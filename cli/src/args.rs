@@ -352,6 +352,9 @@ pub(crate) struct SendArgs {
     /// Keys by name, typed behind the text: ctrl-c, up, f5, escape, …
     #[arg(short, long, value_delimiter = ',', value_name = "KEY,…")]
     pub(crate) keys: Vec<String>,
+    /// Type what stdin holds, byte for byte, behind text and keys; Enter is not pressed
+    #[arg(long, conflicts_with = "secret")]
+    pub(crate) stdin: bool,
     /// Do not press Enter (with --keys alone none is pressed anyway)
     #[arg(long)]
     pub(crate) no_enter: bool,

@@ -1,5 +1,8 @@
 //! Full-screen programs and REPLs as an agent drives them: by the screen that a person would see, and by keys.
 
+mod exact;
+mod settled;
+
 use serde_json::{Value, json};
 use sshmcp_tests::{Shell, Shim, TestBed};
 

@@ -240,8 +240,8 @@ async fn interrupt(daemon: Daemon, out: Output, id: String, signal: Signal, next
     drop(out.note(&told));
 }
 
-/// What our standard input holds, for the command.
-fn read_stdin() -> Result<Vec<u8>, Failure> {
+/// What our standard input holds, for a command or a terminal.
+pub(crate) fn read_stdin() -> Result<Vec<u8>, Failure> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
         return Err(Fault::new(
@@ -256,7 +256,7 @@ fn read_stdin() -> Result<Vec<u8>, Failure> {
     if bytes.len() > MAX_STDIN {
         return Err(Fault::new(
             Reason::TooLarge,
-            "stdin holds more than the 1 MiB that a command may be given",
+            "stdin holds more than the 1 MiB that can be given at once",
         )
         .hint("copy it to the host as a file first")
         .into());

@@ -6,6 +6,7 @@ use sshmcp_proto::v1::send_input_request::Which;
 use sshmcp_proto::v1::{Reason, SendInputRequest, SendInputResponse};
 
 use crate::args::SendArgs;
+use crate::commands::exec::read_stdin;
 use crate::commands::output::tell;
 use crate::context::{Context, is_command_id, milliseconds};
 use crate::error::Failure;
@@ -25,13 +26,14 @@ pub(crate) async fn run(args: SendArgs, context: &Context) -> Result<u8, Failure
     } else {
         args.text
     };
+    let data = if args.stdin { read_stdin()? } else { Vec::new() };
     let only_keys = text.is_none() && !args.keys.is_empty();
     let request = SendInputRequest {
         which: Some(which),
         text,
-        enter: !args.no_enter && !only_keys,
+        enter: !args.no_enter && !only_keys && !args.stdin,
         keys: args.keys,
-        data: Vec::new(),
+        data,
         pattern: args.pattern,
         timeout_ms: milliseconds(args.timeout).max(1),
         secret: args.secret,
