@@ -553,7 +553,10 @@ impl Machine {
                 Vec::new()
             }
             Phase::Ready { .. } | Phase::Typed => {
-                let verdict = verdict.filter(|_| self.typed_at.is_some_and(is_since));
+                // The shell reads until it has taken the line; a `read` of its own is seen to last.
+                let line_stands = self.phase == Phase::Typed && shell_reads;
+                let is_told = |at| is_since(at) && (!line_stands || now >= at + START_GRACE);
+                let verdict = verdict.filter(|_| self.typed_at.is_some_and(is_told));
                 self.judge(verdict, now)
             }
             Phase::Busy(running) if running.unstarted.is_some() => {
