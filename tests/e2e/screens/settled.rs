@@ -46,7 +46,7 @@ fn a_screen_that_is_drawn_in_parts() {
 fn programs_that_were_typed() {
     let bed = TestBed::new();
     let mut shim = bed.shim();
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+    for shell in [Shell::Zsh] {
         let file = bed.scratch(shell).join("typed.txt");
         let file = file.display();
         let mut terminal = Terminal {
