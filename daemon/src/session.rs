@@ -10,7 +10,7 @@ mod machine;
 mod open;
 mod outbox;
 mod sudo;
-mod view;
+pub mod view;
 
 use std::{
     sync::{

@@ -15,8 +15,10 @@ mod at_once;
 mod bulk;
 mod cold;
 mod far;
+mod feed;
 mod figures;
 mod hosts;
+mod idle;
 mod machine;
 mod mcp;
 mod openssh;
@@ -33,9 +35,12 @@ use sizes::Sizes;
 use sshmcp_tests::TestBed;
 
 /// What can be measured alone.
-const PARTS: [&str; 6] = ["start", "warm", "bulk", "far", "cold", "at-once"];
+const PARTS: [&str; 8] = ["start", "warm", "bulk", "far", "feed", "cold", "at-once", "idle"];
 
 fn main() {
+    if feed::is_part() {
+        return;
+    }
     let mut parts = Vec::new();
     let (mut quick, mut file) = (false, None);
     let mut arguments = env::args().skip(1);
@@ -74,8 +79,11 @@ fn run(sizes: &Sizes, wanted: &dyn Fn(&str) -> bool) -> String {
     if wanted("far") {
         far::measure(&bed, sizes, &mut report);
     }
+    if wanted("feed") {
+        feed::measure(sizes, &mut report);
+    }
     let mut memories = Vec::new();
-    if wanted("cold") || wanted("at-once") {
+    if wanted("cold") || wanted("at-once") || wanted("idle") {
         bed.stop_daemon();
         let hosts = hosts::add(&mut bed, sizes.many);
         let some = &hosts[..sizes.some];
@@ -93,7 +101,12 @@ fn run(sizes: &Sizes, wanted: &dyn Fn(&str) -> bool) -> String {
             let (_, memory) = at_once::measure(&bed, &hosts, sizes.openings, &mut report);
             memories.push(("at once", memory));
         }
-        at_once::tell(&memories, &mut report);
+        if wanted("idle") {
+            idle::measure(&bed, some, sizes, &mut report);
+        }
+        if !memories.is_empty() {
+            at_once::tell(&memories, &mut report);
+        }
     }
     bed.finish();
     report.finish()

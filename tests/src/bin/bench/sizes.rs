@@ -30,6 +30,10 @@ pub(crate) struct Sizes {
     pub(crate) far_runs: usize,
     /// First commands over the slow link.
     pub(crate) far_logins: usize,
+    /// Bytes that a screen is fed with.
+    pub(crate) feed: usize,
+    /// Seconds in which idle sessions are watched.
+    pub(crate) idle_seconds: u64,
 }
 
 impl Sizes {
@@ -49,6 +53,8 @@ impl Sizes {
         flood: 100_000_000,
         far_runs: 50,
         far_logins: 5,
+        feed: 500_000_000,
+        idle_seconds: 60,
     };
     /// What shows that everything here still works; its figures mean nothing.
     pub(crate) const QUICK: Self = Self {
@@ -66,5 +72,7 @@ impl Sizes {
         flood: 3_000_000,
         far_runs: 3,
         far_logins: 1,
+        feed: 5_000_000,
+        idle_seconds: 1,
     };
 }
