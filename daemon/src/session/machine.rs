@@ -2,11 +2,13 @@
 //! Does no I/O and does not tell the time; `now` is given to it.
 
 mod look;
+mod phase;
 mod slots;
 mod word;
 
 use std::time::{Duration, Instant};
 
+pub use phase::{Phase, Running};
 pub use word::{Asked, Effect, Event, Start};
 
 use look::{Probes, Seen};
@@ -36,45 +38,6 @@ const START_GRACE: Duration = Duration::from_secs(3);
 /// A shell that was seen to read may have told the start on the terminal just before, and be the command's own `read`:
 /// that word comes within this time, or the shell is at its prompt.
 const START_WORD: Duration = Duration::from_millis(800);
-
-/// What a session does now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// At the prompt.
-    Ready {
-        /// Something stands on the prompt's line that was typed and not entered.
-        half_typed: bool,
-    },
-    /// Something typed by `send_input` or by a person runs.
-    Typed,
-    /// A command runs.
-    Busy(Running),
-    /// A command ended; the prompt has not been seen yet.
-    Settling {
-        /// Since when.
-        since: Instant,
-    },
-}
-
-/// The running command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Running {
-    /// Which one.
-    pub id: CommandId,
-    capture: Capture,
-    slot: Option<u8>,
-    started: bool,
-    status: Option<(i32, String, Instant)>,
-    streams_done: Option<Instant>,
-    prompt_seen: bool,
-    /// Since when it could have started, until it does: what was typed may have been swallowed.
-    unstarted: Option<Instant>,
-    /// The shell was seen to read since.
-    seen_reading: bool,
-    interrupted: bool,
-    /// When the shell was asked for the last status.
-    synced: Option<Instant>,
-}
 
 /// The state of one session's shell.
 pub struct Machine {
