@@ -217,7 +217,7 @@ impl Walker {
     }
 
     const fn is_between(&self) -> bool {
-        self.wanted == 0 && self.parser.is_ground()
+        self.wanted == 0 && self.parser.may_be_cut()
     }
 
     const fn break_text(&mut self) {

@@ -123,11 +123,6 @@ impl Cleaner {
         text
     }
 
-    /// Whether the stream may be cut here: in no character and no escape sequence.
-    pub fn is_between(&self) -> bool {
-        self.parser.is_ground() && self.decoder.is_complete()
-    }
-
     /// Bytes of text above the current lines; the cursor may still go back up to [`REACH`] lines of them.
     pub fn done_len(&self) -> usize {
         self.done.len()
@@ -196,7 +191,8 @@ impl Cleaner {
 
     /// Whole lines without controls, in bulk. False if it took nothing.
     fn feed_plain(&mut self, bytes: &mut &[u8]) -> bool {
-        let at_end = self.rows.len() == 1 && matches!(self.column, Column::End) && self.is_between();
+        let is_plain = self.parser.is_ground() && self.decoder.is_complete();
+        let at_end = self.rows.len() == 1 && matches!(self.column, Column::End) && is_plain;
         let Some(row) = self.rows.front_mut().filter(|row| at_end && !row.is_edited()) else {
             return false;
         };

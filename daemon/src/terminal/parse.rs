@@ -55,8 +55,13 @@ pub(crate) struct Parser {
 }
 
 impl Parser {
-    /// Whether a cut here falls into no escape sequence.
+    /// In no escape sequence.
     pub(crate) const fn is_ground(&self) -> bool {
+        matches!(self.state, State::Ground)
+    }
+
+    /// Whether the stream may be cut here: in no escape sequence, or in one that is too long to be left whole.
+    pub(crate) const fn may_be_cut(&self) -> bool {
         match self.state {
             State::Ground => true,
             State::Text { swallowed, .. } => swallowed > UNCUTTABLE,

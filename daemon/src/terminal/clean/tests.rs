@@ -145,6 +145,24 @@ fn hostile_streams() {
     }
 }
 
+/// A string is no text, however long it is and wherever it is cut.
+#[test]
+fn a_long_string_in_pieces() {
+    let stream = format!(
+        "a\x1b]52;c;{}\x07b\x1bP{}\x1b\\c",
+        "QUJD".repeat(2000),
+        "x".repeat(5000)
+    );
+    for size in [1, 7, 1500] {
+        let mut cleaner = Cleaner::new();
+        stream
+            .as_bytes()
+            .chunks(size)
+            .for_each(|piece| cleaner.feed(piece));
+        assert_eq!(cleaner.finish(), "abc", "{size}");
+    }
+}
+
 /// With a cap, lines and memory stay bounded, and what is settled comes out once and in order.
 #[test]
 fn streaming_with_a_cap() {
