@@ -6,7 +6,7 @@ use std::time::Duration;
 use alacritty_terminal::{
     Term,
     event::EventListener,
-    grid::Cursor,
+    grid::{Cursor, Dimensions as _},
     index::Column,
     term::{
         TermMode,
@@ -135,7 +135,11 @@ impl<T: EventListener> Seen<T> {
 
     fn leave_alternate(&mut self) {
         self.term.swap_alt();
-        if let Some(saved) = self.put_by.take() {
+        if let Some(mut saved) = self.put_by.take() {
+            // The screen may be smaller since.
+            let (column, line) = (self.term.last_column(), self.term.bottommost_line());
+            saved.point.column = saved.point.column.min(column);
+            saved.point.line = saved.point.line.min(line);
             self.term.grid_mut().saved_cursor = saved;
         }
     }
@@ -308,6 +312,17 @@ mod tests {
         let draws_on_the_first = "one\x1b[?1049h\x1b[?1049l\x1b[3;1Hbox\x1b[?1049l.";
         assert_eq!(rows(draws_on_the_first), ["one.", "", "box"]);
         assert_eq!(rows("one\x1b[?1049l."), ["one.", "", ""]);
+    }
+
+    /// What was saved before the screen became smaller is within it.
+    #[test]
+    fn a_saved_cursor_in_a_smaller_screen() {
+        let mut screen = Screen::new(20, 5, 10);
+        screen.feed(b"\x1b[5;20H\x1b[?1049h\x1b[?1049l\x1b7\x1b[?47h");
+        screen.resize(4, 2);
+        screen.feed(b"\x1b[?47l\x1b[?1049lab");
+        assert_eq!(screen.shot(0).rows.len(), 2);
+        assert!(screen.shot(0).rows.concat().contains('a'));
     }
 
     /// An update that a program never ends is seen.
