@@ -219,7 +219,7 @@ impl Opening {
                 Reason::NotSupported,
                 format!("the login shell did not take the session's set-up; its terminal shows: {said}"),
             )
-            .hint("check which shell the account has: bash, zsh, fish, dash, ash, ksh and mksh are worked fully, unless functions of its start-up files hide `.`, `builtin` and `command` at once"));
+            .hint("check which shell the account has: bash, zsh, fish, dash, ash, ksh and mksh are worked fully, unless start-up files leave its line editor no way to take text, or functions of theirs hide `.`, `builtin` and `command` at once"));
         };
         if let (Some(dialect), Some(candidate)) = (other, candidate) {
             dialect.kind().clone_into(&mut shell.kind);

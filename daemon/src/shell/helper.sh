@@ -9,6 +9,9 @@ LC_ALL=C
 export LC_ALL
 n=@NONCE@
 d=
+# Whoever started us may be gone at any time.
+trap '' INT QUIT HUP PIPE
+trap '[ -z "$d" ] || clear "$d"; exit 0' TERM EXIT
 for b in /dev/shm "${XDG_RUNTIME_DIR:-}" "${TMPDIR:-}" /tmp /var/tmp "${HOME:-}"; do
   [ -n "$b" ] && [ -d "$b" ] && [ -w "$b" ] || continue
   # Its name stands in what is typed and sourced.
@@ -63,7 +66,6 @@ drain() {
   done
   [ -p "$1" ] && printf '\036%s;X\037' "$n"
 }
-trap '' INT QUIT HUP PIPE
 ( drain o0 ) </dev/null &
 po=$!
 ( drain e0 ) </dev/null >&2 &

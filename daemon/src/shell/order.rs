@@ -143,6 +143,9 @@ fn without_comments(script: &str) -> String {
         .collect()
 }
 
+/// Where zsh begins a line in vi's command mode: `i` begins text, and is itself taken away where it is text already.
+const FROM_COMMAND_MODE: &str = "i\x7f \\builtin .";
+
 /// The lines that make a shell read the integration script, each for where the one before did nothing: aliases and
 /// functions of start-up files may have the names of builtins.
 pub fn type_install(dir: &str, name: &str) -> Vec<Vec<u8>> {
@@ -155,10 +158,18 @@ pub fn type_install(dir: &str, name: &str) -> Vec<Vec<u8>> {
             "\\.",
             "\\unset -f builtin;\\builtin .",
         ],
-        "zsh" => &["\\builtin .", "\\.", "\\unfunction builtin;\\builtin ."],
+        "zsh" => &[
+            "\\builtin .",
+            FROM_COMMAND_MODE,
+            "\\.",
+            "\\unfunction builtin;\\builtin .",
+        ],
         _ => &["\\.", "\\command ."],
     };
-    let line = |word: &&str| format!(" {word} {dir}/b{}", enter(name)).into_bytes();
+    let line = |word: &&str| match *word {
+        FROM_COMMAND_MODE => format!("{word} {dir}/b vi{}", enter(name)).into_bytes(),
+        word => format!(" {word} {dir}/b{}", enter(name)).into_bytes(),
+    };
     words.iter().map(line).collect()
 }
 

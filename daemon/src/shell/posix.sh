@@ -295,14 +295,22 @@ __sshmcp_a() {
 \builtin setopt hist_ignore_space interactive_comments
 # No word of what is typed is taken for another.
 \builtin alias __sshmcp_0="nocorrect __sshmcp_0" __sshmcp_f="nocorrect __sshmcp_f"
-# The line that brought us here is in the history already, and in its file where that is written line by line. The
-# file loses it; the list is left behind unsaved, and a new one is read from the file.
-__sshmcp_l=
-[[ ! -w ${HISTFILE-} ]] || __sshmcp_l=$(tail -n 1 -- "$HISTFILE" 2>/dev/null)
-if [[ $__sshmcp_l == *". $__sshmcp_d/b" ]]; then
-  __sshmcp_q=$(wc -c <"$HISTFILE")
-  dd if=/dev/null of="$HISTFILE" bs=1 seek=$((__sshmcp_q - ${#__sshmcp_l} - 1)) 2>/dev/null
+# Where lines begin in command mode, a space on an empty one, with which ours begin, is text.
+if [[ ${1-} == vi ]]; then
+  __sshmcp_vi() {
+    if [[ -z $BUFFER ]]; then \builtin zle vi-insert; LBUFFER=" "; else \builtin zle vi-forward-char; fi
+  }
+  \builtin zle -N __sshmcp_vi
+  \builtin bindkey -M vicmd " " __sshmcp_vi
 fi
+# The lines that brought us here are in the history already, and in its file where that is written line by line. The
+# file loses them; the list is left behind unsaved, and a new one is read from the file.
+while [[ -w ${HISTFILE-} ]]; do
+  __sshmcp_l=$(tail -n 1 -- "$HISTFILE" 2>/dev/null)
+  [[ $__sshmcp_l == *". $__sshmcp_d/b" || $__sshmcp_l == *". $__sshmcp_d/b vi" ]] || break
+  __sshmcp_q=$(wc -c <"$HISTFILE")
+  dd if=/dev/null of="$HISTFILE" bs=1 seek=$((__sshmcp_q - ${#__sshmcp_l} - 1)) 2>/dev/null || break
+done
 __sshmcp_q=${SAVEHIST-0}
 if [[ ${(t)HISTFILE}${(t)SAVEHIST} == *readonly* ]]; then :
 elif SAVEHIST=0; [[ -n ${HISTFILE-} ]]; then fc -p "$HISTFILE" "${HISTSIZE-30}" "$__sshmcp_q"; else fc -p; SAVEHIST=$__sshmcp_q; fi

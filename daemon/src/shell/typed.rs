@@ -1,6 +1,8 @@
 //! Commands for shells that have no FIFOs to fetch them from: typed whole, between marks that the shell prints on its
 //! terminal. Their ends and exit codes are as exact; stdout and stderr are one stream.
 
+use std::fmt::Write as _;
+
 use super::order;
 use crate::id::CommandId;
 
@@ -85,24 +87,49 @@ pub fn run(dialect: Dialect, nonce: &str, id: CommandId, text: &str) -> Vec<u8> 
             );
             lines
         }
-        Dialect::Fish => {
-            let quoted = text.replace('\\', "\\\\").replace('\'', "\\'");
-            // A line end within quotes is typed as Enter; fish reads on until the quote is closed.
-            let line = format!(" {start}; eval '{quoted}'; {}", end("$status"));
-            line.replace('\n', "\r")
-                .into_bytes()
-                .into_iter()
-                .chain(*b"\r")
-                .collect()
-        }
-        Dialect::Csh => {
-            let quoted = text
-                .replace('\'', "'\\''")
-                .replace('!', "\\!")
-                .replace('\n', "\\\r");
-            format!(" {start}; eval '{quoted}'; {}\r", end("$status")).into_bytes()
+        Dialect::Fish => format!(" {start}; eval {}; {}\r", quote_fish(text), end("$status")).into_bytes(),
+        Dialect::Csh => format!(" {start}; eval {}; {}\r", quote_csh(text), end("$status")).into_bytes(),
+    }
+}
+
+/// A line end within quotes is typed as Enter: fish reads on until the quote is closed. Other control characters would be
+/// keys to its line editor.
+fn quote_fish(text: &str) -> String {
+    let mut quoted = String::from("'");
+    for character in text.chars() {
+        match character {
+            '\\' | '\'' => quoted.extend(['\\', character]),
+            '\n' => quoted.push('\r'),
+            '\0'..='\x1f' | '\x7f' => {
+                let _ = write!(quoted, "'\\x{:02x}'", u32::from(character));
+            }
+            _ => quoted.push(character),
         }
     }
+    quoted + "'"
+}
+
+/// The same for csh, to which without a UTF-8 locale every byte of a character that is not ASCII is a key.
+fn quote_csh(text: &str) -> String {
+    let mut quoted = String::from("'");
+    let mut in_printf = false;
+    for byte in text.bytes() {
+        let is_key = byte != b'\n' && !(b' '..=b'~').contains(&byte);
+        if is_key != in_printf {
+            quoted.push_str(if is_key { "'\"`printf '" } else { "'`\"'" });
+            in_printf = is_key;
+        }
+        match byte {
+            _ if is_key => {
+                let _ = write!(quoted, "\\{byte:03o}");
+            }
+            b'\'' => quoted.push_str("'\\''"),
+            b'!' => quoted.push_str("\\!"),
+            b'\n' => quoted.push_str("\\\r"),
+            _ => quoted.push(char::from(byte)),
+        }
+    }
+    quoted + if in_printf { "'`\"" } else { "'" }
 }
 
 /// A text cut into pieces that `printf %b` gives back, of characters that no line editor, quote or history minds.
@@ -155,5 +182,8 @@ mod tests {
         assert!(fish.contains("eval 'a\\'b\\\\c';"), "{fish}");
         let csh = String::from_utf8(run(Dialect::Csh, "n", CommandId::new(1), "a'b!c")).expect("text");
         assert!(csh.contains("eval 'a'\\''b\\!c';"), "{csh}");
+        assert_eq!(quote_csh("ü\t"), "''\"`printf '\\303\\274\\011'`\"");
+        assert_eq!(quote_csh("aü\nb"), "'a'\"`printf '\\303\\274'`\"'\\\rb'");
+        assert_eq!(quote_fish("a\tü\nb"), "'a'\\x09'ü\rb'");
     }
 }

@@ -1,13 +1,15 @@
 //! tcsh as login shell: commands are typed whole, their ends and codes are exact, and stdout and stderr are one stream,
 //! which is said.
 
+use std::thread;
+
 use serde_json::json;
 use sshmcp_tests::{TestBed, program::tool};
 
 use super::home::Homes;
 
 /// Command, code, and all of its output as one stream.
-const ROWS: [(&str, i64, &str); 17] = [
+const ROWS: [(&str, i64, &str); 20] = [
     ("echo out", 0, "out\n"),
     ("sh -c 'echo out; echo err >&2; exit 3'", 3, "out\nerr\n"),
     ("true", 0, ""),
@@ -24,6 +26,13 @@ const ROWS: [(&str, i64, &str); 17] = [
     ("alias shout 'echo ALIASED'", 0, ""),
     ("shout now", 0, "ALIASED now\n"),
     ("echo ü", 0, "ü\n"),
+    (
+        "printf '%s\\n' 'ü!\té' | od -An -c | tr -d ' \\n'",
+        0,
+        "303274!\\t303251\\n",
+    ),
+    ("echo one\necho 'zwö'", 0, "one\nzwö\n"),
+    ("false\necho $status ü", 0, "1 ü\n"),
     ("sh -c 'exit 200'", 200, ""),
 ];
 
@@ -32,43 +41,55 @@ fn tcsh_has_exact_ends_and_one_stream() {
     let homes = Homes::new();
     let mut bed = TestBed::new();
     let shell = std::fs::canonicalize(tool("tcsh")).expect("tcsh");
-    let user = homes.make_with(
-        "tcsh",
-        &shell,
-        &[(".tcshrc", "setenv LANG C.UTF-8\nset prompt = '%m> '\n".into())],
-    );
-    bed.add_guest("tcsh", &user);
+    // Without a locale its line editor takes what is not ASCII for keys.
+    let hosts = [("tcsh", "setenv LANG C.UTF-8"), ("tcsh-c", "setenv LC_ALL C")];
+    for (host, locale) in hosts {
+        let files = [(".tcshrc", format!("{locale}\nset prompt = '%m> '\n"))];
+        bed.add_guest(host, &homes.make_with(host, &shell, &files));
+    }
+    let wrong: Vec<String> = thread::scope(|scope| {
+        let players = hosts.map(|(host, _)| {
+            let bed = &bed;
+            scope.spawn(move || play(bed, host))
+        });
+        let wrong = players.map(|player| player.join().expect("it does not panic"));
+        wrong.concat()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    bed.finish();
+}
+
+fn play(bed: &TestBed, host: &str) -> Vec<String> {
     let mut shim = bed.shim();
     let mut wrong = Vec::new();
     for (command, code, output) in ROWS {
-        let outcome = shim.run("tcsh", command);
+        let outcome = shim.run(host, command);
         let right = outcome.status == "completed"
             && outcome.exit_code == Some(code)
             && outcome.object["stderr"].is_null()
             && outcome.object["completion"] == "exact"
             && outcome.stdout == output;
         if !right {
-            wrong.push(format!("{command:?}: {}", outcome.object));
+            wrong.push(format!("{host}: {command:?}: {}", outcome.object));
         }
     }
     let interrupted = shim
-        .execute(json!({"host": "tcsh", "command": "sleep 1000", "timeout": 0.5}))
+        .execute(json!({"host": host, "command": "sleep 1000", "timeout": 0.5}))
         .expect("it begins");
     shim.call("interrupt_command", json!({"command_id": interrupted.id}))
         .expect("interrupted");
     let interrupted = shim.wait_for(&interrupted.id);
     if interrupted.status != "interrupted" {
-        wrong.push(format!("{}", interrupted.object));
+        wrong.push(format!("{host}: {}", interrupted.object));
     }
-    let next = shim.run("tcsh", "echo next");
+    let next = shim.run(host, "echo next");
     if next.stdout != "next\n" {
-        wrong.push(format!("{}", next.object));
+        wrong.push(format!("{host}: {}", next.object));
     }
     let refused = shim
-        .execute(json!({"host": "tcsh", "command": "cat", "stdin": "x"}))
+        .execute(json!({"host": host, "command": "cat", "stdin": "x"}))
         .expect_err("it cannot be typed");
     assert_eq!(refused.code, "not_supported", "{refused:?}");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
     shim.close();
-    bed.finish();
+    wrong
 }

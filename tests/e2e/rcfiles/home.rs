@@ -53,14 +53,18 @@ impl Homes {
             };
             removed.expect("an empty home");
         }
-        for (name, text) in files {
-            let path = user.home.join(name);
-            let mut above = path.parent().expect("below the home").to_owned();
+        let own = |mut above: PathBuf| {
             fs::create_dir_all(&above).expect("a directory");
             while above != user.home {
                 user.own(&above);
                 above.pop();
             }
+        };
+        // fish reads all manuals where it finds none of this.
+        own(user.home.join(".local/share/fish/generated_completions"));
+        for (name, text) in files {
+            let path = user.home.join(name);
+            own(path.parent().expect("below the home").to_owned());
             fs::write(&path, text).expect("a file of the home");
             user.own(&path);
         }

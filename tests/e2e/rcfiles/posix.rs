@@ -187,6 +187,17 @@ PROMPT='$(printf "\n%s via x\n❯ " "${PWD:t}")' RPROMPT='$(printf right)' PROMP
 typeset -ag precmd_functions chpwd_functions
 precmd_functions=(_direnv_hook $precmd_functions); chpwd_functions=(_direnv_hook $chpwd_functions)"#),
         zsh("z-vi", "bindkey -v; KEYTIMEOUT=1; setopt vi"),
+        zsh(
+            "z-vicmd",
+            "zle-line-init() { zle -K vicmd }; zle -N zle-line-init; setopt inc_append_history; HISTFILE=~/.history SAVEHIST=99",
+        )
+        .history(),
+        // Nobody can type text into it.
+        zsh("z-vicmd-main", "bindkey -A vicmd main").then(Then::Fails(
+            "not_supported",
+            "did not take the session's set-up",
+            "line editor",
+        )),
         zsh("z-correct", "setopt correct correct_all; cd; : >c2; : >c1x; : >usr2")
             .and("c3", "").and("__sshmcp", "").and("true1", ""),
         zsh("z-options", "setopt sh_word_split no_unset ksh_arrays no_nomatch extended_glob no_bang_hist no_hist_ignore_space inc_append_history share_history; HISTFILE=~/.zhistory; HISTSIZE=100; SAVEHIST=100").history(),

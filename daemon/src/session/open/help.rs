@@ -122,9 +122,10 @@ impl Opening {
 }
 
 impl Drop for Opening {
-    /// A helper that has not come to life leaves start-up files running where no terminal's end would end them.
+    /// A helper that has not come to life leaves start-up files running where no terminal's end would end them. One that
+    /// has ends with its input, and takes its directory away.
     fn drop(&mut self) {
-        let Some(helper) = self.helper.take().filter(|_| self.hello.is_none()) else {
+        let Some(helper) = self.helper.take().filter(|_| self.reading.is_none()) else {
             return;
         };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
