@@ -3,13 +3,14 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "sshmcp/v1/error.proto",
     "sshmcp/v1/daemon.proto",
     "sshmcp/v1/host.proto",
     "sshmcp/v1/session.proto",
     "sshmcp/v1/command.proto",
     "sshmcp/v1/terminal.proto",
+    "sshmcp/v1/log.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

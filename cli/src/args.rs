@@ -62,7 +62,8 @@ pub(crate) enum Verb {
     /// Open a session on a host
     #[command(after_help = "Examples:
   sshctl open web1
-  sshctl open deploy@10.0.0.7:2222 --session release")]
+  sshctl open deploy@10.0.0.7:2222 --session release
+  sshctl open web1 --attach                  and join its terminal at once")]
     Open(OpenArgs),
     /// Run a command in a session, show its output as it comes, and exit with its code
     #[command(
@@ -123,6 +124,22 @@ Type ctrl-] twice to type it once.")]
     Watch(WatchArgs),
     /// Show a session's terminal
     Screen(ScreenArgs),
+    /// Show what a session's terminal showed, also of one that is closed
+    #[command(after_help = "Examples:
+  sshctl logs web1                           the last 100 lines
+  sshctl logs web1 -f                        and what comes, until the session is closed
+  sshctl logs web1 -n 5000 | less
+
+The file is `logs/SESSION.log` in the state directory (`sshctl status`), with older ones beside it (`SESSION.log.1`).")]
+    Logs(LogsArgs),
+    /// Play what a session's terminal showed, in its own time
+    #[command(after_help = "Examples:
+  sshctl replay web1                         its recording, also if it is closed
+  sshctl replay web1 --speed 4 --idle-limit 1
+  sshctl replay ./web1.cast.1                a file: asciicast 2 or 3
+
+q leaves. The recordings are `logs/SESSION.cast` in the state directory; asciinema plays them, too.")]
+    Replay(ReplayArgs),
     /// Close sessions; says what was still running
     #[command(
         after_help = "Examples:\n  sshctl close web1 release\n  sshctl close --host web1\n  sshctl close --all"
@@ -208,6 +225,9 @@ pub(crate) struct OpenArgs {
     /// Fail if a session of that name is open already
     #[arg(long)]
     pub(crate) new: bool,
+    /// Join its live terminal
+    #[arg(short, long)]
+    pub(crate) attach: bool,
 }
 
 /// What to run.
@@ -380,6 +400,33 @@ pub(crate) struct ScreenArgs {
     /// Only what is new since this cursor
     #[arg(long)]
     pub(crate) cursor: Option<u64>,
+}
+
+/// Which transcript.
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// The session
+    pub(crate) session: String,
+    /// Go on with what is shown, until the session is closed
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// The last N lines
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    pub(crate) lines: u32,
+}
+
+/// Which recording, how fast.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// A recording's file, or a session
+    #[arg(value_name = "FILE|SESSION")]
+    pub(crate) recording: String,
+    /// So many times as fast
+    #[arg(short, long, value_name = "N", default_value_t = 1.0)]
+    pub(crate) speed: f64,
+    /// Seconds that nothing may happen; longer pauses are cut to it
+    #[arg(short, long, value_name = "SECONDS")]
+    pub(crate) idle_limit: Option<f64>,
 }
 
 /// Which session to join.

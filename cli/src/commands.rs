@@ -11,8 +11,10 @@ mod exec;
 mod hosts;
 mod interrupt;
 mod list;
+mod logs;
 mod open;
 mod output;
+mod replay;
 mod screen;
 mod send;
 mod sessions;
@@ -38,6 +40,8 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Interrupt(args) => interrupt::run(args, context).await,
         Verb::Attach(args) => attach::run(args, false, context).await,
         Verb::Watch(args) => attach::run(args.into(), true, context).await,
+        Verb::Logs(args) => logs::run(args, context).await,
+        Verb::Replay(args) => replay::run(args, context).await,
         Verb::Send(args) => send::run(args, context).await,
         Verb::Screen(args) => screen::run(args, context).await,
         Verb::Close(args) => close::run(args, context).await,

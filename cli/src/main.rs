@@ -1,6 +1,7 @@
 //! `sshctl`: the daemon's calls for people. Parses the command line, runs one verb, turns its end into an exit code.
 
 mod args;
+mod asciicast;
 mod commands;
 mod context;
 mod demo;

@@ -89,6 +89,13 @@ impl Output {
         stdout.flush()
     }
 
+    /// Prints a JSON value in one line on stdout, for values that come one after another.
+    pub(crate) fn json_line(&self, value: &Value) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        writeln!(stdout, "{}", sanitise::json(&value.to_string()))?;
+        stdout.flush()
+    }
+
     /// Prints a table on stdout: fitted to a terminal's width, plain columns elsewhere. `empty` stands for no rows.
     pub(crate) fn table(&self, heads: &[&str], rows: Vec<Vec<Entry>>, empty: &str) -> io::Result<()> {
         if rows.is_empty() {
@@ -272,6 +279,15 @@ impl Sink {
             stderr: tokio::io::stderr(),
             stdout_filter: filter(io::stdout().is_terminal()),
             stderr_filter: filter(io::stderr().is_terminal()),
+        }
+    }
+
+    /// The same, and made harmless also for what is no terminal now: a file may be shown on one later.
+    pub(crate) fn harmless() -> Self {
+        Self {
+            stdout_filter: Some(Filter::new(Keep::Colours)),
+            stderr_filter: Some(Filter::new(Keep::Colours)),
+            ..Self::new()
         }
     }
 

@@ -7,7 +7,8 @@ use sshmcp_proto::{
     error::Fault,
     v1::{
         Reason, command_service_server::CommandServiceServer, host_service_server::HostServiceServer,
-        session_service_server::SessionServiceServer, terminal_service_server::TerminalServiceServer,
+        log_service_server::LogServiceServer, session_service_server::SessionServiceServer,
+        terminal_service_server::TerminalServiceServer,
     },
 };
 use tonic::service::RoutesBuilder;
@@ -20,7 +21,7 @@ use crate::{
     output::OutputLimits,
     recording::Recordings,
     registry::Registry,
-    rpc::{CommandRpc, HostRpc, SessionRpc, TerminalRpc},
+    rpc::{CommandRpc, HostRpc, LogRpc, SessionRpc, TerminalRpc},
 };
 
 /// Everything that the daemon owns.
@@ -133,15 +134,18 @@ impl Core for Engine {
         let sessions = SessionServiceServer::new(SessionRpc(registry.clone()));
         let commands = CommandServiceServer::new(CommandRpc(registry.clone()));
         let terminals = TerminalServiceServer::new(TerminalRpc(registry.clone()));
+        let logs = LogServiceServer::new(LogRpc(registry.clone()));
         routes.add_service(hosts.max_decoding_message_size(MAX_MESSAGE));
         routes.add_service(sessions.max_decoding_message_size(MAX_MESSAGE));
         routes.add_service(commands.max_decoding_message_size(MAX_MESSAGE));
         routes.add_service(terminals.max_decoding_message_size(MAX_MESSAGE));
+        routes.add_service(logs.max_decoding_message_size(MAX_MESSAGE));
         vec![
             "sshmcp.v1.HostService",
             "sshmcp.v1.SessionService",
             "sshmcp.v1.CommandService",
             "sshmcp.v1.TerminalService",
+            "sshmcp.v1.LogService",
         ]
     }
 }

@@ -11,7 +11,7 @@ mod writer;
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicUsize},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicUsize},
     time::{Duration, Instant},
 };
 
@@ -256,6 +256,10 @@ impl Desk {
         }
     }
 
+    fn tell_written(&self) {
+        self.written.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
     /// False if there is nobody who writes.
     fn flush(self: &Arc<Self>, done: oneshot::Sender<()>) -> bool {
         let mut work = lock(&self.shared.work);
@@ -336,7 +340,7 @@ impl Shared {
 /// The writing thread's own: every open recording.
 #[derive(Default)]
 struct Writing {
-    writers: HashMap<u64, Writer>,
+    writers: HashMap<u64, (Writer, Weak<Desk>)>,
     pruned: Option<Instant>,
 }
 
@@ -350,7 +354,7 @@ impl Writing {
                 self.serve(&desk, shared, limits);
             }
             for id in gone {
-                if let Some(mut writer) = self.writers.remove(&id) {
+                if let Some((mut writer, _)) = self.writers.remove(&id) {
                     writer.close();
                 }
             }
@@ -358,12 +362,12 @@ impl Writing {
         }
     }
 
-    fn serve(&mut self, desk: &Desk, shared: &Shared, limits: Limits) {
+    fn serve(&mut self, desk: &Arc<Desk>, shared: &Shared, limits: Limits) {
         let taken = lock(&desk.queue).take(&shared.waiting);
-        let writer = self
-            .writers
-            .entry(desk.id)
-            .or_insert_with(|| Writer::new(&shared.directory, &desk.name, limits));
+        let (writer, _) = self.writers.entry(desk.id).or_insert_with(|| {
+            let writer = Writer::new(&shared.directory, &desk.name, limits);
+            (writer, Arc::downgrade(desk))
+        });
         let flushed = writer.write(taken, limits);
         let mut problem = writer.problem();
         if writer.is_closed() {
@@ -371,7 +375,7 @@ impl Writing {
             problem = None;
         }
         shared.tell(&desk.name, problem);
-        desk.written.send_modify(|count| *count = count.wrapping_add(1));
+        desk.tell_written();
         for done in flushed {
             // Who does not wait any more need not know.
             let _ = done.send(());
@@ -381,25 +385,25 @@ impl Writing {
     /// When something is to be done though nothing comes.
     fn due(&self) -> Option<Instant> {
         let prune = self.pruned.map(|at| at + PRUNE_EVERY);
-        let writers = self.writers.values().filter_map(Writer::due);
+        let writers = self.writers.values().filter_map(|(writer, _)| writer.due());
         writers.chain(prune).min()
     }
 
     fn on_time(&mut self, shared: &Shared, limits: Limits) {
         let now = Instant::now();
-        for writer in self.writers.values_mut() {
+        for (writer, desk) in self.writers.values_mut() {
             if writer.due().is_some_and(|due| due <= now) {
                 writer.on_time(limits);
+                if let Some(desk) = desk.upgrade() {
+                    desk.tell_written();
+                }
                 shared.tell(writer.name(), writer.problem());
             }
         }
         if self.pruned.is_none_or(|at| now >= at + PRUNE_EVERY) {
             self.pruned = Some(now);
-            let open: Vec<&str> = self
-                .writers
-                .values()
-                .map(|writer| writer.name().as_str())
-                .collect();
+            let names = self.writers.values().map(|(writer, _)| writer.name().as_str());
+            let open: Vec<&str> = names.collect();
             file::prune(&shared.directory, limits.age, &open);
         }
     }

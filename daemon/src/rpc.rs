@@ -7,6 +7,7 @@ mod daemon;
 mod from_proto;
 mod gate;
 mod host;
+mod logs;
 mod session;
 mod terminal;
 mod to_proto;
@@ -28,6 +29,7 @@ pub use command::CommandRpc;
 pub use daemon::{About, DaemonRpc};
 pub use gate::{Gate, Gated};
 pub use host::HostRpc;
+pub use logs::LogRpc;
 pub use session::SessionRpc;
 pub use terminal::TerminalRpc;
 

@@ -25,7 +25,8 @@ use crate::{
     v1::{
         Client, HelloRequest, HelloResponse, Reason, command_service_client::CommandServiceClient,
         daemon_service_client::DaemonServiceClient, host_service_client::HostServiceClient,
-        session_service_client::SessionServiceClient, terminal_service_client::TerminalServiceClient,
+        log_service_client::LogServiceClient, session_service_client::SessionServiceClient,
+        terminal_service_client::TerminalServiceClient,
     },
 };
 
@@ -211,6 +212,11 @@ impl Daemon {
     /// Terminals: input and what they show.
     pub fn terminals(&self) -> TerminalServiceClient<Wire> {
         TerminalServiceClient::new(self.wire.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// Transcripts and recordings.
+    pub fn logs(&self) -> LogServiceClient<Wire> {
+        LogServiceClient::new(self.wire.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
 
     /// What calls go through, for services of other packages such as `grpc.health.v1`.

@@ -6,10 +6,10 @@ use serde_json::json;
 use sshmcp_tests::{TestBed, wait::eventually_some};
 
 /// A person's terminal: a pane of a tmux server of its own.
-struct Pane<'b>(&'b TestBed);
+pub(crate) struct Pane<'b>(&'b TestBed);
 
 impl Pane<'_> {
-    fn tmux(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn tmux(&self, arguments: &[&str]) -> Output {
         let socket = self.0.home().join("person");
         let mut tmux = self.0.tool("tmux");
         tmux.env_remove("TMUX")
@@ -21,14 +21,14 @@ impl Pane<'_> {
         output
     }
 
-    fn open(bed: &TestBed) -> Pane<'_> {
+    pub(crate) fn open(bed: &TestBed) -> Pane<'_> {
         let pane = Pane(bed);
         pane.tmux(&["new-session", "-d", "-s", "p", "-x", "90", "-y", "14", "sh"]);
         pane
     }
 
     /// Starts one of our programs in it.
-    fn sshctl(&self, arguments: &str) {
+    pub(crate) fn sshctl(&self, arguments: &str) {
         let program = self
             .0
             .program("sshctl")
@@ -39,11 +39,11 @@ impl Pane<'_> {
         self.keys("Enter");
     }
 
-    fn types(&self, text: &str) {
+    pub(crate) fn types(&self, text: &str) {
         self.tmux(&["send-keys", "-t", "p", "-l", text]);
     }
 
-    fn keys(&self, name: &str) {
+    pub(crate) fn keys(&self, name: &str) {
         self.tmux(&["send-keys", "-t", "p", name]);
     }
 
@@ -53,21 +53,21 @@ impl Pane<'_> {
     }
 
     /// Waits until the pane shows what is wanted.
-    fn shows(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn shows(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
         eventually_some(what, || Some(self.seen()).filter(|seen| wanted(seen)))
     }
 
-    fn shows_row(&self, row: &str) -> String {
+    pub(crate) fn shows_row(&self, row: &str) -> String {
         self.shows(row, |seen| seen.lines().any(|line| line.trim_end() == row))
     }
 
-    fn state(&self) -> String {
+    pub(crate) fn state(&self) -> String {
         let format = "#{alternate_on} #{cursor_flag} #{keypad_cursor_flag}";
         let output = self.tmux(&["display-message", "-p", "-t", "p", format]);
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    fn close(&self) {
+    pub(crate) fn close(&self) {
         self.tmux(&["kill-server"]);
     }
 }

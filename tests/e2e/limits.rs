@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf};
 use serde_json::{Value, json};
 use sshmcp_tests::{Outcome, Shell, Shim, TestBed, ToolError, eventually};
 
-mod disk;
+pub(crate) mod disk;
 mod idle;
 mod output;
 

@@ -1,6 +1,8 @@
 //! What sessions leave for people: transcripts and recordings, in order, private, bounded, and read by asciinema.
 
+mod disk;
 mod order;
+mod reading;
 
 use std::{fs, path::PathBuf, process::Command};
 

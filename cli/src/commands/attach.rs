@@ -29,21 +29,15 @@ const REQUESTS_MAX: usize = 16;
 const KEYS_MAX: usize = 16 << 10; // 16 KiB
 
 /// What a person's terminal is given first: another screen, so that their own stays as it is.
-const ENTER: &str = "\x1b[?1049h\x1b[H\x1b[2J";
+pub(super) const ENTER: &str = "\x1b[?1049h\x1b[H\x1b[2J";
 /// Undoes everything that paintings can switch on, and gives the first screen back.
-const LEAVE: &str =
+pub(super) const LEAVE: &str =
     "\x1b[0m\x1b[?1l\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?25h\x1b[r\x1b[?1049l";
 
 /// Attaches; the exit code is 0 however the person leaves, and 0 when the session ends.
 pub(crate) async fn run(args: AttachArgs, watch: bool, context: &Context) -> Result<u8, Failure> {
     let AttachArgs { session, take } = args;
-    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return Err(
-            Fault::new(Reason::InvalidArgument, "there is no terminal here to attach")
-                .hint("run this in a terminal; `sshctl screen` and `sshctl send` work without one")
-                .into(),
-        );
-    }
+    wants_terminal()?;
     // Before anything changes: a signal that comes at once must find us ready to change it back.
     let ends = Ends::new()?;
     let (requests, receiver) = mpsc::channel(REQUESTS_MAX);
@@ -79,6 +73,17 @@ pub(crate) async fn run(args: AttachArgs, watch: bool, context: &Context) -> Res
     Ok(0)
 }
 
+/// Where there is no terminal, nobody can attach.
+pub(super) fn wants_terminal() -> Result<(), Fault> {
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(
+        Fault::new(Reason::InvalidArgument, "there is no terminal here to attach")
+            .hint("run this in a terminal; `sshctl screen` and `sshctl send` work without one"),
+    )
+}
+
 fn request(what: Say) -> AttachRequest {
     AttachRequest { what: Some(what) }
 }
@@ -92,7 +97,7 @@ fn inner_size() -> TerminalSize {
     }
 }
 
-fn write(text: &str) -> io::Result<()> {
+pub(super) fn write(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()

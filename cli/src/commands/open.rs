@@ -4,7 +4,7 @@ use serde_json::json;
 use sshmcp_proto::error::Fault;
 use sshmcp_proto::v1::{OpenSessionRequest, OpenSessionResponse, Reason};
 
-use crate::args::OpenArgs;
+use crate::args::{AttachArgs, OpenArgs};
 use crate::context::{Context, host_ref};
 use crate::error::Failure;
 use crate::output::{Entry, Tone};
@@ -12,6 +12,10 @@ use crate::{terminal, view};
 
 /// Opens a session.
 pub(crate) async fn run(args: OpenArgs, context: &Context) -> Result<u8, Failure> {
+    let attaches = args.attach;
+    if attaches {
+        super::attach::wants_terminal()?;
+    }
     let own = terminal::size_if_terminal();
     let request = OpenSessionRequest {
         host: Some(host_ref(&args.host, &args.login)),
@@ -35,6 +39,13 @@ pub(crate) async fn run(args: OpenArgs, context: &Context) -> Result<u8, Failure
         )
     })?;
     let out = &context.out;
+    if attaches {
+        let joined = AttachArgs {
+            session: session.name,
+            take: false,
+        };
+        return super::attach::run(joined, false, context).await;
+    }
     if out.is_json() {
         out.json(&json!({
             "session": view::session_json(&session), "opened": opened, "greeting": greeting, "has_notes": has_notes,

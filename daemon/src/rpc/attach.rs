@@ -105,7 +105,7 @@ struct Attached {
     told: Option<AttachStatus>,
 }
 
-fn sides(size: Option<TerminalSize>) -> (u16, u16) {
+pub(super) fn sides(size: Option<TerminalSize>) -> (u16, u16) {
     let TerminalSize { cols, rows } = size.unwrap_or(TerminalSize { cols: 80, rows: 24 });
     let side = |side: u32, least: u16| u16::try_from(side).unwrap_or(u16::MAX).clamp(least, 1000);
     (side(cols, 2), side(rows, 1))

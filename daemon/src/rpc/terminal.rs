@@ -22,7 +22,7 @@ use crate::{
     output::forward,
     registry::Registry,
     session::{Look, Session},
-    terminal::{fullscreen::InputMode, keys},
+    terminal::{fullscreen::InputMode, keys, screen::SCROLLBACK},
 };
 
 /// Largest input of one call.
@@ -244,7 +244,18 @@ async fn settle(session: &Session) {
 }
 
 async fn show(registry: &Registry, session: &Arc<Session>, look: Look) -> Result<GetTerminalResponse, Fault> {
-    let shown = session.look(look).await?;
+    let mut shown = session.look(look).await?;
+    if let Look::Tail(lines) = look
+        && lines > SCROLLBACK
+        && shown.text.lines().count() > SCROLLBACK
+    {
+        // What the emulator has let go of is in the transcript.
+        session.recorder.flush().await;
+        if let Ok(tail) = registry.recordings.tail(&session.name, lines).await {
+            let rows: Vec<&str> = tail.text.lines().map(str::trim_end).collect();
+            shown.text = rows.join("\n");
+        }
+    }
     let summary = session.summary();
     let running = summary
         .running

@@ -10,7 +10,7 @@ use super::output::{lines, read_all};
 const SIZE: &str = "1m";
 
 /// A daemon whose state is on a small disk of its own.
-fn daemon(bed: &TestBed) -> Child {
+pub(crate) fn daemon(bed: &TestBed) -> Child {
     let inner = bed.program("sshmcpd");
     let state = bed.path("state");
     std::fs::create_dir(&state).expect("a directory");
