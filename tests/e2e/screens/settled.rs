@@ -46,44 +46,43 @@ fn a_screen_that_is_drawn_in_parts() {
 fn programs_that_were_typed() {
     let bed = TestBed::new();
     let mut shim = bed.shim();
-    for shell in [Shell::Zsh] {
-        let file = bed.scratch(shell).join("typed.txt");
-        let file = file.display();
-        let mut terminal = Terminal {
-            shim: &mut shim,
-            session: shell.host(),
-        };
-        terminal.shim.run(shell.host(), "true");
-        let shown = terminal.text(&format!("vim -u NONE -N -i NONE {file}"));
-        assert_eq!(shown["alternate_screen"], true, "{shown}");
-        let shown = terminal.input(json!({"text": "ione", "keys": ["enter"], "enter": false}));
-        assert_eq!((rows(&shown)[0], place(&shown)), ("one", (1, 0)), "{shown}");
-        terminal.keys(&["escape"]);
-        let shown = terminal.text(":wq");
-        assert_eq!(shown["alternate_screen"], false, "{shown}");
-        let shown = terminal.text("seq 1000 | less");
-        assert_eq!(rows(&shown)[0], "1", "{shown}");
-        assert_eq!(rows(&terminal.keys(&["page-down"]))[0], "40");
-        terminal.keys(&["q"]);
-        let shown = terminal.text("dialog --yesno 'Really go on?' 8 40");
-        assert!(
-            rows(&shown).iter().any(|row| row.contains("Really go on?")),
-            "{shown}"
-        );
-        terminal.keys(&["enter"]);
-        let shown = terminal.text("python3 -q");
-        assert_eq!(at_cursor(&shown, 0), ">>>", "{shown}");
-        let shown = terminal.text("6 * 7");
-        assert_eq!(at_cursor(&shown, 1), "42", "{shown}");
-        terminal.keys(&["ctrl-d"]);
-        let shown = terminal.text("top -d 60");
-        assert!(rows(&shown)[0].starts_with("top - "), "{shown}");
-        terminal.keys(&["q"]);
-        assert_eq!(
-            terminal.shim.run(shell.host(), &format!("cat {file}")).stdout,
-            "one\n\n"
-        );
-    }
+    let shell = Shell::Zsh;
+    let file = bed.scratch(shell).join("typed.txt");
+    let file = file.display();
+    let mut terminal = Terminal {
+        shim: &mut shim,
+        session: shell.host(),
+    };
+    terminal.shim.run(shell.host(), "true");
+    let shown = terminal.text(&format!("vim -u NONE -N -i NONE {file}"));
+    assert_eq!(shown["alternate_screen"], true, "{shown}");
+    let shown = terminal.input(json!({"text": "ione", "keys": ["enter"], "enter": false}));
+    assert_eq!((rows(&shown)[0], place(&shown)), ("one", (1, 0)), "{shown}");
+    terminal.keys(&["escape"]);
+    let shown = terminal.text(":wq");
+    assert_eq!(shown["alternate_screen"], false, "{shown}");
+    let shown = terminal.text("seq 1000 | less");
+    assert_eq!(rows(&shown)[0], "1", "{shown}");
+    assert_eq!(rows(&terminal.keys(&["page-down"]))[0], "40");
+    terminal.keys(&["q"]);
+    let shown = terminal.text("dialog --yesno 'Really go on?' 8 40");
+    assert!(
+        rows(&shown).iter().any(|row| row.contains("Really go on?")),
+        "{shown}"
+    );
+    terminal.keys(&["enter"]);
+    let shown = terminal.text("python3 -q");
+    assert_eq!(at_cursor(&shown, 0), ">>>", "{shown}");
+    let shown = terminal.text("6 * 7");
+    assert_eq!(at_cursor(&shown, 1), "42", "{shown}");
+    terminal.keys(&["ctrl-d"]);
+    let shown = terminal.text("top -d 60");
+    assert!(rows(&shown)[0].starts_with("top - "), "{shown}");
+    terminal.keys(&["q"]);
+    assert_eq!(
+        terminal.shim.run(shell.host(), &format!("cat {file}")).stdout,
+        "one\n\n"
+    );
     shim.close();
     bed.finish();
 }

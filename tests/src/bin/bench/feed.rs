@@ -41,9 +41,9 @@ fn mixed() -> Vec<u8> {
     while block.len() < BLOCK {
         number = number.wrapping_add(1);
         let n = number;
-        match n % 10 {
+        let line = match n % 10 {
             0..4 => {
-                block += &format!(
+                format!(
                     "2026-05-01T12:{:02}:{:02} INFO server: request {n} of 10.0.0.{} took {} ms\r\n",
                     n / 60 % 60,
                     n % 60,
@@ -52,23 +52,23 @@ fn mixed() -> Vec<u8> {
                 )
             }
             4 | 5 => {
-                block += &format!(
+                format!(
                     "\x1b[1;32m   Compiling\x1b[0m crate-{n} v1.{}.0 \x1b[38;5;{}m(registry)\x1b[0m \x1b[48;2;{};0;90mx\x1b[m\r\n",
                     n % 7,
                     n % 256,
                     n % 256
                 )
             }
-            6 => block += &format!("Grüße aus 東京 Nr. {n}: žluťoučký kůň, Ελληνικά, e\u{301}, 😀\r\n"),
+            6 => format!("Grüße aus 東京 Nr. {n}: žluťoučký kůň, Ελληνικά, e\u{301}, 😀\r\n"),
             7 => {
-                block += &format!(
+                format!(
                     "\r\x1b[Kdownloading [{:<30}] {}%",
                     "=".repeat(n as usize % 30),
                     n % 100
                 )
             }
             8 => {
-                block += &format!(
+                format!(
                     "\r\n\x1b[{};{}Hcell {n}\x1b[K\x1b[{}A\x1b[2C\x1b[7mstatus\x1b[27m",
                     n % 39 + 1,
                     n % 100 + 1,
@@ -76,11 +76,16 @@ fn mixed() -> Vec<u8> {
                 )
             }
             _ => {
-                block += "\x1b[39;1H\tplain text behind a tab, and a line that is longer than the screen is wide, so that it wraps at its end as lines do\r\n"
+                "\x1b[39;1H\tplain text behind a tab, and a line that is longer than the screen is wide, so that it wraps at its end as lines do\r\n".to_owned()
             }
-        }
+        };
+        block += &line;
     }
-    block.truncate(block.floor_char_boundary(BLOCK));
+    // Exactly so many bytes, in whole characters.
+    while block.len() > BLOCK {
+        block.pop();
+    }
+    block += &" ".repeat(BLOCK - block.len());
     block.into_bytes()
 }
 
