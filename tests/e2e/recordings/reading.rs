@@ -18,8 +18,10 @@ fn logs_are_told_and_followed() {
     let bed = TestBed::new();
     let mut shim = bed.shim();
     shim.run("bash", "PS1='$ '; seq 5");
-    let told = bed.ctl(&["logs", "bash", "--lines", "3"]);
-    assert_eq!(String::from_utf8_lossy(&told.stdout), "4\n5\n$ ", "{told:?}");
+    // The prompt comes a moment after the command's end.
+    eventually("the last lines", || {
+        bed.ctl(&["logs", "bash", "--lines", "3"]).stdout == b"4\n5\n$ "
+    });
     let told = bed.ctl(&["logs", "bash", "-n", "2", "--json"]);
     let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
     let path = logs(&bed).join("bash.log").display().to_string();
