@@ -8,6 +8,7 @@ mod play;
 mod posix;
 mod row;
 mod theirs;
+mod users;
 
 use self::{play::play, row::Row};
 

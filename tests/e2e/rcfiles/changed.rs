@@ -8,7 +8,7 @@ use sshmcp_tests::{Outcome, Shell, Shim, TestBed};
 use super::{home::Homes, play::until_it_ends, row::row};
 
 /// The seven, without the theme.
-const LOGINS: [Shell; 7] = [
+pub(super) const LOGINS: [Shell; 7] = [
     Shell::Bash,
     Shell::Zsh,
     Shell::Dash,
