@@ -190,7 +190,7 @@ fn errors_are_told_where_an_agent_reads_them() {
             24,
             "send_input",
             json!({"session": "s", "secret": "x"}),
-            "not_supported",
+            "daemon_unavailable",
         ),
         (25, "get_terminal_output", json!({}), "invalid_argument"),
         (

@@ -114,6 +114,12 @@ impl Read {
         }
     }
 
+    /// A full-screen program draws what it shows, and writes no lines.
+    fn has_screen(&self) -> bool {
+        let state = self.command.state();
+        state.output.has_screen() && !state.status.is_final()
+    }
+
     /// How it is with the command.
     fn status(&self, idle: Option<Duration>) -> Option<Happened> {
         // The lock ends here: `last_write` takes it too.
@@ -162,11 +168,7 @@ impl Item {
     /// Waits until something comes to pass.
     pub(super) async fn wait(&self, wanted: &Wanted) {
         let _waiting = self.command.as_ref().map(|read| read.command.wait_guard());
-        let session = match &self.subject {
-            Subject::Command(session) => session.as_ref(),
-            Subject::Session(session) => Some(session),
-        };
-        if let Some(session) = session {
+        if let Some(session) = self.session_of() {
             session.watch();
         }
         let mut of_command = self.command.as_ref().map(|read| read.command.changes());
@@ -202,6 +204,13 @@ impl Item {
         }
     }
 
+    const fn session_of(&self) -> Option<&Arc<Session>> {
+        match &self.subject {
+            Subject::Command(session) => session.as_ref(),
+            Subject::Session(session) => Some(session),
+        }
+    }
+
     fn last_write(&self) -> std::time::Instant {
         match (&self.command, &self.subject) {
             (Some(read), _) => read.last_write(),
@@ -215,6 +224,13 @@ impl Item {
         let Wanted { pattern, idle } = wanted;
         if let (Some(pattern), Some(read)) = (pattern, &self.command)
             && let Some(found) = read.find(pattern)
+        {
+            return Some(found);
+        }
+        if let (Some(pattern), Some(read), Some(session)) = (pattern, &self.command, self.session_of())
+            && read.has_screen()
+            && let Ok(shown) = session.look(Look::Screen).await
+            && let Some(found) = line_of(pattern, shown.text.as_bytes())
         {
             return Some(found);
         }
