@@ -75,7 +75,15 @@ impl FullScreen {
 
     /// Takes bytes of the terminal.
     pub fn feed(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
+        let mut rest = bytes;
+        while let Some((&byte, behind)) = rest.split_first() {
+            rest = behind;
+            if self.state == State::Text && byte != 0x1b {
+                // Most of all output.
+                let plain = memchr::memchr(0x1b, rest).unwrap_or(rest.len());
+                rest = rest.get(plain..).unwrap_or_default();
+                continue;
+            }
             self.state = match (self.state, byte) {
                 (_, 0x1b) => State::Escape,
                 (State::Escape, b'[') => {
