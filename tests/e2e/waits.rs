@@ -85,7 +85,7 @@ fn any_and_all() {
         &mut shim,
         "slow",
         "dash",
-        &format!("until [ -e {} ]; do sleep 0.05; done; exit 3", go.display()),
+        &format!("until [ -e {} ]; do sleep 0.05; done; (exit 3)", go.display()),
     );
     let asks = begin(&mut shim, "asks", "dash", "read -r answer; echo $answer");
     let quick = begin(&mut shim, "quick", "dash", "echo quick");
