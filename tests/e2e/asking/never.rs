@@ -44,7 +44,7 @@ pub(super) fn rows() -> Vec<Row> {
         // A background job that reads is stopped, and reads nothing.
         "cat & sleep 9; kill -9 $!",
         // The terminal is open, and another descriptor is waited for.
-        "python3 -c 'import select; p = select.epoll(); p.register(0, select.EPOLLOUT | select.EPOLLET); p.poll(); p.poll()'",
+        "python3 -c 'import select; p = select.epoll(); p.register(0, select.EPOLLOUT | select.EPOLLET); exec(\"while True: p.poll()\")'",
     ]
     .into_iter()
     .map(works)
