@@ -14,7 +14,10 @@ fn play(shell: Shell) {
     let mut session = Session::new(&bed, shell);
     let mut rows = rows::rows(shell);
     // The shells that few log in to, and dash, play a third of them, all in the long suite.
-    let few = matches!(shell, Shell::Dash | Shell::Ash | Shell::Ksh | Shell::Mksh | Shell::Fish);
+    let few = matches!(
+        shell,
+        Shell::Dash | Shell::Ash | Shell::Ksh | Shell::Mksh | Shell::Fish
+    );
     if few && std::env::var_os("SSHMCP_LONG").is_none() {
         rows = rows.into_iter().step_by(3).collect();
     }

@@ -46,8 +46,7 @@ fn judge(shell: Option<&Candidate>, quiet: bool, patient: bool, words: &str) -> 
         return Seen::AtWork;
     }
     if shell.reads() {
-        let shows_prompt = words.ends_with(['$', '#', '%', '>']);
-        if shows_prompt && !shell.asks() {
+        if shows_prompt(words) && !shell.asks() {
             return Seen::Prompt(Some(shell.clone()));
         }
         return Seen::Question(String::new());
@@ -56,6 +55,11 @@ fn judge(shell: Option<&Candidate>, quiet: bool, patient: bool, words: &str) -> 
         Some(front) if front.reads => Seen::Question(front.name.clone()),
         _ => Seen::AtWork,
     }
+}
+
+/// The last words look like a prompt's end.
+fn shows_prompt(words: &str) -> bool {
+    words.trim_end().ends_with(['$', '#', '%', '>'])
 }
 
 impl Opening {
@@ -83,7 +87,14 @@ impl Opening {
             let words = last_words(&self.shown);
             let patient = self.began.elapsed() > ASKING;
             let seen = match ours {
-                None if !named.is_empty() => Seen::AtWork,
+                // Others' terminals have their names, and ours may be one that cannot be looked at.
+                None if !named.is_empty() => {
+                    if patient && self.is_quiet() && shows_prompt(&words) {
+                        Seen::Prompt(None)
+                    } else {
+                        Seen::AtWork
+                    }
+                }
                 ours => judge(ours, self.is_quiet(), patient, &words),
             };
             // Whoever is between two programs may look as if it read: what asks does so at the next look too.
