@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use sshmcp_tests::{Shim, TestBed, eventually};
+use sshmcp_tests::{Shim, TestBed, eventually, eventually_some};
 
 use super::{asciinema_cat, in_order, logs};
 use crate::limits::disk::daemon;
@@ -26,18 +26,16 @@ fn set_aside() {
         assert_eq!(ran.exit_code, Some(0), "{ran:?}");
     }
     shim.call("close_session", json!({"all": true})).expect("closed");
-    let mut names: Vec<String> = fs::read_dir(logs(&bed))
-        .expect("a directory")
-        .map(|entry| {
-            entry
-                .expect("an entry")
-                .file_name()
-                .into_string()
-                .expect("a name")
-        })
-        .collect();
-    names.sort();
-    assert_eq!(names, ["bash.cast", "bash.cast.1", "bash.log", "bash.log.1"]);
+    let wanted = ["bash.cast", "bash.cast.1", "bash.log", "bash.log.1"];
+    let names = eventually_some("what was written last is in the files", || {
+        let mut names: Vec<String> = fs::read_dir(logs(&bed))
+            .expect("a directory")
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        (names == wanted).then_some(names)
+    });
     for name in &names {
         let size = logs(&bed).join(name).metadata().expect("it is there").len();
         assert!(size < (3 << 20) / 2, "{name}: {size}");
@@ -54,8 +52,11 @@ fn set_aside() {
     assert_eq!(numbers.last(), Some(&100_000));
     assert!(text.contains("--- sshmcp: what came before is in the file set aside; "));
     fs::rename(logs(&bed).join("bash.cast.1"), logs(&bed).join("first.cast")).expect("renamed");
-    let played = asciinema_cat(&bed, "first") + &asciinema_cat(&bed, "bash");
-    assert!(played.contains("number 100000\r\n") && played.len() > 1 << 20);
+    let played = eventually_some("the recording is whole", || {
+        let played = asciinema_cat(&bed, "first") + &asciinema_cat(&bed, "bash");
+        played.contains("number 100000\r\n").then_some(played)
+    });
+    assert!(played.len() > 1 << 20);
     shim.close();
     bed.finish();
 }

@@ -39,6 +39,11 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
             Text::Is(String::new()),
         ),
     ];
+    if shell == Shell::Ksh {
+        // Behind an interrupted pipeline ksh93 itself fails at times to start the next program (126, "Inappropriate ioctl
+        // for device"); its interrupts are played in the matrix of interrupts.
+        rows.retain(|row| row.text() != "sleep 100 | cat" && !row.text().contains("echo caught"));
+    }
     rows.push(
         match shell {
             // A subshell of its is no process, and only what runs in it is interrupted: so at its prompt, too.
