@@ -74,6 +74,25 @@ fn it_settles_when_it_reads() {
     bed.finish();
 }
 
+/// What was typed and reads is told to whoever waits for its session, too.
+#[test]
+fn a_session_that_reads_is_waited_for() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    shim.run("bash", "true");
+    let typed = json!({"session": "bash", "text": "sleep 0.5; read -p 'well? ' x", "timeout": 0.01});
+    shim.call("send_input", typed).expect("it is typed");
+    let waited = shim.call("wait_for", json!({"sessions": ["bash"], "timeout": 30}));
+    let waited = waited.expect("a wait");
+    assert_eq!(waited["sessions"][0]["event"], "awaiting_input", "{waited}");
+    shim.call("send_input", json!({"session": "bash", "text": "yes"}))
+        .expect("it is typed");
+    let waited = shim.call("wait_for", json!({"sessions": ["bash"], "timeout": 30}));
+    assert_eq!(waited.expect("a wait")["sessions"][0]["event"], "ended");
+    shim.close();
+    bed.finish();
+}
+
 /// What computes is not settled, and a wait for it ends with its time.
 #[test]
 fn it_does_not_settle_while_it_works() {

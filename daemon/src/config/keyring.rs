@@ -2,7 +2,6 @@
 //! (libsecret 0.20), or macOS's `security`. An entry belongs to the service `sshmcp`; nothing is written there.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
 use sshmcp_proto::error::Fault;
@@ -31,21 +30,12 @@ pub(super) async fn lookup(name: &str, place: &str) -> Result<Secret, Fault> {
         ));
     }
     let (program, mut command) = program(name);
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| {
-            failed(
-                format!("the keyring cannot be asked: {program}: {}", error.kind()),
-                "install secret-tool (Debian: libsecret-tools), or use { command = \"…\" }",
-            )
-        })?;
-    match first_line(&mut child, LIMIT).await {
+    match first_line(&mut command, LIMIT).await {
         Ok(secret) => Ok(secret),
+        Err(Unread::NotStarted(kind)) => Err(failed(
+            format!("the keyring cannot be asked: {program}: {kind}"),
+            "install secret-tool (Debian: libsecret-tools), or use { command = \"…\" }",
+        )),
         Err(Unread::Late) => Err(failed(
             format!(
                 "the keyring did not answer within {} s; it may be locked",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sshmcp_proto::error::Fault;
 use sshmcp_proto::v1::Reason;
 use tokio::io::AsyncReadExt as _;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use super::keyring;
 use super::problem::Pos;
@@ -110,24 +110,13 @@ async fn from_command(command: &Reference, limit: Duration) -> Result<Secret, Fa
         Fault::new(Reason::ConfigInvalid, format!("{place}: {what}"))
             .hint("run the command by hand as the daemon's user; its first line must be the secret")
     };
-    let mut child = Command::new("/bin/sh")
-        .arg("-c")
-        .arg(command.text.expose().as_str())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        // Its own group, so that a time limit ends what the shell started too.
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| {
-            failed(format!(
-                "the command named here cannot be started: {}",
-                error.kind()
-            ))
-        })?;
-    match first_line(&mut child, limit).await {
+    let mut shell = Command::new("/bin/sh");
+    shell.arg("-c").arg(command.text.expose().as_str());
+    match first_line(&mut shell, limit).await {
         Ok(secret) => Ok(secret),
+        Err(Unread::NotStarted(kind)) => Err(failed(format!(
+            "the command named here cannot be started: {kind}"
+        ))),
         Err(Unread::Late) => Err(failed(format!(
             "the command named here did not end within {} s",
             limit.as_secs()
@@ -140,14 +129,25 @@ async fn from_command(command: &Reference, limit: Duration) -> Result<Secret, Fa
 /// Why a program gave no secret.
 #[derive(Debug)]
 pub(super) enum Unread {
+    /// It cannot be run.
+    NotStarted(std::io::ErrorKind),
     /// It did not end in time, and was killed.
     Late,
     /// What it did instead.
     Failed(String),
 }
 
-/// The first line that a program prints that leads its own process group.
-pub(super) async fn first_line(child: &mut Child, limit: Duration) -> Result<Secret, Unread> {
+/// Runs a program that asks nobody, and takes the first line that it prints.
+pub(super) async fn first_line(command: &mut Command, limit: Duration) -> Result<Secret, Unread> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        // Its own group, so that a time limit ends what it started too.
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| Unread::NotStarted(error.kind()))?;
     let group = child.id();
     let mut output = zeroize::Zeroizing::new(Vec::new());
     let run = async {

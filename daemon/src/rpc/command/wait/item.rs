@@ -168,6 +168,11 @@ impl Item {
     /// Waits until something comes to pass.
     pub(super) async fn wait(&self, wanted: &Wanted) {
         let _waiting = self.command.as_ref().map(|read| read.command.wait_guard());
+        // Before the session is told: what was typed there is looked at only while somebody waits for it.
+        let _settling = match (&self.command, &self.subject) {
+            (None, Subject::Session(session)) => Some(session.settle_guard()),
+            _ => None,
+        };
         if let Some(session) = self.session_of() {
             session.watch();
         }
@@ -248,7 +253,9 @@ impl Item {
         if session.is_closing() {
             return Happened::plain("disconnected");
         }
-        match session.summary().state {
+        let summary = session.summary();
+        match summary.state {
+            SessionState::Busy if summary.reads => return Happened::plain("awaiting_input"),
             SessionState::Disconnected => return Happened::plain("disconnected"),
             SessionState::Awaiting => return Happened::plain("awaiting_input"),
             SessionState::Ready if pattern.is_none() => return Happened::plain("ended"),
