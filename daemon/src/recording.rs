@@ -10,6 +10,7 @@ mod writer;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicUsize},
     time::{Duration, Instant},
@@ -351,7 +352,15 @@ impl Writing {
             let (desks, gone) = shared.wait(self.due());
             let limits = (shared.limits)();
             for desk in desks {
-                self.serve(&desk, shared, limits);
+                let served = catch_unwind(AssertUnwindSafe(|| self.serve(&desk, shared, limits)));
+                if served.is_err() {
+                    // The others' recordings go on.
+                    self.writers.remove(&desk.id);
+                    shared.tell(
+                        &desk.name,
+                        Some(format!("the recording of {} failed within", desk.name)),
+                    );
+                }
             }
             for id in gone {
                 if let Some((mut writer, _)) = self.writers.remove(&id) {
