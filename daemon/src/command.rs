@@ -3,7 +3,9 @@
 
 mod demand;
 mod history;
+mod kept;
 mod readers;
+mod restore;
 
 use std::{
     path::PathBuf,
@@ -18,7 +20,9 @@ use demand::Follower;
 pub use demand::{Demand, Following};
 use history::Shelf;
 pub use history::{CommandLimits, Commands};
+use kept::SavedState;
 pub use readers::Readers;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{
@@ -80,6 +84,8 @@ pub struct Command {
     state: Mutex<State>,
     changed: watch::Sender<u64>,
     waiters: AtomicUsize,
+    /// The path of its files, should it outlive the daemon.
+    stem: PathBuf,
     budget: Arc<Budget>,
     /// Where its fellows are, whose output gives way to its.
     shelf: Weak<Shelf>,
@@ -111,6 +117,10 @@ pub struct State {
     pub bytes_at_end: Option<u64>,
     /// When it last wrote.
     pub last_write: Option<Instant>,
+    /// Where on the host it is found again, in the words of who runs it there; null if nowhere.
+    place: Value,
+    /// What of it is on disk, if it outlives the daemon.
+    saved: Option<Box<SavedState>>,
     readers: Readers,
     /// Callers that read its output as it comes; as many as there are calls.
     followers: Vec<Follower>,
@@ -127,31 +137,17 @@ impl Command {
             budget,
             shelf,
         } = plan;
+        let output = Output::new(spool.clone(), limits, budget.clone());
         Self {
             id,
             session,
             text,
             capture,
             internal,
-            state: Mutex::new(State {
-                status: Status::Queued,
-                exit_code: None,
-                output: Output::new(spool, limits, budget.clone()),
-                cwd: String::new(),
-                apart: capture == Capture::Apart,
-                notices: Vec::new(),
-                told_running: false,
-                accepted_ms: now_ms(),
-                started: None,
-                ended: None,
-                bytes_at_end: None,
-                last_write: None,
-                readers: Readers::default(),
-                followers: Vec::new(),
-                next_follower: 0,
-            }),
+            state: Mutex::new(State::new(output, capture, now_ms())),
             changed: watch::channel(0).0,
             waiters: AtomicUsize::new(0),
+            stem: spool,
             budget,
             shelf,
         }
@@ -164,13 +160,28 @@ impl Command {
 
     /// Changes its state and wakes who waits for that.
     pub fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
-        let result = change(&mut self.state());
+        let result = {
+            let mut state = self.state();
+            let result = change(&mut state);
+            state.save();
+            result
+        };
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
         result
     }
 
     /// Takes output in, and says how fast more is wanted.
     pub fn append(&self, stream: StreamKind, bytes: &[u8]) -> Demand {
+        self.append_with(|state| {
+            if state.apart {
+                state.output.append(stream, bytes);
+            } else {
+                state.output.append_terminal(bytes);
+            }
+        })
+    }
+
+    fn append_with(&self, append: impl FnOnce(&mut State)) -> Demand {
         let now = Instant::now();
         // Before the lock of this one's state: those of others are taken.
         if self.budget.should_make_room()
@@ -179,11 +190,7 @@ impl Command {
             shelf.make_room();
         }
         self.change(|state| {
-            if state.apart {
-                state.output.append(stream, bytes);
-            } else {
-                state.output.append_terminal(bytes);
-            }
+            append(state);
             state.last_write = Some(now);
             self.tell_spare(state);
             state.demand(now)
@@ -243,6 +250,28 @@ impl Command {
 }
 
 impl State {
+    const fn new(output: Output, capture: Capture, accepted_ms: i64) -> Self {
+        Self {
+            status: Status::Queued,
+            exit_code: None,
+            output,
+            cwd: String::new(),
+            apart: matches!(capture, Capture::Apart),
+            notices: Vec::new(),
+            told_running: false,
+            accepted_ms,
+            started: None,
+            ended: None,
+            bytes_at_end: None,
+            last_write: None,
+            place: Value::Null,
+            saved: None,
+            readers: Readers::new(),
+            followers: Vec::new(),
+            next_follower: 0,
+        }
+    }
+
     /// Milliseconds that it ran, or has been running.
     pub fn duration_ms(&self) -> u64 {
         let end = self.ended.map_or_else(Instant::now, |(at, _)| at);
@@ -259,6 +288,7 @@ impl State {
     /// Remembers how far a client has been shown its output.
     pub fn show_to(&mut self, client: &str, offset: u64) {
         self.readers.show_to(client, offset);
+        self.save();
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Facts {
     pub config_problems: Vec<String>,
     /// What is wrong with sessions' transcripts and recordings, one entry a session.
     pub log_problems: Vec<String>,
+    /// What is wrong with what must survive the daemon, one entry a problem.
+    pub state_problems: Vec<String>,
     /// The ssh-agent where ssh_config names none; empty if there is none.
     pub agent_socket: String,
 }

@@ -22,6 +22,7 @@ use crate::{
     recording::Recordings,
     registry::Registry,
     rpc::{CommandRpc, HostRpc, LogRpc, SessionRpc, TerminalRpc},
+    state::{Loaded, Store},
 };
 
 /// Everything that the daemon owns.
@@ -30,8 +31,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Reads the configuration and begins to watch it; must be called within the runtime.
-    pub fn start(sources: Sources, state_dir: &Path) -> Self {
+    /// Reads the configuration and begins to watch it, and makes again what an earlier daemon left; must be called
+    /// within the runtime.
+    pub async fn start(sources: Sources, state_dir: &Path) -> Self {
         let config = Arc::new(ConfigStore::open(sources));
         let limits = {
             let config = config.clone();
@@ -52,7 +54,12 @@ impl Engine {
         let pool = Pool::new(PoolSettings::default());
         let commands = Arc::new(Commands::open(state_dir, limits));
         let recordings = Recordings::new(state_dir, move || logs.current().logs);
-        let registry = Arc::new(Registry::new(config, pool, commands, recordings));
+        let (store, Loaded { sessions, set_aside }) = Store::open(state_dir);
+        for words in set_aside {
+            tracing::warn!("{words}");
+        }
+        let registry = Arc::new(Registry::new(config, pool, commands, recordings, store));
+        registry.restore(sessions).await;
         let closing = registry.clone();
         tokio::spawn(async move { closing.close_idle().await });
         Self { registry }
@@ -70,6 +77,7 @@ impl Core for Engine {
             running_commands: count(self.registry.commands.running()),
             spool_bytes: self.registry.commands.disk_bytes(),
             log_problems: self.registry.recordings.problems(),
+            state_problems: self.registry.state_problems(),
             config_problems: config.all_problems().map(ToString::to_string).collect(),
             agent_socket: find_agent().map_or_else(String::new, |path| path.display().to_string()),
         }
@@ -117,8 +125,9 @@ impl Core for Engine {
             )
             .hint("wait for them, or stop with force"));
         }
-        let closed = self.registry.close(sessions).await;
+        let closed = self.registry.end(sessions).await;
         self.registry.pool.shutdown().await;
+        self.registry.store.saved().await;
         Ok(Stopped {
             closed_sessions: closed.iter().map(|(name, _)| name.to_string()).collect(),
             ended_commands: closed

@@ -103,6 +103,9 @@ pub async fn hand_over(registry: &Registry, execution: Execution) -> Result<Hand
     let command = registry
         .commands
         .create(&session.name, execution.text, execution.capture, false);
+    if session.is_kept() {
+        command.keep();
+    }
     if let Some(notice) = notice {
         command.notice(notice);
     }

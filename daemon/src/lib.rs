@@ -22,4 +22,5 @@ pub mod secret;
 pub mod server;
 pub mod session;
 pub mod shell;
+pub mod state;
 pub mod terminal;

@@ -109,7 +109,7 @@ fn live(arguments: &Arguments, readiness: &Readiness, background: bool) -> Resul
             Err(Refusal::Failed(fault)) => return Err(fail(&fault)),
         };
         let sources = Sources::find(named_config(arguments)).map_err(|fault| fail(&fault))?;
-        let core: Arc<dyn Core> = Arc::new(Engine::start(sources, &paths.state));
+        let core: Arc<dyn Core> = Arc::new(Engine::start(sources, &paths.state).await);
         let listener = Listener::open(&instance).map_err(|fault| fail(&fault))?;
         let about = About {
             socket: instance.socket().path().to_owned(),

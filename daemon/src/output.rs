@@ -6,7 +6,11 @@
 mod budget;
 mod chunk;
 mod drawn;
+mod found;
 mod grep;
+mod journal;
+mod kept;
+mod record;
 mod render;
 mod spool;
 mod view;
@@ -16,7 +20,10 @@ use std::{collections::VecDeque, path::PathBuf, sync::Arc};
 pub use budget::Budget;
 use chunk::{Chunk, Place, Records};
 use drawn::Drawn;
+pub use found::Found;
 pub use grep::{LINE_CAP, grep};
+pub use journal::Consumed;
+use kept::Kept;
 use spool::{NotWritten, Spool};
 pub use view::{View, forward, tail, whole};
 
@@ -114,17 +121,17 @@ pub struct Output {
     last: StreamKind,
     drawn: Drawn,
     spool: Spool,
+    /// It outlives the daemon: then this is in the place of the spool.
+    kept: Option<Box<Kept>>,
 }
 
 impl Output {
     /// Nothing written yet. The spool file, and its directory, are made only when memory is not enough, and the file
     /// is deleted with this value.
     pub fn new(spool_file: PathBuf, limits: OutputLimits, budget: Arc<Budget>) -> Self {
-        let by_memory = limits.memory_bytes / 4;
-        let by_disk = usize::try_from(limits.disk_bytes / 8).unwrap_or(CHUNK_BYTES);
         Self {
             limits,
-            chunk_bytes: by_memory.min(by_disk).clamp(16, CHUNK_BYTES),
+            chunk_bytes: Self::chunk_bytes_of(limits),
             chunks: VecDeque::new(),
             unspooled: 0,
             memory: 0,
@@ -135,19 +142,26 @@ impl Output {
             last: StreamKind::Stdout,
             drawn: Drawn::default(),
             spool: Spool::new(spool_file, limits.disk_bytes, budget),
+            kept: None,
         }
+    }
+
+    fn chunk_bytes_of(limits: OutputLimits) -> usize {
+        let by_memory = limits.memory_bytes / 4;
+        let by_disk = usize::try_from(limits.disk_bytes / 8).unwrap_or(CHUNK_BYTES);
+        by_memory.min(by_disk).clamp(16, CHUNK_BYTES)
     }
 
     /// Takes the next bytes that came. Never fails: what can be kept nowhere is counted as dropped.
     pub fn append(&mut self, stream: StreamKind, mut bytes: &[u8]) {
+        if self.kept.is_some() {
+            self.append_kept(stream, bytes, None);
+            return;
+        }
         if bytes.is_empty() {
             return;
         }
-        self.last = stream;
-        self.total = self.total.saturating_add(bytes.len() as u64);
-        if stream == StreamKind::Stderr {
-            self.stderr_total = self.stderr_total.saturating_add(bytes.len() as u64);
-        }
+        self.count(stream, bytes.len());
         while !bytes.is_empty() {
             let room = self.chunk_bytes.saturating_sub(self.open.cost()).max(1);
             let (now, later) = bytes.split_at(room.min(bytes.len()));
@@ -156,6 +170,14 @@ impl Output {
             if self.open.cost() >= self.chunk_bytes {
                 self.close_chunk();
             }
+        }
+    }
+
+    const fn count(&mut self, stream: StreamKind, bytes: usize) {
+        self.last = stream;
+        self.total = self.total.saturating_add(bytes as u64);
+        if matches!(stream, StreamKind::Stderr) {
+            self.stderr_total = self.stderr_total.saturating_add(bytes as u64);
         }
     }
 
@@ -205,15 +227,19 @@ impl Output {
 
     /// Gives up what is on disk, so that others have room; the end that is in memory stays.
     pub fn drop_spooled(&mut self) {
+        if self.kept.is_some() {
+            self.drop_kept();
+            return;
+        }
         let spooled = self.chunks.drain(..self.unspooled.min(self.chunks.len()));
         self.losses.budget += spooled.map(|chunk| chunk.len).sum::<u64>();
         self.unspooled = 0;
         self.spool.clear();
     }
 
-    /// Bytes that the spool file takes.
-    pub const fn disk_used(&self) -> u64 {
-        self.spool.used()
+    /// Bytes that it takes on disk.
+    pub fn disk_used(&self) -> u64 {
+        self.kept.as_ref().map_or(self.spool.used(), |kept| kept.used())
     }
 
     /// Leaves the spool file where it is when this value goes.
@@ -267,6 +293,12 @@ impl Output {
                         records.read(from, &mut room, &mut pieces);
                     }
                 }
+                Place::Journal(place) => {
+                    let kept = self.kept.as_ref();
+                    if let Some(Ok(records)) = kept.map(|kept| kept.read(chunk.start, place)) {
+                        records.read(from, &mut room, &mut pieces);
+                    }
+                }
             }
         }
         self.open.read(from, &mut room, &mut pieces);
@@ -308,6 +340,7 @@ impl Output {
             start: records.start(),
             len: records.len(),
             place: Place::Memory(records),
+            journalled: None,
         });
         while self.memory > self.limits.memory_bytes {
             self.spill();
@@ -324,6 +357,10 @@ impl Output {
             self.memory = 0;
             return;
         };
+        if self.kept.is_some() {
+            self.spill_kept();
+            return;
+        }
         let cost = records.cost();
         let written = self.spool.write(records);
         self.drop_overwritten();

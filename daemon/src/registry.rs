@@ -1,6 +1,7 @@
 //! Which sessions exist: finds, opens, lists and closes them by name and by host. Knows nothing of bytes and prompts.
 
 mod resolved;
+mod restore;
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -19,6 +20,7 @@ use crate::{
     id::{CommandId, SessionName, shorten},
     recording::Recordings,
     session::{Claims, Opening, Session, SessionState},
+    state::{SavedSession, Store},
 };
 use resolved::Resolved;
 
@@ -42,6 +44,8 @@ pub struct Registry {
     pub commands: Arc<Commands>,
     /// All transcripts and recordings.
     pub recordings: Recordings,
+    /// What is remembered of sessions beyond the daemon.
+    pub store: Store,
     claims: Arc<Claims>,
     inner: Mutex<Inner>,
     resolved: Resolved,
@@ -54,6 +58,10 @@ struct Inner {
     defaults: HashMap<TargetKey, SessionName>,
     /// Sessions that were closed because nothing happened in them, the latest last, and after how many seconds.
     closed_idle: VecDeque<(SessionName, u64)>,
+    /// Sessions of an earlier daemon that ended with it.
+    gone: BTreeMap<SessionName, SavedSession>,
+    /// Sessions of an earlier daemon whose host could not be resolved to their target so far.
+    unresolved: BTreeMap<SessionName, HostCall>,
 }
 
 impl Inner {
@@ -72,6 +80,15 @@ impl Inner {
             self.sessions.remove(&session.name);
         }
         self.defaults.retain(|_, name| *name != session.name);
+    }
+
+    /// Calls that name only this target use this session from now on.
+    fn make_default(&mut self, key: TargetKey, session: &Arc<Session>) {
+        let earlier = self.defaults.insert(key, session.name.clone());
+        if let Some(earlier) = earlier.and_then(|name| self.sessions.get(&name)) {
+            earlier.set_default(false);
+        }
+        session.set_default(true);
     }
 }
 
@@ -110,12 +127,14 @@ impl Registry {
         pool: Arc<Pool>,
         commands: Arc<Commands>,
         recordings: Recordings,
+        store: Store,
     ) -> Self {
         Self {
             config,
             pool,
             commands,
             recordings,
+            store,
             claims: Arc::default(),
             inner: Mutex::default(),
             resolved: Resolved::default(),
@@ -129,7 +148,7 @@ impl Registry {
 
     /// The session of this name.
     pub fn session(&self, name: &str) -> Result<Arc<Session>, Fault> {
-        let (mut found, mut closed) = (None, None);
+        let (mut found, mut closed, mut is_gone) = (None, None, false);
         if let Ok(name) = SessionName::parse(name) {
             let inner = self.lock();
             found = inner.sessions.get(&name).cloned();
@@ -138,11 +157,20 @@ impl Registry {
                 .iter()
                 .rfind(|(closed, _)| *closed == name)
                 .map(|(_, after)| *after);
+            is_gone = inner.gone.contains_key(&name);
         }
         found.filter(|session| !session.is_closing()).ok_or_else(|| {
-            let closed = closed.map_or_else(String::new, |seconds| {
-                format!(": it was closed when nothing had happened in it for {seconds} s (close_idle_after)")
-            });
+            let closed = match closed {
+                Some(seconds) => {
+                    format!(
+                        ": it was closed when nothing had happened in it for {seconds} s (close_idle_after)"
+                    )
+                }
+                None if is_gone => {
+                    ": it ended with an earlier daemon, and its shell and what ran there with it".to_owned()
+                }
+                None => String::new(),
+            };
             Fault::new(
                 Reason::SessionNotFound,
                 format!("there is no session {:?}{closed}", shorten(name, 80)),
@@ -158,8 +186,10 @@ impl Registry {
                 Fault::new(Reason::InvalidArgument, "neither `host` nor `session` is given")
                     .hint("name a host, or a session that list_sessions shows")
             })?;
+            let session = self.session(name)?;
+            self.resolve_again(&session).await?;
             return Ok(Found {
-                session: self.session(name)?,
+                session,
                 notice: None,
             });
         };
@@ -209,8 +239,8 @@ impl Registry {
                     "session {} is held by a command that is still running{held}; this ran in the further session {name}, in the same directory, which is the host's default from now on",
                     session.name
                 );
-                let mut found = self.begin(&mut inner, name.clone(), call, target, wanted.size, Some(cwd))?;
-                inner.defaults.insert(key, name);
+                let mut found = self.begin(&mut inner, name, call, target, wanted.size, Some(cwd))?;
+                inner.make_default(key, &found.session);
                 found.notice = Some(notice);
                 Ok(found)
             }
@@ -225,7 +255,8 @@ impl Registry {
                 let name = SessionName::for_host(&call.host);
                 let name = match inner.sessions.get(&name).cloned() {
                     Some(session) if session.target().key() == key => {
-                        inner.defaults.insert(key, name);
+                        session.refresh(target);
+                        inner.make_default(key, &session);
                         return Ok(Found {
                             session,
                             notice: None,
@@ -234,8 +265,8 @@ impl Registry {
                     Some(_) => Self::free_name(&inner, &name),
                     None => name,
                 };
-                let found = self.begin(&mut inner, name.clone(), call, target, wanted.size, None)?;
-                inner.defaults.insert(key, name);
+                let found = self.begin(&mut inner, name, call, target, wanted.size, None)?;
+                inner.make_default(key, &found.session);
                 Ok(found)
             }
         }
@@ -299,26 +330,52 @@ impl Registry {
             )));
         }
         let (cols, rows) = size.unwrap_or((COLS, ROWS));
+        let gone = inner.gone.remove(&name);
+        let gone = gone.filter(|gone| restore::key(gone) == key);
         let opening = Opening {
             name: name.clone(),
             host: call.host.clone(),
             target,
             cols,
             rows,
-            cwd,
+            ended: gone
+                .as_ref()
+                .map(|_| "the earlier one ended with the daemon, which was started again".to_owned()),
+            cwd: cwd.or_else(|| gone.map(|gone| gone.cwd)),
+            overrides: Overrides {
+                password: None,
+                ..call.overrides.clone()
+            },
+            keeper: "daemon".to_owned(),
+            kept: None,
         };
-        let session = Session::begin(
-            opening,
-            self.pool.clone(),
-            self.claims.clone(),
-            self.commands.clone(),
-            self.recordings.recorder(&name),
-        );
+        let session = self.start(opening);
         inner.sessions.insert(name, session.clone());
         Ok(Found {
             session,
             notice: None,
         })
+    }
+
+    fn start(&self, opening: Opening) -> Arc<Session> {
+        let recorder = self.recordings.recorder(&opening.name);
+        let session = Session::begin(
+            opening,
+            self.pool.clone(),
+            self.claims.clone(),
+            self.commands.clone(),
+            recorder,
+            self.store.clone(),
+        );
+        session.save();
+        session
+    }
+
+    /// What is wrong with what must survive the daemon.
+    pub fn state_problems(&self) -> Vec<String> {
+        let mut problems = self.store.problems();
+        problems.extend(self.commands.problems());
+        problems
     }
 
     /// All sessions, by name.
@@ -355,8 +412,17 @@ impl Registry {
         self.lock().defaults.get(&session.target().key()) == Some(&session.name)
     }
 
-    /// Closes sessions, all at the same time; each comes back with the command that was still running.
+    /// Closes sessions for good, all at the same time; each comes back with the command that was still running.
     pub async fn close(&self, sessions: Vec<Arc<Session>>) -> Vec<(SessionName, Option<CommandId>)> {
+        let closed = self.end(sessions).await;
+        for (name, _) in &closed {
+            self.store.remove_session(name.as_str());
+        }
+        closed
+    }
+
+    /// Ends sessions as the daemon ends; the next one will remember them.
+    pub async fn end(&self, sessions: Vec<Arc<Session>>) -> Vec<(SessionName, Option<CommandId>)> {
         let closing = sessions.into_iter().map(|session| async move {
             let running = session.close().await;
             (session, running)
@@ -399,6 +465,7 @@ impl Registry {
         let mut inner = self.lock();
         if closed {
             inner.forget(session);
+            self.store.remove_session(session.name.as_str());
             tracing::info!(session = %session.name, seconds, "closed: nothing happened in it");
         } else {
             inner.closed_idle.retain(|(name, _)| *name != session.name);

@@ -9,6 +9,7 @@ mod link;
 mod machine;
 mod open;
 mod outbox;
+mod saved;
 mod sudo;
 pub mod view;
 
@@ -34,11 +35,12 @@ use crate::{
     command::{Command, Commands, Readers, Status},
     config::SecretSource,
     connection::{Connection, Pool},
-    host::Target,
+    host::{Overrides, Target},
     id::{CommandId, SessionName},
     recording::Recorder,
     secret::Secret,
     shell::front::Foreground,
+    state::{SavedSession, Store},
     terminal::{fullscreen::InputMode, screen::Painting},
 };
 
@@ -235,6 +237,14 @@ pub struct Opening {
     pub rows: u16,
     /// Where to begin instead of the home directory.
     pub cwd: Option<String>,
+    /// What was given beside the host's name, without a password.
+    pub overrides: Overrides,
+    /// What keeps its shell alive: `daemon`, `remote-tmux` or `local-tmux`.
+    pub keeper: String,
+    /// Why the shell that an earlier session of this name had is gone; its first result says so.
+    pub ended: Option<String>,
+    /// What an earlier daemon remembered of this very session: there is a shell to come back to.
+    pub kept: Option<SavedSession>,
 }
 
 /// A session as everybody else holds it.
@@ -247,6 +257,9 @@ pub struct Session {
     pub opened_ms: i64,
     /// Its transcript and recording.
     pub recorder: Recorder,
+    /// What keeps its shell alive.
+    pub keeper: String,
+    saving: saved::Saving,
     target: Mutex<Target>,
     requests: mpsc::Sender<Request>,
     summary: watch::Receiver<Summary>,
@@ -269,35 +282,45 @@ impl Session {
         claims: Arc<Claims>,
         commands: Arc<Commands>,
         recorder: Recorder,
+        store: Store,
     ) -> Arc<Self> {
         let (requests, receiver) = mpsc::channel(REQUESTS_MAX);
+        let now = crate::command::now_ms();
+        let earlier = opening.kept.clone();
+        let earlier = earlier.unwrap_or_else(|| SavedSession {
+            opened_ms: now,
+            last_used_ms: now,
+            ..SavedSession::default()
+        });
         let (summary_sender, summary) = watch::channel(Summary {
             state: SessionState::Disconnected,
             shell: String::new(),
             apart: false,
-            cwd: String::new(),
+            cwd: earlier.cwd.clone(),
             running: None,
-            cursor: 0,
+            cursor: earlier.cursor,
             size: (opening.cols, opening.rows),
             settling: false,
             input: InputMode::default(),
             reads: false,
             prompts: 0,
-            notice: String::new(),
-            last_used_ms: crate::command::now_ms(),
-            client: String::new(),
+            notice: earlier.notice.clone(),
+            last_used_ms: earlier.last_used_ms,
+            client: earlier.client.clone(),
             greeting: String::new(),
         });
         let session = Arc::new(Self {
             name: opening.name.clone(),
             host: opening.host.clone(),
-            opened_ms: crate::command::now_ms(),
+            opened_ms: earlier.opened_ms,
+            keeper: opening.keeper.clone(),
+            saving: saved::Saving::new(&opening, store),
             recorder,
             target: Mutex::new(opening.target.clone()),
             requests,
             summary,
             control: Control::default(),
-            seen: Mutex::default(),
+            seen: Mutex::new(Readers::of(earlier.seen)),
             settlers: AtomicUsize::new(0),
             closing: AtomicBool::new(false),
             began: Instant::now(),

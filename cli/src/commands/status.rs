@@ -34,6 +34,7 @@ pub(crate) async fn show(daemon: &Daemon, out: &Output) -> Result<u8, Failure> {
         memory_bytes,
         agent_socket,
         log_problems,
+        state_problems,
     } = daemon
         .daemon()
         .get_status(GetStatusRequest {})
@@ -45,7 +46,7 @@ pub(crate) async fn show(daemon: &Daemon, out: &Output) -> Result<u8, Failure> {
             "config_path": config_path, "state_dir": state_dir, "connections": connections, "sessions": sessions,
             "running_commands": running_commands, "clients": clients, "config_problems": config_problems,
             "started_by": started_by, "spool_bytes": spool_bytes, "memory_bytes": memory_bytes,
-            "log_problems": log_problems,
+            "log_problems": log_problems, "state_problems": state_problems,
             "agent_socket": (!agent_socket.is_empty()).then_some(agent_socket),
         }))?;
         return Ok(0);
@@ -82,7 +83,7 @@ pub(crate) async fn show(daemon: &Daemon, out: &Output) -> Result<u8, Failure> {
         ("state", state_dir.into()),
     ])?;
     problems(&config_problems, out)?;
-    for problem in &log_problems {
+    for problem in state_problems.iter().chain(&log_problems) {
         out.note(problem)?;
     }
     Ok(0)

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
@@ -34,21 +34,25 @@ pub struct CommandLimits {
 
 /// Every command that can be asked for.
 pub struct Commands {
-    dir: PathBuf,
-    limits: Box<dyn Fn() -> CommandLimits + Send + Sync>,
-    shelf: Arc<Shelf>,
+    pub(super) dir: PathBuf,
+    pub(super) limits: Box<dyn Fn() -> CommandLimits + Send + Sync>,
+    pub(super) shelf: Arc<Shelf>,
+    /// What restoring had to say; it stays true for this daemon.
+    pub(super) told: Vec<String>,
 }
 
 /// All commands, as they themselves see each other.
 pub(super) struct Shelf {
-    budget: Arc<Budget>,
+    pub(super) budget: Arc<Budget>,
     inner: Mutex<Inner>,
 }
 
-struct Inner {
-    next: u64,
+pub(super) struct Inner {
+    pub(super) next: u64,
     reserved: u64,
-    all: BTreeMap<CommandId, Arc<Command>>,
+    pub(super) all: BTreeMap<CommandId, Arc<Command>>,
+    /// Why ids cannot be reserved now.
+    problem: Option<String>,
 }
 
 impl Shelf {
@@ -73,26 +77,21 @@ impl Shelf {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Commands {
-    /// Opens the history in the state directory; `limits` is asked at each new command. Output of an earlier daemon is
-    /// removed: nobody can ask for it.
+    /// Opens the history in the state directory; `limits` is asked at each new command. Commands of an earlier daemon
+    /// that outlive it are there again; all other output of its is removed, for nobody can ask for it.
     pub fn open(state_dir: &Path, limits: impl Fn() -> CommandLimits + Send + Sync + 'static) -> Self {
         let dir = state_dir.join("spool");
-        if let Err(error) = fs::remove_dir_all(&dir)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(dir = %dir.display(), %error, "the old spool could not be removed");
-        }
         let next = fs::read_to_string(state_dir.join("next_command"))
             .ok()
             .and_then(|text| text.trim().parse().ok())
             .unwrap_or(1);
-        Self {
+        let commands = Self {
             dir,
             shelf: Arc::new(Shelf {
                 budget: Arc::new(Budget::new(limits().disk_bytes)),
@@ -100,10 +99,13 @@ impl Commands {
                     next,
                     reserved: next,
                     all: BTreeMap::new(),
+                    problem: None,
                 }),
             }),
             limits: Box::new(limits),
-        }
+            told: Vec::new(),
+        };
+        commands.restored()
     }
 
     /// A new command with an id of its own.
@@ -120,8 +122,12 @@ impl Commands {
         let id = CommandId::new(inner.next);
         inner.next += 1;
         if inner.next > inner.reserved {
-            inner.reserved = inner.next + RESERVED;
-            self.reserve(inner.reserved);
+            // Tried again with the next command where the disk does not take it.
+            let reserved = inner.next + RESERVED;
+            inner.problem = self.reserve(reserved).err();
+            if inner.problem.is_none() {
+                inner.reserved = reserved;
+            }
         }
         let plan = Plan {
             capture,
@@ -136,21 +142,43 @@ impl Commands {
         let gone = prune(&mut inner, limits.ended);
         drop(inner);
         // Files are removed without the lock.
-        drop(gone);
+        for command in gone {
+            command.discard();
+        }
         command
     }
 
-    fn reserve(&self, reserved: u64) {
+    fn reserve(&self, reserved: u64) -> Result<(), String> {
         let Some(state_dir) = self.dir.parent() else {
-            return;
+            return Ok(());
         };
         let temporary = state_dir.join("next_command.new");
-        let written = fs::create_dir_all(state_dir)
+        fs::create_dir_all(state_dir)
             .and_then(|()| fs::write(&temporary, format!("{reserved}\n")))
-            .and_then(|()| fs::rename(&temporary, state_dir.join("next_command")));
-        if let Err(error) = written {
-            tracing::warn!(path = %temporary.display(), %error, "command ids could not be reserved on disk");
-        }
+            .and_then(|()| fs::rename(&temporary, state_dir.join("next_command")))
+            .map_err(|error| {
+                let path = temporary.display();
+                tracing::warn!(%path, %error, "command ids could not be reserved on disk");
+                format!("command ids cannot be reserved, so that they may be given out again after a restart: cannot write {path}: {error}")
+            })
+    }
+
+    /// What is wrong with keeping commands beyond the daemon: what was damaged, and what cannot be written now.
+    pub fn problems(&self) -> Vec<String> {
+        let (all, reserving): (Vec<Arc<Command>>, _) = {
+            let inner = self.lock();
+            (inner.all.values().cloned().collect(), inner.problem.clone())
+        };
+        let writing = all.iter().find_map(|command| {
+            let state = command.state();
+            let cause = state.output.journal_problem()?;
+            Some(format!(
+                "output of {} is not kept beyond the daemon now: {cause}",
+                command.id
+            ))
+        });
+        let told = self.told.iter().cloned();
+        told.chain(reserving).chain(writing).collect()
     }
 
     /// The command with this id.
@@ -172,7 +200,10 @@ impl Commands {
 
     /// Forgets a command that never ran.
     pub fn forget(&self, id: CommandId) {
-        self.lock().all.remove(&id);
+        let gone = self.lock().all.remove(&id);
+        if let Some(command) = gone {
+            command.discard();
+        }
     }
 
     /// All that are in lists, oldest first.
@@ -204,7 +235,7 @@ impl Commands {
 }
 
 /// Takes out the eldest ended ones beyond so many.
-fn prune(inner: &mut Inner, keep: usize) -> Vec<Arc<Command>> {
+pub(super) fn prune(inner: &mut Inner, keep: usize) -> Vec<Arc<Command>> {
     let is_ended = |command: &Arc<Command>| command.state().status.is_final();
     let ended: Vec<CommandId> = inner
         .all

@@ -10,6 +10,22 @@ const READERS_MAX: usize = 16;
 pub struct Readers(VecDeque<(String, u64)>);
 
 impl Readers {
+    /// No position.
+    pub const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
+    /// These positions, the one that read longest ago first.
+    pub fn of(positions: Vec<(String, u64)>) -> Self {
+        let surplus = positions.len().saturating_sub(READERS_MAX);
+        Self(positions.into_iter().skip(surplus).collect())
+    }
+
+    /// All positions, in the same order.
+    pub fn all(&self) -> Vec<(String, u64)> {
+        self.0.iter().cloned().collect()
+    }
+
     /// How far a client has been shown it; 0 if it was not, or is forgotten.
     pub fn shown_to(&self, client: &str) -> u64 {
         let found = self.0.iter().find(|(id, _)| id == client);

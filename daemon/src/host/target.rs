@@ -106,6 +106,46 @@ impl Target {
         })
     }
 
+    /// A target of which nothing is known but its key: it trusts no host key and has nothing to log in with.
+    pub fn bare(alias: &str, key: &TargetKey) -> Self {
+        let mut hops: Vec<Self> = Vec::new();
+        for (user, hostname, port) in key.hops() {
+            hops.push(Self {
+                alias: alias.to_owned(),
+                user: user.to_owned(),
+                hostname: hostname.to_owned(),
+                port,
+                jump: hops.clone(),
+                identities: Vec::new(),
+                certificates: Vec::new(),
+                identities_only: true,
+                identity_agent: AgentSource::None,
+                password: None,
+                host_key_policy: HostKeyPolicy::Strict,
+                host_key_alias: None,
+                user_known_hosts: Vec::new(),
+                global_known_hosts: Vec::new(),
+                connect_timeout: Duration::from_secs(15),
+                keepalive: None,
+                kind: Kind::Auto,
+                description: String::new(),
+                tags: Vec::new(),
+                notes_path: None,
+                sudo_password: None,
+                secrets: Vec::new(),
+                enable_password: None,
+                enable_command: None,
+                source: "state",
+                resolved_by: "none",
+            });
+        }
+        // A key has a hop at least; an empty one comes from a file that somebody wrote.
+        hops.pop().unwrap_or_else(|| {
+            let nowhere = TargetKey::of([(String::new(), String::from("unknown.invalid"), 22)]);
+            Self::bare(alias, &nowhere)
+        })
+    }
+
     /// What makes this target the same as another.
     pub fn key(&self) -> TargetKey {
         TargetKey {
@@ -124,6 +164,21 @@ impl Target {
 pub struct TargetKey {
     /// User, hostname and port of each hop and, last, of the target.
     hops: Vec<(String, String, u16)>,
+}
+
+impl TargetKey {
+    /// User, hostname and port of each hop and, last, of the target.
+    pub fn hops(&self) -> impl Iterator<Item = (&str, &str, u16)> {
+        let hops = self.hops.iter();
+        hops.map(|(user, hostname, port)| (user.as_str(), hostname.as_str(), *port))
+    }
+
+    /// The key with these hops.
+    pub fn of(hops: impl IntoIterator<Item = (String, String, u16)>) -> Self {
+        Self {
+            hops: hops.into_iter().collect(),
+        }
+    }
 }
 
 impl fmt::Display for TargetKey {

@@ -48,6 +48,13 @@ impl Budget {
             .is_ok()
     }
 
+    /// Counts bytes that are used already.
+    pub(super) fn charge(&self, bytes: u64) {
+        let more = |used: u64| Some(used.saturating_add(bytes));
+        // The closure never refuses.
+        let _always = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+    }
+
     /// Gives bytes back.
     pub(super) fn give(&self, bytes: u64) {
         let less = |used: u64| Some(used.saturating_sub(bytes));

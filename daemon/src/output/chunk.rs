@@ -1,7 +1,7 @@
 //! A stretch of output small enough to be written, read and dropped at once: bytes, and whose they are in which order.
 
 use super::{Piece, StreamKind};
-use crate::output::spool::DiskPlace;
+use crate::output::{journal::JournalPlace, spool::DiskPlace};
 
 /// Bytes that one run costs beside its data.
 const RUN_BYTES: usize = 4;
@@ -16,12 +16,15 @@ pub(super) struct Chunk {
     /// Raw bytes.
     pub(super) len: u64,
     pub(super) place: Place,
+    /// Where it is on disk as well, or alone, in an output that outlives the daemon.
+    pub(super) journalled: Option<JournalPlace>,
 }
 
 #[derive(Debug)]
 pub(super) enum Place {
     Memory(Records),
     Disk(DiskPlace),
+    Journal(JournalPlace),
 }
 
 impl Chunk {
@@ -34,7 +37,7 @@ impl Chunk {
     pub(super) fn cost(&self) -> usize {
         match &self.place {
             Place::Memory(records) => records.cost(),
-            Place::Disk(_) => 0,
+            Place::Disk(_) | Place::Journal(_) => 0,
         }
     }
 }

@@ -74,6 +74,7 @@ impl DaemonService for DaemonRpc {
             spool_bytes,
             config_problems,
             log_problems,
+            state_problems,
             agent_socket,
         } = self.core.facts();
         let About {
@@ -100,6 +101,7 @@ impl DaemonService for DaemonRpc {
             memory_bytes: memory_bytes().unwrap_or_default(),
             agent_socket,
             log_problems,
+            state_problems,
         }))
     }
 

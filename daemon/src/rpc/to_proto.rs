@@ -122,15 +122,20 @@ pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
         SessionState::Awaiting => v1::SessionState::AwaitingInput,
         SessionState::Disconnected => v1::SessionState::Disconnected,
     };
-    let mut notice = summary.notice;
-    if let Some(problem) = session.recorder.problem() {
-        notice = [notice, problem].join("; ").trim_start_matches("; ").to_owned();
-    }
+    let problems = session
+        .recorder
+        .problem()
+        .into_iter()
+        .chain(session.save_problem());
+    let notices: Vec<String> = std::iter::once(summary.notice)
+        .filter(|notice| !notice.is_empty())
+        .chain(problems)
+        .collect();
     v1::Session {
         name: session.name.to_string(),
         host: session.host.clone(),
         target: session.target().key().to_string(),
-        keeper: "daemon".into(),
+        keeper: session.keeper.clone(),
         state: state.into(),
         capture: match (summary.shell.is_empty(), summary.apart) {
             (true, _) => "",
@@ -158,7 +163,7 @@ pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
         cols: summary.size.0.into(),
         rows: summary.size.1.into(),
         is_default: registry.is_default(session),
-        notice,
+        notice: notices.join("; "),
         idle_since_ms: idle.unwrap_or(0),
     }
 }

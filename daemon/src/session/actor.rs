@@ -134,8 +134,13 @@ impl Actor {
         commands: Arc<Commands>,
         summary: watch::Sender<Summary>,
     ) -> Self {
-        let cwd = opening.cwd.clone().unwrap_or_default();
-        let view = View::new(opening.cols, opening.rows, session.recorder.clone());
+        let earlier = opening.kept.as_ref();
+        let cwd = opening.cwd.clone();
+        let cwd = cwd.or_else(|| earlier.map(|earlier| earlier.cwd.clone()));
+        let cwd = cwd.unwrap_or_default();
+        let mut view = View::new(opening.cols, opening.rows, session.recorder.clone());
+        view.begin_at(earlier.map_or(0, |earlier| earlier.cursor));
+        let ended = opening.ended.clone();
         Self {
             opening,
             session,
@@ -151,10 +156,10 @@ impl Actor {
             queue: VecDeque::new(),
             view,
             cwd,
-            ended: None,
+            opened_before: ended.is_some(),
+            ended,
             last_client: Caller::default(),
             cwd_client: Caller::default(),
-            opened_before: false,
             fetching: None,
             released: None,
             refused: None,
@@ -296,6 +301,7 @@ impl Actor {
             .as_ref()
             .is_some_and(|shell| matches!(shell.machine.phase(), Phase::Settling { .. }))
             || self.view.is_drawing();
+        let mut is_to_save = false;
         self.summary.send_if_modified(|summary| {
             let before = summary.clone();
             summary.state = state;
@@ -309,8 +315,12 @@ impl Actor {
                 summary.shell = kind;
                 summary.apart = apart;
             }
+            is_to_save = summary.cwd != before.cwd || summary.size != before.size;
             *summary != before
         });
+        if is_to_save || self.session.is_cursor_due() {
+            self.session.save();
+        }
     }
 
     fn used_by(&mut self, client: &Caller) {

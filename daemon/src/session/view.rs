@@ -108,6 +108,11 @@ impl View {
         }
     }
 
+    /// Nothing was shown yet; positions begin here.
+    pub const fn begin_at(&mut self, cursor: u64) {
+        self.end = cursor;
+    }
+
     /// Position behind the last byte.
     pub const fn cursor(&self) -> u64 {
         self.end

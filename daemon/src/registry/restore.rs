@@ -1,0 +1,137 @@
+//! What an earlier daemon left: sessions that have something to come back to are made again, the others are remembered as
+//! gone. Attaching is the session's own.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::time::timeout;
+
+use super::{HostCall, Registry};
+use crate::{
+    command::Status,
+    host::{Overrides, Target, TargetKey},
+    id::SessionName,
+    session::{Opening, Session},
+    state::SavedSession,
+};
+
+/// Hosts that are resolved at a time: each may be a process.
+const AT_A_TIME: usize = 8;
+/// A host that takes longer to be resolved is resolved at its next use.
+const RESOLVE_MAX: Duration = Duration::from_millis(1500);
+/// Sessions that ended with an earlier daemon are remembered for whoever asks for them again: so many, the latest.
+const GONE_MAX: usize = 100;
+
+/// What a session that is remembered is bound to.
+pub(super) fn key(saved: &SavedSession) -> TargetKey {
+    let hops = saved.target.iter();
+    TargetKey::of(hops.map(|hop| (hop.user.clone(), hop.hostname.clone(), hop.port)))
+}
+
+fn call(saved: &SavedSession) -> HostCall {
+    HostCall {
+        host: saved.host.clone(),
+        overrides: Overrides {
+            username: saved.username.clone(),
+            port: saved.port,
+            key_filename: saved.key_filename.clone(),
+            password: None,
+        },
+    }
+}
+
+impl Registry {
+    /// Makes the sessions again that an earlier daemon left; before anybody is served.
+    pub async fn restore(&self, saved: Vec<SavedSession>) {
+        let (kept, mut gone): (Vec<_>, Vec<_>) = saved.into_iter().partition(SavedSession::is_kept);
+        gone.sort_by_key(|session| std::cmp::Reverse(session.last_used_ms));
+        for (number, session) in gone.into_iter().enumerate() {
+            match SessionName::parse(&session.name) {
+                Ok(name) if number < GONE_MAX => {
+                    self.lock().gone.insert(name, session);
+                }
+                Ok(_) | Err(_) => self.store.remove_session(&session.name),
+            }
+        }
+        for some in kept.chunks(AT_A_TIME) {
+            join_all(some.iter().map(|session| self.restore_one(session))).await;
+        }
+        self.end_orphans();
+    }
+
+    async fn restore_one(&self, saved: &SavedSession) {
+        let Ok(name) = SessionName::parse(&saved.name) else {
+            self.store.remove_session(&saved.name);
+            return;
+        };
+        let call = call(saved);
+        let key = key(saved);
+        let resolved = timeout(RESOLVE_MAX, self.resolve(&call)).await;
+        let target = resolved
+            .ok()
+            .and_then(Result::ok)
+            .filter(|target| target.key() == key);
+        let is_resolved = target.is_some();
+        let opening = Opening {
+            name: name.clone(),
+            host: saved.host.clone(),
+            target: target.unwrap_or_else(|| Target::bare(&saved.host, &key)),
+            cols: saved.cols,
+            rows: saved.rows,
+            cwd: None,
+            overrides: call.overrides.clone(),
+            keeper: saved.keeper.clone(),
+            ended: Some("the daemon was started again".to_owned()),
+            kept: Some(saved.clone()),
+        };
+        let session = self.start(opening);
+        tracing::info!(session = %name, keeper = %saved.keeper, is_resolved, "made again");
+        let mut inner = self.lock();
+        if !is_resolved {
+            inner.unresolved.insert(name.clone(), call);
+        }
+        if saved.is_default {
+            inner.defaults.insert(key, name.clone());
+        }
+        inner.sessions.insert(name, session);
+    }
+
+    /// Commands that an earlier daemon left unended, and to which nobody comes back.
+    fn end_orphans(&self) {
+        for command in self.commands.unfinished() {
+            let is_kept = self.session(command.session.as_str()).is_ok() || !command.place().is_null();
+            let status = command.state().status.clone();
+            if status == Status::Queued {
+                command.notice("nothing was run: the daemon ended before its turn came");
+                command.end(Status::Lost, None, None);
+            } else if !is_kept {
+                command.notice(
+                    "its session ended with the daemon; whether the command ended, and how, is not known",
+                );
+                command.end(Status::Lost, None, None);
+            }
+        }
+    }
+
+    /// A session whose host could not be resolved at the start: it is tried again now.
+    pub(super) async fn resolve_again(&self, session: &Arc<Session>) -> Result<(), Fault> {
+        let call = self.lock().unresolved.get(&session.name).cloned();
+        let Some(call) = call else { return Ok(()) };
+        let target = self.resolve(&call).await?;
+        let (now, bound) = (target.key(), session.target().key());
+        if now != bound {
+            return Err(Fault::new(
+                Reason::Conflict,
+                format!(
+                    "the session {} is on {bound}, and the host {:?} means {now} now",
+                    session.name, call.host
+                ),
+            )
+            .hint("close the session, or name another"));
+        }
+        session.refresh(target);
+        self.lock().unresolved.remove(&session.name);
+        Ok(())
+    }
+}

@@ -1,0 +1,129 @@
+//! What of a session is remembered beyond the daemon: how it is found again, and what a caller would miss.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use serde_json::Value;
+
+use super::{Opening, Session};
+use crate::{
+    host::Overrides,
+    state::{Hop, SavedSession, Store},
+};
+
+/// A cursor is remembered so far ahead, so that most of what a terminal shows changes nothing on disk.
+const CURSOR_AHEAD: u64 = 1 << 20; // 1 MiB
+
+/// How a session is remembered.
+pub(super) struct Saving {
+    store: Store,
+    overrides: Overrides,
+    /// What the session finds its shell by.
+    kept: Mutex<Value>,
+    is_default: AtomicBool,
+    /// Up to here no cursor has to be remembered again.
+    cursor: AtomicU64,
+}
+
+impl Saving {
+    pub(super) fn new(opening: &Opening, store: Store) -> Self {
+        let earlier = opening.kept.as_ref();
+        Self {
+            store,
+            overrides: opening.overrides.clone(),
+            kept: Mutex::new(earlier.map_or(Value::Null, |earlier| earlier.kept.clone())),
+            is_default: AtomicBool::new(earlier.is_some_and(|earlier| earlier.is_default)),
+            cursor: AtomicU64::new(earlier.map_or(0, |earlier| earlier.cursor)),
+        }
+    }
+}
+
+impl Session {
+    /// Its shell outlives the daemon, and so do its commands.
+    pub fn is_kept(&self) -> bool {
+        self.keeper != "daemon"
+    }
+
+    /// What it finds its shell by; null as long as there is none.
+    pub fn kept(&self) -> Value {
+        let kept = self.saving.kept.lock();
+        kept.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers what its shell is found by, from now on; null where there is nothing to come back to.
+    pub fn keep(&self, kept: Value) {
+        *self.saving.kept.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+        self.save();
+    }
+
+    /// Calls that name only its target use it, or do so no more.
+    pub fn set_default(&self, is_default: bool) {
+        if self.saving.is_default.swap(is_default, Ordering::Relaxed) != is_default {
+            self.save();
+        }
+    }
+
+    /// Remembers it as it is now. Of one that is closed nothing is remembered.
+    pub fn save(&self) {
+        if self.is_closing() {
+            return;
+        }
+        let summary = self.summary();
+        let kept = self.kept();
+        if self.is_cursor_due() {
+            let ahead = summary.cursor.saturating_add(CURSOR_AHEAD);
+            self.saving.cursor.store(ahead, Ordering::Relaxed);
+        }
+        let Overrides {
+            username,
+            port,
+            key_filename,
+            password: _,
+        } = self.saving.overrides.clone();
+        let key = self.target().key();
+        let hops = key.hops();
+        self.saving.store.put_session(SavedSession {
+            name: self.name.to_string(),
+            host: self.host.clone(),
+            username,
+            port,
+            key_filename,
+            target: hops
+                .map(|(user, hostname, port)| Hop {
+                    user: user.to_owned(),
+                    hostname: hostname.to_owned(),
+                    port,
+                })
+                .collect(),
+            keeper: self.keeper.clone(),
+            is_default: self.saving.is_default.load(Ordering::Relaxed),
+            cols: summary.size.0,
+            rows: summary.size.1,
+            cwd: summary.cwd,
+            opened_ms: self.opened_ms,
+            last_used_ms: summary.last_used_ms,
+            client: summary.client,
+            notice: summary.notice,
+            cursor: self.saving.cursor.load(Ordering::Relaxed),
+            seen: self.seen.lock().unwrap_or_else(PoisonError::into_inner).all(),
+            kept,
+        });
+    }
+
+    /// Its cursor has come to where the one that is remembered ends.
+    pub(super) fn is_cursor_due(&self) -> bool {
+        self.is_kept() && self.summary.borrow().cursor >= self.saving.cursor.load(Ordering::Relaxed)
+    }
+
+    /// Waits until what is remembered of it is on disk; false if the disk does not take it, or takes too long.
+    pub async fn saved(&self) -> bool {
+        self.saving.store.saved().await
+    }
+
+    /// Why nothing can be remembered now.
+    pub fn save_problem(&self) -> Option<String> {
+        self.saving.store.problem()
+    }
+}
