@@ -30,6 +30,8 @@ pub(crate) const fn state_word(state: v1::SessionState) -> &'static str {
         v1::SessionState::Busy => "busy",
         v1::SessionState::AwaitingInput => "awaiting_input",
         v1::SessionState::Disconnected => "disconnected",
+        v1::SessionState::Stalled => "stalled",
+        v1::SessionState::Reconnecting => "reconnecting",
     }
 }
 
@@ -80,7 +82,9 @@ pub(crate) fn state_entry(session: &v1::Session) -> Entry {
     let tone = match state {
         v1::SessionState::Ready => Tone::Good,
         v1::SessionState::Opening | v1::SessionState::Busy | v1::SessionState::AwaitingInput => Tone::Busy,
-        v1::SessionState::Disconnected => Tone::Bad,
+        v1::SessionState::Disconnected | v1::SessionState::Stalled | v1::SessionState::Reconnecting => {
+            Tone::Bad
+        }
         v1::SessionState::Unspecified => Tone::Plain,
     };
     let mut text = state_word(state).to_owned();

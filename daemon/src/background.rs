@@ -9,6 +9,8 @@ use std::{
 
 use sshmcp_proto::client::{READY, WAITING};
 
+use crate::service;
+
 /// The flag that asks for a start in the background.
 pub const DETACH_FLAG: &str = "--detach";
 /// The flag of the process that `--detach` starts.
@@ -61,7 +63,7 @@ impl Readiness {
                     tracing::warn!(%error, "stdout and stderr stay open");
                 }
             }
-            Self::Notify => notify(sd_notify::NotifyState::Ready),
+            Self::Notify => service::ready(),
         }
     }
 
@@ -76,17 +78,6 @@ impl Readiness {
             let mut stdout = io::stdout();
             let _gone = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
         }
-    }
-}
-
-/// Tells the service manager that we are ending.
-pub fn stopping() {
-    notify(sd_notify::NotifyState::Stopping);
-}
-
-fn notify(state: sd_notify::NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "the service manager could not be told");
     }
 }
 

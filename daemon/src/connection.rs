@@ -5,6 +5,7 @@
 //! give a [`Channel`]: its owner must drain it (see there), and dropping it closes it.
 
 mod auth;
+mod backoff;
 mod channel;
 mod dial;
 mod establish;
@@ -13,6 +14,7 @@ mod host_key;
 mod identity;
 mod open;
 mod pool;
+mod pulse;
 mod trust;
 mod words;
 
@@ -29,11 +31,13 @@ use russh::client::Handle;
 use tokio::{sync::watch, time::Instant};
 
 pub use self::{
+    backoff::Backoff,
     channel::{Channel, ChannelEvent, ChannelWriter, CloseReason},
     host_key::{KnownKey, Verdict},
     identity::find_agent,
     open::Pty,
     pool::{Pair, Pool, PoolSettings},
+    pulse::Pulse,
     trust::{Scan, Trusted},
     words::plain,
 };
@@ -64,6 +68,9 @@ pub struct Connection {
     shared: Arc<Shared>,
     usage: watch::Sender<Usage>,
     times: Times,
+    /// Time between two keepalives.
+    keepalive: Duration,
+    pulse: watch::Sender<Pulse>,
     /// Set when another connection runs through this one.
     acknowledge_at_once: Option<Arc<AtomicBool>>,
     /// The jump host's connection under this one.
@@ -165,6 +172,16 @@ impl Connection {
     /// True until the connection ends.
     pub fn is_alive(&self) -> bool {
         self.shared.cause().is_none() && !self.handle.is_closed()
+    }
+
+    /// Whether the far side answers; every change of it.
+    pub fn pulse(&self) -> watch::Receiver<Pulse> {
+        self.pulse.subscribe()
+    }
+
+    /// Tells whether the far side answers, as long as this is polled.
+    async fn feel_pulse(&self) -> std::convert::Infallible {
+        pulse::watch(self.shared.ear(), self.keepalive, &self.pulse).await
     }
 
     /// Waits for one answer of the server, at most as long as said. False if none came.

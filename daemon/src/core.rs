@@ -13,6 +13,8 @@ pub struct Facts {
     pub connections: u32,
     /// Open sessions.
     pub sessions: u32,
+    /// Those whose host is not reached now, each with its state.
+    pub away_sessions: Vec<String>,
     /// Commands that are running.
     pub running_commands: u32,
     /// Bytes of command output held on disk.

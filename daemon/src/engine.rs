@@ -74,6 +74,7 @@ impl Core for Engine {
         Facts {
             connections: count(self.registry.pool.connections()),
             sessions: count(self.registry.list().len()),
+            away_sessions: self.registry.away(),
             running_commands: count(self.registry.commands.running()),
             spool_bytes: self.registry.commands.disk_bytes(),
             log_problems: self.registry.recordings.problems(),

@@ -246,10 +246,12 @@ impl Handed {
         }
         let summary = self.session.summary();
         let limit = match summary.state {
-            SessionState::Opening | SessionState::Disconnected if asked == Some(Duration::ZERO) => {
+            SessionState::Opening | SessionState::Disconnected | SessionState::Reconnecting
+                if asked == Some(Duration::ZERO) =>
+            {
                 registry.config.current().settings.max_wait
             }
-            SessionState::Opening | SessionState::Disconnected => return None,
+            SessionState::Opening | SessionState::Disconnected | SessionState::Reconnecting => return None,
             SessionState::Ready => TURN_GRACE,
             SessionState::Busy if summary.running.is_none() => TURN_GRACE,
             SessionState::Busy | SessionState::Awaiting => return None,
@@ -273,7 +275,7 @@ impl Handed {
     fn why_not_run(&self, registry: &Registry) -> Fault {
         let summary = self.session.summary();
         match summary.state {
-            SessionState::Opening | SessionState::Disconnected => Fault::new(
+            SessionState::Opening | SessionState::Disconnected | SessionState::Reconnecting => Fault::new(
                 Reason::SessionBusy,
                 format!(
                     "session {} is still being opened; nothing was run",

@@ -20,6 +20,7 @@ pub mod registry;
 pub mod rpc;
 pub mod secret;
 pub mod server;
+pub mod service;
 pub mod session;
 pub mod shell;
 pub mod state;

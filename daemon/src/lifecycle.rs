@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{core::Core, listener::try_start_lock, rpc::Gate};
+use crate::{core::Core, listener::try_start_lock, rpc::Gate, service};
 
 /// Who started the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -91,7 +91,9 @@ impl Signals {
                 _ = self.terminate.recv() => return Cause::Signal("SIGTERM"),
                 _ = self.interrupt.recv() => return Cause::Signal("SIGINT"),
                 _ = self.hang_up.recv() => {
+                    service::reloading();
                     let outcome = core.reload().await;
+                    service::ready();
                     tracing::info!(applied = outcome.applied, problems = ?outcome.problems, "configuration read again");
                 }
             }

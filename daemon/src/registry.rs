@@ -388,6 +388,14 @@ impl Registry {
             .collect()
     }
 
+    /// Sessions whose host is not reached now, each with its state.
+    pub fn away(&self) -> Vec<String> {
+        let all = self.list();
+        all.iter()
+            .filter_map(|session| Some(format!("{}: {}", session.name, session.summary().away()?)))
+            .collect()
+    }
+
     /// The sessions of one target.
     pub fn on_target(&self, key: &TargetKey) -> Vec<Arc<Session>> {
         self.list()

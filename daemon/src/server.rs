@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use crate::{
-    background::{Readiness, stopping},
+    background::Readiness,
     core::Core,
     lifecycle::{Cause, Signals, cause},
     listener::{Admission, Instance, Listener},
     rpc::{About, DaemonRpc, Gate, routes},
+    service,
 };
 
 /// Longest time that closing the sessions may take: hosts that do not answer are left to find out themselves.
@@ -57,6 +58,7 @@ pub async fn serve(
     let daemon = DaemonRpc {
         about,
         core: Arc::clone(&core),
+        gate: gate.clone(),
         admission: admission.clone(),
         stop: stop.clone(),
         closed: closed.clone(),
@@ -80,6 +82,13 @@ pub async fn serve(
             ),
     );
     readiness.ready();
+    // A look at the sessions takes the locks that everything needs. It goes on while we end.
+    let _living = tokio_util::task::AbortOnDropHandle::new(tokio::spawn({
+        let core = Arc::clone(&core);
+        service::live(move || {
+            core.is_idle();
+        })
+    }));
     tracing::info!(socket = %instance.socket().path().display(), pid = std::process::id(), %started_by, "serving");
 
     let cause = tokio::select! {
@@ -94,7 +103,7 @@ pub async fn serve(
         }
     };
     tracing::info!(%cause, "ending");
-    stopping();
+    service::stopping();
     gate.close();
     trace.remove();
     accepting.abort();

@@ -61,6 +61,8 @@ pub struct Summary {
     pub apart: bool,
     /// Working directory; empty if not known.
     pub cwd: String,
+    /// Its host does not answer, and has said nothing since then; what it is and does is as it was at that time.
+    pub silent_since: Option<Instant>,
     /// The running command.
     pub running: Option<CommandId>,
     /// Position behind the last byte of what the terminal showed.
@@ -85,6 +87,20 @@ pub struct Summary {
     pub greeting: String,
 }
 
+impl Summary {
+    /// Where it is in its life, if its host is not reached now.
+    pub const fn away(&self) -> Option<&'static str> {
+        if self.silent_since.is_some() {
+            return Some("stalled");
+        }
+        match self.state {
+            SessionState::Disconnected => Some("disconnected"),
+            SessionState::Reconnecting => Some("reconnecting"),
+            SessionState::Opening | SessionState::Ready | SessionState::Busy | SessionState::Awaiting => None,
+        }
+    }
+}
+
 /// Where a session is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionState {
@@ -98,6 +114,8 @@ pub enum SessionState {
     Awaiting,
     /// Without a shell.
     Disconnected,
+    /// Its connection was lost, and it is on its way back to what it had.
+    Reconnecting,
 }
 
 /// What can be asked of a session.
@@ -297,6 +315,7 @@ impl Session {
             shell: String::new(),
             apart: false,
             cwd: earlier.cwd.clone(),
+            silent_since: None,
             running: None,
             cursor: earlier.cursor,
             size: (opening.cols, opening.rows),

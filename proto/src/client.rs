@@ -15,7 +15,7 @@ use tonic::{
     transport::{Channel, Endpoint, Uri},
 };
 
-pub use start::{READY, WAITING};
+pub use start::{READY, WAITING, daemon_program};
 
 use crate::{
     PROTOCOL,

@@ -35,6 +35,8 @@ pub(crate) async fn show(daemon: &Daemon, out: &Output) -> Result<u8, Failure> {
         agent_socket,
         log_problems,
         state_problems,
+        away_sessions,
+        calls,
     } = daemon
         .daemon()
         .get_status(GetStatusRequest {})
@@ -46,7 +48,8 @@ pub(crate) async fn show(daemon: &Daemon, out: &Output) -> Result<u8, Failure> {
             "config_path": config_path, "state_dir": state_dir, "connections": connections, "sessions": sessions,
             "running_commands": running_commands, "clients": clients, "config_problems": config_problems,
             "started_by": started_by, "spool_bytes": spool_bytes, "memory_bytes": memory_bytes,
-            "log_problems": log_problems, "state_problems": state_problems,
+            "log_problems": log_problems, "state_problems": state_problems, "away_sessions": away_sessions,
+            "calls": calls,
             "agent_socket": (!agent_socket.is_empty()).then_some(agent_socket),
         }))?;
         return Ok(0);
@@ -66,8 +69,12 @@ pub(crate) async fn show(daemon: &Daemon, out: &Output) -> Result<u8, Failure> {
         ),
         ("connections", connections.to_string().into()),
         ("sessions", sessions.to_string().into()),
+        ("not reached", Entry(away_sessions.join(", "), Tone::Bad)),
         ("running", count(running_commands, "command").into()),
-        ("clients", clients.to_string().into()),
+        (
+            "clients",
+            format!("{clients}, with {} under way", count(calls, "call")).into(),
+        ),
         ("output kept", view::bytes(spool_bytes).into()),
         (
             "memory",

@@ -21,6 +21,7 @@ use tokio::{
 
 use super::{
     handshake::keepalive,
+    pulse::Ear,
     words::{place, plain},
 };
 use crate::host::Target;
@@ -33,7 +34,7 @@ const TCP_TIMEOUT: Duration = Duration::from_secs(8);
 const ADDRESSES_MAX: usize = 8;
 /// Unacknowledged bytes kill the connection after this long, or what the keepalives allow if that is longer: a dead
 /// peer cannot be seen by keepalives while a write is stuck.
-const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(45);
+const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Resolves the target's name and connects to the first of its addresses that answers.
 pub(super) async fn tcp(target: &Target, deadline: Instant) -> Result<Tcp, Fault> {
@@ -193,11 +194,12 @@ impl Greeting {
     }
 }
 
-/// A stream whose greeting is overheard.
+/// A stream whose greeting is overheard, and of which is known how long it has been silent.
 pub(super) struct Overheard<S> {
     pub(super) stream: S,
     pub(super) greeting: Greeting,
     pub(super) heard: usize,
+    pub(super) ear: Ear,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Overheard<S> {
@@ -208,6 +210,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Overheard<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let poll = Pin::new(&mut self.stream).poll_read(context, buffer);
+        match &poll {
+            Poll::Pending => self.ear.waits(),
+            Poll::Ready(_) => self.ear.hears(),
+        }
         if self.heard < GREETING_MAX {
             let new = buffer.filled().get(before..).unwrap_or_default();
             self.greeting.add(new);

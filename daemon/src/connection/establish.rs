@@ -15,6 +15,7 @@ use super::{
     handshake::{self, Failure},
     host_key,
     pool::{Lease, Pool},
+    pulse::Pulse,
     trust::{self, Scan, Trusted},
     words::{address, place, plain},
 };
@@ -93,6 +94,8 @@ async fn attempt(pool: &Arc<Pool>, target: &Target, id: ConnectionId) -> Result<
         shared,
         usage: watch::Sender::new(Usage::default()),
         times,
+        keepalive: handshake::keepalive(target).0,
+        pulse: watch::Sender::new(Pulse::Answers),
         acknowledge_at_once,
         _under: under,
     })

@@ -23,17 +23,20 @@ use tokio::{
 
 use super::{
     dial::{Greeting, Overheard, io_words, left},
-    host_key, trust,
+    host_key,
+    pulse::Ear,
+    trust,
     words::{place, plain},
 };
 use crate::host::Target;
 
 /// Greeting and key exchange: a busy small device needs several seconds for the latter.
 const KEX_TIMEOUT: Duration = Duration::from_secs(20);
-/// With the count below a dead peer is seen within 45 s, and an outage of 10 s is forgiven.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// Unanswered keepalives that are borne: at the third interval the connection counts as dead.
-const KEEPALIVE_MAX: u32 = 2;
+/// With the count below a dead peer is seen 40 s after its last byte, and an outage of 10 s is forgiven: TCP sends again
+/// at 6 and 13 s, and that is answered before the second keepalive.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Unanswered keepalives that are borne: at the fourth interval the connection counts as dead.
+const KEEPALIVE_MAX: u32 = 3;
 /// Messages of one channel that wait for its reader, at most 32 KiB each. A full buffer stops the whole
 /// connection, so it outlasts a reader's hiccup at full speed, yet holds at most 4 MiB.
 const CHANNEL_BUFFER: usize = 128;
@@ -48,6 +51,7 @@ pub(super) struct Shared {
     /// None while the connection lives, then why it ended.
     end: watch::Sender<Option<Arc<str>>>,
     facts: Mutex<Facts>,
+    ear: Ear,
     has_opened: AtomicBool,
 }
 
@@ -63,6 +67,7 @@ impl Shared {
         Self {
             end: watch::Sender::new(None),
             facts: Mutex::default(),
+            ear: Ear::default(),
             has_opened: AtomicBool::new(false),
         }
     }
@@ -86,6 +91,11 @@ impl Shared {
 
     pub(super) fn cause(&self) -> Option<Arc<str>> {
         self.end.borrow().clone()
+    }
+
+    /// What hears whether bytes come.
+    pub(super) const fn ear(&self) -> &Ear {
+        &self.ear
     }
 
     /// True once the server has opened a channel.
@@ -348,6 +358,7 @@ where
         stream,
         greeting: greeting.clone(),
         heard: 0,
+        ear: shared.ear.clone(),
     };
     // A packet is read in two pieces, of which the first has four bytes.
     let stream = BufReader::with_capacity(READ_AHEAD, stream);
@@ -365,7 +376,7 @@ pub(super) fn keepalive(target: &Target) -> (Duration, u32) {
 async fn config(target: &Target) -> client::Config {
     let files = trust::read_files(target).await;
     let known = host_key::known_types(&files, &trust::name_of(target));
-    let (interval, max) = target.keepalive.unwrap_or((KEEPALIVE_INTERVAL, KEEPALIVE_MAX));
+    let (interval, max) = keepalive(target);
     client::Config {
         client_id: russh::SshId::Standard(Cow::Borrowed(concat!(
             "SSH-2.0-sshmcp_",

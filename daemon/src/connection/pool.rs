@@ -460,6 +460,8 @@ fn prune(targets: &mut HashMap<TargetKey, Entry>, key: &TargetKey) {
 /// Removes a connection when it has died, or when nobody has used it for a while.
 async fn watch_over(pool: Weak<Pool>, connection: Arc<Connection>, idle: Duration) {
     let mut usage = connection.usage.subscribe();
+    let pulse = connection.feel_pulse();
+    tokio::pin!(pulse);
     loop {
         let unused = usage.borrow_and_update().leases == 0;
         let idle_time = async {
@@ -477,6 +479,7 @@ async fn watch_over(pool: Weak<Pool>, connection: Arc<Connection>, idle: Duratio
                 }
                 return;
             }
+            never = &mut pulse => match never {},
             changed = usage.changed() => {
                 if changed.is_err() {
                     return;

@@ -219,11 +219,13 @@ impl Attached {
         AttachStatus {
             session: self.session.name.to_string(),
             state: match summary.state {
+                _ if summary.silent_since.is_some() => "stalled",
                 SessionState::Opening => "opening",
                 SessionState::Ready => "ready",
                 SessionState::Busy => "busy",
                 SessionState::Awaiting => "awaiting_input",
                 SessionState::Disconnected => "disconnected",
+                SessionState::Reconnecting => "reconnecting",
             }
             .into(),
             command,

@@ -70,7 +70,7 @@ impl CommandService for CommandRpc {
         let commands = running
             .into_iter()
             .chain(ended)
-            .map(|command| to_proto::command(command, &command.state(), None, false))
+            .map(|command| told(&self.0, to_proto::command(command, &command.state(), None, false)))
             .collect();
         Ok(Response::new(ListCommandsResponse { commands }))
     }
@@ -114,7 +114,7 @@ impl CommandService for CommandRpc {
             state.show_to(&client.id, view.offset);
         }
         state.told_running |= !state.status.is_final();
-        let command = to_proto::command(&command, &state, Some(view), raw);
+        let command = told(&self.0, to_proto::command(&command, &state, Some(view), raw));
         Ok(Response::new(GetOutputResponse {
             command: Some(command),
             matches,
@@ -155,6 +155,12 @@ async fn look_now(registry: &Registry, command: &Command) {
     if runs && let Ok(session) = registry.session(command.session.as_str()) {
         session.look_now().await;
     }
+}
+
+/// A command with a word of its host, where that does not answer.
+fn told(registry: &Registry, command: v1::Command) -> v1::Command {
+    let session = registry.session(&command.session).ok();
+    to_proto::told(command, session.as_deref())
 }
 
 /// How long a call may wait.

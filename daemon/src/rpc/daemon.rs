@@ -16,7 +16,7 @@ use crate::{
     core::{Core, Facts, Reloaded, Stopped},
     lifecycle::StartedBy,
     listener::Admission,
-    rpc::caller,
+    rpc::{Gate, caller},
 };
 
 /// What does not change while the daemon lives.
@@ -40,6 +40,8 @@ pub struct DaemonRpc {
     pub about: About,
     /// What is asked and ordered.
     pub core: Arc<dyn Core>,
+    /// Counts the calls.
+    pub gate: Gate,
     /// Counts the clients.
     pub admission: Admission,
     /// Cancelled by us: end.
@@ -70,6 +72,7 @@ impl DaemonService for DaemonRpc {
         let Facts {
             connections,
             sessions,
+            away_sessions,
             running_commands,
             spool_bytes,
             config_problems,
@@ -102,6 +105,9 @@ impl DaemonService for DaemonRpc {
             agent_socket,
             log_problems,
             state_problems,
+            away_sessions,
+            // Ours is under way as well.
+            calls: u32::try_from(self.gate.under_way().saturating_sub(1)).unwrap_or(u32::MAX),
         }))
     }
 

@@ -63,9 +63,14 @@ impl Gate {
         !state.open
     }
 
+    /// Calls that are not answered yet.
+    pub fn under_way(&self) -> usize {
+        self.state().under_way
+    }
+
     /// Waits until every call is answered.
     pub async fn answered(&self) {
-        while self.state().under_way > 0 {
+        while self.under_way() > 0 {
             tokio::time::sleep(LOOK).await;
         }
     }

@@ -142,7 +142,8 @@ impl TerminalService for TerminalRpc {
             let mut state = command.state();
             let view = forward(&state.output, from, OUTPUT, false);
             state.show_to(&client.id, view.offset);
-            to_proto::command(&command, &state, Some(view), false)
+            let told = to_proto::command(&command, &state, Some(view), false);
+            to_proto::told(told, Some(session.as_ref()))
         });
         Ok(Response::new(SendInputResponse {
             terminal: Some(terminal),
@@ -273,7 +274,10 @@ async fn show(registry: &Registry, session: &Arc<Session>, look: Look) -> Result
         cols: cols.into(),
         rows: rows.into(),
         cursor: shown.cursor,
-        command: running.map(|command| to_proto::command(&command, &command.state(), None, false)),
+        command: running.map(|command| {
+            let told = to_proto::command(&command, &command.state(), None, false);
+            to_proto::told(told, Some(session.as_ref()))
+        }),
         title: shown.title,
         alternate_screen: shown.alternate,
         dropped_bytes: shown.dropped,

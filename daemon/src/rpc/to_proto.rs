@@ -1,6 +1,6 @@
 //! The daemon's own words into messages; cannot fail.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sshmcp_proto::v1;
 
@@ -105,6 +105,33 @@ fn lost(losses: &Losses) -> impl Iterator<Item = String> + use<> {
     all.into_iter().flatten()
 }
 
+/// The same while its session's host does not answer: what is told is what is known here.
+pub(super) fn told(mut command: v1::Command, session: Option<&Session>) -> v1::Command {
+    let goes_on = matches!(
+        command.status(),
+        v1::CommandStatus::Queued | v1::CommandStatus::Running | v1::CommandStatus::AwaitingInput
+    );
+    if goes_on && let Some(since) = session.and_then(|session| session.summary().silent_since) {
+        append(&mut command.notice, &silence(since));
+    }
+    command
+}
+
+fn silence(since: Instant) -> String {
+    format!(
+        "the host has not answered for {} s: it, or the network, may be down; what runs there goes on, and what is known \
+         here is told. If it does not answer soon, the connection counts as lost",
+        since.elapsed().as_secs()
+    )
+}
+
+fn append(notice: &mut String, words: &str) {
+    if !notice.is_empty() {
+        notice.push_str("; ");
+    }
+    notice.push_str(words);
+}
+
 /// A session as lists show it.
 pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
     let summary = session.summary();
@@ -116,11 +143,13 @@ pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
         .running
         .and_then(|id| registry.commands.find(&id.to_string()).ok());
     let state = match summary.state {
+        _ if summary.silent_since.is_some() => v1::SessionState::Stalled,
         SessionState::Opening => v1::SessionState::Opening,
         SessionState::Ready => v1::SessionState::Ready,
         SessionState::Busy => v1::SessionState::Busy,
         SessionState::Awaiting => v1::SessionState::AwaitingInput,
         SessionState::Disconnected => v1::SessionState::Disconnected,
+        SessionState::Reconnecting => v1::SessionState::Reconnecting,
     };
     let problems = session
         .recorder
@@ -129,6 +158,7 @@ pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
         .chain(session.save_problem());
     let notices: Vec<String> = std::iter::once(summary.notice)
         .filter(|notice| !notice.is_empty())
+        .chain(summary.silent_since.map(silence))
         .chain(problems)
         .collect();
     v1::Session {

@@ -38,7 +38,7 @@ use waking::Wake;
 
 use crate::{
     command::{Command, Commands, Status, now_ms},
-    connection::{Channel, Pool},
+    connection::{Channel, Pool, Pulse},
     id::CommandId,
     output::StreamKind,
     secret::Secret,
@@ -81,6 +81,8 @@ pub(super) struct Actor {
 /// A living shell and what is known of it.
 struct Shell {
     link: Link,
+    /// Whether its host answers.
+    pulse: watch::Receiver<Pulse>,
     machine: Machine,
     helper_frames: Scanner,
     /// Frames within each drained stream: number of the pair, stream.
@@ -210,6 +212,8 @@ impl Actor {
                 Wake::Asked => self.on_asked(),
                 Wake::Drained(set, outcome) => self.on_drained(set, outcome).await,
                 Wake::Fetched(outcome) => self.on_fetched(outcome).await,
+                // What it means is published above.
+                Wake::Pulse => {}
                 Wake::Time => self.on_time().await,
             }
         }
@@ -296,6 +300,10 @@ impl Actor {
             .shell
             .as_ref()
             .map(|shell| (shell.link.shell.kind.clone(), shell.link.typed.is_none()));
+        let silent_since = self.shell.as_ref().and_then(|shell| match *shell.pulse.borrow() {
+            Pulse::Stalled { since } => Some(since),
+            Pulse::Answers => None,
+        });
         let settling = self
             .shell
             .as_ref()
@@ -305,6 +313,7 @@ impl Actor {
         self.summary.send_if_modified(|summary| {
             let before = summary.clone();
             summary.state = state;
+            summary.silent_since = silent_since;
             summary.cwd.clone_from(&self.cwd);
             summary.running = running;
             summary.cursor = self.view.cursor();

@@ -144,6 +144,8 @@ async fn spawn(socket: &Socket, options: &ConnectOptions, give_up: Instant) -> R
         .env_remove("NOTIFY_SOCKET")
         .env_remove("LISTEN_FDS")
         .env_remove("LISTEN_PID")
+        .env_remove("WATCHDOG_USEC")
+        .env_remove("WATCHDOG_PID")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -187,7 +189,7 @@ async fn await_ready(
 }
 
 /// The daemon's executable: as named, else beside ours, else in PATH.
-fn daemon_program() -> PathBuf {
+pub fn daemon_program() -> PathBuf {
     if let Some(named) = env::var_os(DAEMON_VARIABLE).filter(|named| !named.is_empty()) {
         return named.into();
     }

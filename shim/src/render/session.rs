@@ -168,6 +168,8 @@ fn state(session: &Session) -> Option<&'static str> {
         SessionState::Busy => Some("busy"),
         SessionState::AwaitingInput => Some("awaiting_input"),
         SessionState::Disconnected => Some("disconnected"),
+        SessionState::Stalled => Some("stalled"),
+        SessionState::Reconnecting => Some("reconnecting"),
         SessionState::Unspecified => None,
     }
 }

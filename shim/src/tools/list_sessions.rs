@@ -36,7 +36,9 @@ pub(super) fn fields() -> Vec<(&'static str, Value)> {
         ("keeper", schema::maybe("daemon, remote-tmux or local-tmux")),
         (
             "state",
-            schema::maybe("opening, ready, busy, awaiting_input or disconnected"),
+            schema::maybe(
+                "opening, ready, busy, awaiting_input, stalled (the host does not answer), disconnected or reconnecting",
+            ),
         ),
         ("shell", schema::maybe("string or null")),
         ("cwd", schema::maybe("string or null")),

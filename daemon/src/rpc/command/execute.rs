@@ -19,7 +19,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::{EVENTS_MAX, Events, bounded, from_proto, report};
+use super::{EVENTS_MAX, Events, bounded, from_proto, report, told};
 use crate::{
     command::{Command, Following},
     execute::{Execution, Handed, hand_over},
@@ -153,6 +153,7 @@ impl Call {
             result.stderr = result.stderr.map(|_| Vec::new());
         }
         add_advice(&command, &mut result);
+        let result = told(&self.registry, result);
         let _gone = send(&events, Event::Result(result)).await;
     }
 }

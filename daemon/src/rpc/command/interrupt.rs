@@ -282,7 +282,7 @@ impl Interruption {
             Some(command) => command.state().status.is_final(),
             None => matches!(
                 self.session.summary().state,
-                SessionState::Ready | SessionState::Disconnected
+                SessionState::Ready | SessionState::Disconnected | SessionState::Reconnecting
             ),
         }
     }

@@ -143,6 +143,7 @@ impl Actor {
             unowned: 0,
             last_on_terminal: false,
             wrote_since_input: false,
+            pulse: link.connection.pulse(),
             link,
         });
         self.after_opening(&wanted_cwd);

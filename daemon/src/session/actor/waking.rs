@@ -5,7 +5,7 @@ use std::time::Instant;
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::{sync::mpsc, time::sleep_until};
 
-use super::{Actor, starting::Starting, taking};
+use super::{Actor, Shell, starting::Starting, taking};
 use crate::{
     connection::Channel,
     secret::Secret,
@@ -16,6 +16,7 @@ use crate::{
 pub(super) enum Wake {
     Request(Option<Request>),
     Link(Option<LinkEvent>),
+    Pulse,
     Started(Box<Result<Opened, Fault>>),
     Asked,
     Drained(u8, Result<Channel, Fault>),
@@ -42,12 +43,16 @@ impl Actor {
         let fetching = &mut self.fetching;
         tokio::select! {
             biased;
-            event = async {
-                match shell {
-                    Some(shell) => shell.link.next().await,
-                    None => std::future::pending().await,
+            woken = async {
+                let Some(Shell { link, pulse, .. }) = shell else {
+                    return std::future::pending().await;
+                };
+                tokio::select! {
+                    biased;
+                    Ok(()) = pulse.changed() => Wake::Pulse,
+                    event = link.next() => Wake::Link(event),
                 }
-            } => Wake::Link(event),
+            } => woken,
             woken = async {
                 let Some(Starting { task, dialog, .. }) = starting else {
                     return std::future::pending().await;

@@ -256,7 +256,9 @@ impl Item {
         let summary = session.summary();
         match summary.state {
             SessionState::Busy if summary.reads => return Happened::plain("awaiting_input"),
-            SessionState::Disconnected => return Happened::plain("disconnected"),
+            SessionState::Disconnected | SessionState::Reconnecting => {
+                return Happened::plain("disconnected");
+            }
             SessionState::Awaiting => return Happened::plain("awaiting_input"),
             SessionState::Ready if pattern.is_none() => return Happened::plain("ended"),
             SessionState::Ready | SessionState::Opening | SessionState::Busy => {}
@@ -293,7 +295,8 @@ impl Item {
                 if !state.status.is_final() {
                     state.told_running = true;
                 }
-                to_proto::command(&read.command, &state, Some(view), raw)
+                let told = to_proto::command(&read.command, &state, Some(view), raw);
+                to_proto::told(told, self.session_of().map(Arc::as_ref))
             }
             (None, subject) => {
                 if let Subject::Session(session) = subject
