@@ -168,6 +168,13 @@ Exits 0 if all is well, 1 with warnings, 2 with problems."
     /// Start, stop or look at the daemon
     #[command(subcommand)]
     Daemon(DaemonVerb),
+    /// Have systemd or launchd start the daemon from now on; shown first
+    #[command(after_help = "\
+Writes the units (the property list on macOS) for your user, and enables them where your user manager runs; else says
+what is left to do. Nothing of others is overwritten. `sshctl uninstall` undoes exactly that.")]
+    Install(InstallArgs),
+    /// Undo what `sshctl install` did; shown first
+    Uninstall(UninstallArgs),
     /// Play the main job on a one-time SSH host on this machine, as an agent would; leaves nothing behind
     #[command(after_help = "\
 Needs no SSH server and no configuration, and touches none: host, keys, homes and daemon live in one temporary
@@ -518,6 +525,25 @@ pub(crate) enum DaemonVerb {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Force {
     /// Stop though commands are running; they end
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
+
+/// Whether to ask.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct InstallArgs {
+    /// Do it without a question
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+}
+
+/// Whether to ask, and what may be in the way.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct UninstallArgs {
+    /// Do it without a question
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Though sessions are open in the daemon that ends with it
     #[arg(short, long)]
     pub(crate) force: bool,
 }

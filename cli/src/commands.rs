@@ -4,11 +4,12 @@ mod attach;
 mod close;
 mod completions;
 mod config;
-mod daemon;
+pub(crate) mod daemon;
 mod demo;
 mod doctor;
 mod exec;
 mod hosts;
+mod install;
 mod interrupt;
 mod list;
 mod logs;
@@ -49,6 +50,8 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Config(verb) => config::run(verb, context).await,
         Verb::Daemon(verb) => daemon::run(verb, context).await,
         Verb::Doctor(args) => doctor::run(args, context).await,
+        Verb::Install(args) => install::run(args, context).await,
+        Verb::Uninstall(args) => install::undo(args, context).await,
         Verb::Demo(args) => demo::run(args, context).await,
         Verb::Completions(args) => completions::run(args, context),
     }

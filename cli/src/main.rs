@@ -7,6 +7,7 @@ mod context;
 mod demo;
 mod doctor;
 mod error;
+mod install;
 mod output;
 mod randomart;
 mod sanitise;

@@ -53,6 +53,8 @@ fn help_is_complete() {
         "trust",
         "config",
         "daemon",
+        "install",
+        "uninstall",
         "completions",
         "Exit codes",
         "71  host_key_unknown",
@@ -86,6 +88,8 @@ fn every_verb_has_help() {
         "trust",
         "config",
         "daemon",
+        "install",
+        "uninstall",
         "completions",
     ] {
         let help = sshctl(home.path(), &[verb, "--help"]);

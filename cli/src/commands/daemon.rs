@@ -1,7 +1,9 @@
 //! `sshctl daemon`: starts, stops and looks at the daemon.
 
+use std::fs;
 use std::time::Duration;
 
+use rustix::fs::{FlockOperation, flock};
 use serde_json::json;
 use sshmcp_proto::client::Daemon;
 use sshmcp_proto::error::Fault;
@@ -73,23 +75,46 @@ async fn stop(force: Force, context: &Context) -> Result<Option<StopResponse>, F
             context.out.note(&format!("ended command {command}"))?;
         }
     }
+    await_end(&daemon).await?;
+    Ok(Some(stopped))
+}
+
+/// Waits until a daemon that was told to stop is gone. Its socket says nothing of that: a service manager's goes on
+/// listening, and a look at it would start the next daemon.
+pub(crate) async fn await_end(daemon: &Daemon) -> Result<(), Fault> {
     let give_up = Instant::now() + STOP_TIME;
-    while daemon.alive().await {
+    while lives(daemon) {
         if Instant::now() >= give_up {
             return Err(Fault::new(
                 Reason::DaemonUnavailable,
                 format!(
-                    "process {} still serves {} seconds after it was told to stop",
+                    "process {} still lives {} seconds after it was told to stop",
                     daemon.hello().pid,
                     STOP_TIME.as_secs()
                 ),
             )
-            .hint("look at its log, then end that process")
-            .into());
+            .hint("look at its log, then end that process"));
         }
         sleep(STOP_PAUSE).await;
     }
-    Ok(Some(stopped))
+    Ok(())
+}
+
+/// True while it holds the lock that it holds for life.
+fn lives(daemon: &Daemon) -> bool {
+    let path = daemon.socket().life_lock();
+    let Ok(lock) = fs::File::open(&path) else {
+        return false;
+    };
+    if flock(&lock, FlockOperation::NonBlockingLockShared).is_ok() {
+        return false;
+    }
+    // The next one may hold it by now.
+    let holder = fs::read_to_string(&path).unwrap_or_default();
+    holder
+        .trim()
+        .parse()
+        .is_ok_and(|pid: u32| pid == daemon.hello().pid)
 }
 
 /// Names what would end.

@@ -33,6 +33,8 @@ pub(crate) struct Script {
     pub(crate) typed: Arc<Mutex<Vec<v1::SendInputRequest>>>,
     /// Where it says that its state is.
     pub(crate) state_dir: Arc<Mutex<String>>,
+    /// The protocol that it says it speaks, if not ours.
+    pub(crate) protocol: Arc<Mutex<Option<u32>>>,
 }
 
 fn command(status: CommandStatus, exit_code: Option<i32>) -> v1::Command {
@@ -180,7 +182,7 @@ impl CommandService for Script {
 impl DaemonService for Script {
     async fn hello(&self, _: Request<v1::HelloRequest>) -> Result<Response<v1::HelloResponse>, Status> {
         Ok(Response::new(v1::HelloResponse {
-            protocol: PROTOCOL,
+            protocol: self.protocol.lock().expect("not poisoned").unwrap_or(PROTOCOL),
             version: "0".into(),
             pid: std::process::id(),
         }))

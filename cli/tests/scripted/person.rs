@@ -180,3 +180,23 @@ fn secrets_are_not_shown() {
         assert!(request.is_none_or(|it| it.secret && it.enter));
     }
 }
+
+/// A daemon of another version: the person reads which side is older and what to do, by a code of its own; looking at it
+/// and stopping it work all the same.
+#[test]
+fn another_version_is_told_in_words() {
+    for (protocol, older) in [(0, "the daemon is older"), (u32::MAX, "the client is older")] {
+        let daemon = Daemon::start();
+        *daemon.script.protocol.lock().expect("not poisoned") = Some(protocol);
+        let refused = daemon.run(&[], "apart");
+        let stderr = text(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(85), "{stderr}");
+        assert!(
+            stderr.contains(older) && stderr.contains("sshctl daemon restart"),
+            "{stderr}"
+        );
+        let mut status = daemon.sshctl();
+        let status = status.args(["daemon", "status"]).output().expect("sshctl runs");
+        assert!(status.status.success(), "{}", text(&status.stderr));
+    }
+}

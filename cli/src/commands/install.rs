@@ -1,0 +1,99 @@
+//! `sshctl install` and `uninstall`: the daemon as a service of the user's. Shown first, done after a yes.
+
+use serde_json::{Value, json};
+
+use crate::args::{InstallArgs, UninstallArgs};
+use crate::context::Context;
+use crate::error::{Failure, exit_code};
+use crate::install::{self, Outcome, Report, Step};
+use crate::output::{Entry, Output, Tone};
+use crate::terminal;
+use sshmcp_proto::error::Fault;
+use sshmcp_proto::v1::Reason;
+
+/// Puts the service in place.
+pub(crate) async fn run(args: InstallArgs, context: &Context) -> Result<u8, Failure> {
+    if !args.yes {
+        let planned = install::install(context, false).await?;
+        if !agreed(&planned, &context.out).await? {
+            return Ok(0);
+        }
+    }
+    let done = install::install(context, true).await?;
+    show(&done, true, &context.out)
+}
+
+/// Takes it away.
+pub(crate) async fn undo(args: UninstallArgs, context: &Context) -> Result<u8, Failure> {
+    if !args.yes {
+        let planned = install::uninstall(context, false, args.force).await?;
+        if !agreed(&planned, &context.out).await? {
+            return Ok(0);
+        }
+    }
+    let done = install::uninstall(context, true, args.force).await?;
+    show(&done, true, &context.out)
+}
+
+/// Shows what would be done, and asks for a yes; a program gets the plan and nothing more.
+async fn agreed(planned: &Report, out: &Output) -> Result<bool, Failure> {
+    show(planned, false, out)?;
+    if out.is_json() || !planned.steps.iter().any(|step| step.outcome == Outcome::Planned) {
+        return Ok(false);
+    }
+    let answer = terminal::ask("Do this (yes/no)? ")
+        .await
+        .map_err(|failure| match failure {
+            Failure::Fault(fault) => Fault::new(fault.reason, "nothing was done: nobody agreed to it")
+                .hint("run this in a terminal, or with --yes")
+                .into(),
+            other => other,
+        })?;
+    let yes = answer.trim().eq_ignore_ascii_case("yes");
+    if !yes {
+        out.line("Nothing was done.")?;
+    }
+    Ok(yes)
+}
+
+/// Tells the steps; the exit code says whether one failed.
+fn show(report: &Report, acted: bool, out: &Output) -> Result<u8, Failure> {
+    let Report { system, steps } = report;
+    if out.is_json() {
+        let steps: Vec<Value> = steps
+            .iter()
+            .map(|Step { what, outcome, why }| json!({"step": what, "outcome": outcome.word(), "why": why}))
+            .collect();
+        out.json(&json!({"system": system, "acted": acted, "steps": steps}))?;
+    } else {
+        let rows = steps.iter().map(row).collect();
+        out.table(&["", "STEP"], rows, "nothing to do")?;
+        let mut told = "";
+        for Step {
+            what: _,
+            outcome,
+            why,
+        } in steps
+        {
+            if !why.is_empty() && why != told {
+                out.note(&format!("{}: {why}", outcome.word()))?;
+                told = why;
+            }
+        }
+    }
+    let failed = steps.iter().any(|step| step.outcome == Outcome::Failed);
+    Ok(if failed { exit_code(Reason::Internal) } else { 0 })
+}
+
+fn row(step: &Step) -> Vec<Entry> {
+    let tone = match step.outcome {
+        Outcome::Planned => Tone::Plain,
+        Outcome::Done | Outcome::Already => Tone::Good,
+        Outcome::Left => Tone::Busy,
+        Outcome::Failed => Tone::Bad,
+    };
+    vec![
+        Entry(step.outcome.word().to_owned(), tone),
+        step.what.clone().into(),
+    ]
+}

@@ -1,0 +1,424 @@
+//! What `sshctl install` puts in place and `uninstall` takes away, step by step: looked at first, done when it is told to.
+//! Changes nothing that somebody else put there.
+
+mod orders;
+mod record;
+mod units;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sshmcp_proto::client::{Daemon, daemon_program};
+use sshmcp_proto::endpoint::{
+    CONFIG_VARIABLE, Paths, SOCKET_VARIABLE, STATE_VARIABLE, Socket, absolute, home,
+};
+use sshmcp_proto::error::Fault;
+use sshmcp_proto::v1::{GetStatusRequest, Reason, StopRequest};
+
+use crate::commands::daemon::await_end;
+use crate::context::Context;
+use orders::Order;
+use record::{Record, write_whole};
+use units::{Places, System, Unit, units};
+
+/// What became of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It would be done.
+    Planned,
+    /// It was done.
+    Done,
+    /// There was nothing to do.
+    Already,
+    /// It is left to the person.
+    Left,
+    /// It was tried in vain.
+    Failed,
+}
+
+impl Outcome {
+    /// One word for it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Done => "done",
+            Self::Already => "already",
+            Self::Left => "left",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// What: `write PATH`, `run COMMAND`.
+    pub(crate) what: String,
+    /// What became of it.
+    pub(crate) outcome: Outcome,
+    /// Why, where that does not go without saying.
+    pub(crate) why: String,
+}
+
+/// The steps of one run, in order.
+pub(crate) struct Report {
+    /// The service manager's name.
+    pub(crate) system: &'static str,
+    /// The steps.
+    pub(crate) steps: Vec<Step>,
+}
+
+/// One run.
+struct Run<'c> {
+    context: &'c Context,
+    system: System,
+    directory: PathBuf,
+    state: PathBuf,
+    /// False: it is only told what would be done.
+    act: bool,
+    steps: Vec<Step>,
+}
+
+/// Puts units in place and has the daemon started by them.
+pub(crate) async fn install(context: &Context, act: bool) -> Result<Report, Fault> {
+    let mut run = Run::new(context, act)?;
+    let wanted = units(run.system, &run.places()?)?;
+    let path = Record::path(&run.state);
+    let mut record = Record::read(&path)?.unwrap_or_default();
+    let missing = foreign_or_missing(&wanted, &record)?;
+    if act && !missing.is_empty() {
+        record.directories.extend(missing_above(&run.directory));
+        for unit in &missing {
+            record.files.retain(|file| file.path != unit.path);
+            record.files.push(unit.clone());
+        }
+        // Before anything is done: what is done by halves is undone all the same.
+        record.write(&path)?;
+        fs::create_dir_all(&run.directory).map_err(|error| cannot(&run.directory, &error))?;
+    }
+    for unit in wanted {
+        let what = format!("write {}", unit.path.display());
+        if !missing.contains(&unit) {
+            run.step(what, Outcome::Already, "");
+        } else if act {
+            write_whole(&unit.path, &unit.text).map_err(|error| cannot(&unit.path, &error))?;
+            run.step(what, Outcome::Done, "");
+        } else {
+            run.step(what, Outcome::Planned, "");
+        }
+    }
+    if let Err(why) = run.system.runs().await {
+        let why = format!("no user manager answers here: {why}");
+        let orders = [run.system.enable(), run.system.start(&run.directory)].concat();
+        for order in orders {
+            run.step(format!("run {}", order.line()), Outcome::Left, &why);
+        }
+        return Ok(run.report());
+    }
+    if act {
+        record.enabled = true;
+        record.write(&path)?;
+    }
+    run.give(run.system.enable()).await;
+    run.start().await?;
+    Ok(run.report())
+}
+
+/// Takes away what `install` put in place. `force`: though sessions are open in the daemon that goes with it.
+pub(crate) async fn uninstall(context: &Context, act: bool, force: bool) -> Result<Report, Fault> {
+    let mut run = Run::new(context, act)?;
+    let path = Record::path(&run.state);
+    let record = Record::read(&path)?.ok_or_else(|| {
+        Fault::new(
+            Reason::NotFound,
+            "nothing here was put in place by `sshctl install`",
+        )
+    })?;
+    if let Some((_, by, sessions)) = run.running().await?
+        && by == run.system.name()
+        && sessions > 0
+        && !force
+    {
+        return Err(Fault::new(
+            Reason::Conflict,
+            format!("{sessions} sessions are open in the daemon that would end"),
+        )
+        .hint("close them, or end them with --force"));
+    }
+    let manager = run.system.runs().await;
+    if record.enabled {
+        match &manager {
+            Ok(()) => run.give(run.system.disable()).await,
+            Err(why) => run.unlink(why)?,
+        }
+    }
+    for unit in &record.files {
+        run.remove(unit)?;
+    }
+    if act {
+        let links = run.system.links(&run.directory);
+        let beside = links.iter().filter_map(|link| link.parent());
+        for directory in beside.chain(record.directories.iter().rev().map(PathBuf::as_path)) {
+            // Where something else is in it by now, it stays.
+            let _kept = fs::remove_dir(directory);
+        }
+    }
+    if manager.is_ok() {
+        run.give(run.system.forget()).await;
+    }
+    if act {
+        fs::remove_file(&path).map_err(|error| cannot(&path, &error))?;
+    }
+    Ok(run.report())
+}
+
+impl<'c> Run<'c> {
+    fn new(context: &'c Context, act: bool) -> Result<Self, Fault> {
+        let system = System::here();
+        let home = home()?;
+        let directory = match system {
+            System::Systemd => std::env::var_os("XDG_CONFIG_HOME")
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+                .unwrap_or_else(|| home.join(".config"))
+                .join("systemd/user"),
+            System::Launchd => home.join("Library/LaunchAgents"),
+        };
+        let state = Paths::find(context.global.config.as_deref(), None)?.state;
+        Ok(Self {
+            context,
+            system,
+            directory,
+            state,
+            act,
+            steps: Vec::new(),
+        })
+    }
+
+    fn places(&self) -> Result<Places, Fault> {
+        let global = &self.context.global;
+        let named = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+        let paths = Paths::find(global.config.as_deref(), None)?;
+        let socket = Socket::find(global.socket.as_deref())?;
+        let mut flags = Vec::new();
+        let mut flag = |name: &str, path: &Path| flags.extend([name.to_owned(), path.display().to_string()]);
+        if global.socket.is_some() || named(SOCKET_VARIABLE) {
+            flag("--socket", socket.path());
+        }
+        if global.config.is_some() || named(CONFIG_VARIABLE) {
+            flag("--config", &paths.config);
+        }
+        if named(STATE_VARIABLE) {
+            flag("--state-dir", &paths.state);
+        }
+        Ok(Places {
+            directory: self.directory.clone(),
+            daemon: found(&daemon_program())?,
+            socket: socket.path().to_owned(),
+            flags,
+        })
+    }
+
+    fn step(&mut self, what: String, outcome: Outcome, why: &str) {
+        self.steps.push(Step {
+            what,
+            outcome,
+            why: why.to_owned(),
+        });
+    }
+
+    fn report(self) -> Report {
+        Report {
+            system: self.system.name(),
+            steps: self.steps,
+        }
+    }
+
+    /// Gives orders one after the other; behind one that failed the others are left.
+    async fn give(&mut self, orders: Vec<Order>) {
+        let mut failed = false;
+        for order in orders {
+            let what = format!("run {}", order.line());
+            let (outcome, why) = if failed {
+                (Outcome::Left, String::new())
+            } else if self.act {
+                match order.give().await {
+                    Ok(()) => (Outcome::Done, String::new()),
+                    Err(why) => {
+                        failed = true;
+                        (Outcome::Failed, why)
+                    }
+                }
+            } else {
+                (Outcome::Planned, String::new())
+            };
+            self.step(what, outcome, &why);
+        }
+    }
+
+    /// The daemon that runs, who started it, and how many sessions it has.
+    async fn running(&self) -> Result<Option<(Daemon, String, u32)>, Fault> {
+        let daemon = match self.context.running_daemon().await {
+            Ok(daemon) => daemon,
+            Err(fault) if fault.reason == Reason::DaemonUnavailable && !fault.retryable => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
+        let status = daemon
+            .daemon()
+            .get_status(GetStatusRequest {})
+            .await?
+            .into_inner();
+        Ok(Some((daemon, status.started_by, status.sessions)))
+    }
+
+    /// Has the service manager serve the socket from now on, unless a daemon with sessions does.
+    async fn start(&mut self) -> Result<(), Fault> {
+        let orders = self.system.start(&self.directory);
+        match self.running().await? {
+            None => self.give(orders).await,
+            Some((_, by, _)) if by == self.system.name() => {
+                for order in orders {
+                    self.step(format!("run {}", order.line()), Outcome::Already, "");
+                }
+            }
+            Some((daemon, _, 0)) => {
+                let what = format!(
+                    "stop the daemon that runs (process {}) and has no session",
+                    daemon.hello().pid
+                );
+                if self.act {
+                    daemon.daemon().stop(StopRequest { force: false }).await?;
+                    await_end(&daemon).await?;
+                    self.step(what, Outcome::Done, "");
+                } else {
+                    self.step(what, Outcome::Planned, "");
+                }
+                self.give(orders).await;
+            }
+            Some((daemon, by, sessions)) => {
+                let why = format!(
+                    "the daemon that runs (process {}, started by {by}) has {sessions} open sessions, which would end; it \
+                     takes over at your next login, or by this after `sshctl daemon stop`",
+                    daemon.hello().pid
+                );
+                for order in orders {
+                    self.step(format!("run {}", order.line()), Outcome::Left, &why);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where no manager runs to take them away, the links that start the daemon at the next login go by our own hand.
+    fn unlink(&mut self, why: &str) -> Result<(), Fault> {
+        for link in self.system.links(&self.directory) {
+            if !fs::symlink_metadata(&link).is_ok_and(|found| found.is_symlink()) {
+                continue;
+            }
+            if self.act {
+                fs::remove_file(&link).map_err(|error| cannot(&link, &error))?;
+            }
+            self.step(
+                format!("remove {}", link.display()),
+                self.done(),
+                &format!("no user manager answers here: {why}"),
+            );
+        }
+        Ok(())
+    }
+
+    const fn done(&self) -> Outcome {
+        if self.act { Outcome::Done } else { Outcome::Planned }
+    }
+
+    fn remove(&mut self, unit: &Unit) -> Result<(), Fault> {
+        let what = format!("remove {}", unit.path.display());
+        match fs::read_to_string(&unit.path) {
+            Ok(text) if text == unit.text => {
+                if self.act {
+                    fs::remove_file(&unit.path).map_err(|error| cannot(&unit.path, &error))?;
+                }
+                self.step(what, self.done(), "");
+            }
+            Ok(_) => self.step(
+                what,
+                Outcome::Left,
+                "somebody changed it since: remove it yourself if nobody needs it",
+            ),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.step(what, Outcome::Already, ""),
+            Err(error) => return Err(cannot(&unit.path, &error)),
+        }
+        Ok(())
+    }
+}
+
+/// Those that are to be written; refuses where somebody else's file is in the place.
+fn foreign_or_missing(wanted: &[Unit], record: &Record) -> Result<Vec<Unit>, Fault> {
+    let mut missing = Vec::new();
+    for unit in wanted {
+        match fs::read_to_string(&unit.path) {
+            Ok(text) if text == unit.text => {}
+            Ok(text) => {
+                let is_ours = |file: &Unit| file.path == unit.path && file.text == text;
+                if !record.files.iter().any(is_ours) {
+                    return Err(Fault::new(
+                        Reason::Conflict,
+                        format!("{} is there, and sshctl did not write it so", unit.path.display()),
+                    )
+                    .hint(format!(
+                        "look at it, and move it away if nobody needs it: `mv {0} {0}.old`",
+                        unit.path.display()
+                    )));
+                }
+                missing.push(unit.clone());
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(unit.clone()),
+            Err(error) => return Err(cannot(&unit.path, &error)),
+        }
+    }
+    Ok(missing)
+}
+
+/// The directories that have to be made for this one, outer ones first.
+fn missing_above(directory: &Path) -> Vec<PathBuf> {
+    let mut missing: Vec<PathBuf> = directory
+        .ancestors()
+        .take_while(|path| !path.exists())
+        .map(Path::to_owned)
+        .collect();
+    missing.reverse();
+    missing
+}
+
+/// The executable's whole path.
+fn found(program: &Path) -> Result<PathBuf, Fault> {
+    let in_path = || {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path)
+            .map(|directory| directory.join(program))
+            .find(|candidate| candidate.is_file())
+    };
+    let candidate = if program.components().count() > 1 {
+        Some(program.to_owned())
+    } else {
+        in_path()
+    };
+    let whole = candidate.filter(|path| path.is_file());
+    let whole = whole.ok_or_else(|| {
+        Fault::new(
+            Reason::NotFound,
+            format!("the daemon's program {} is not there", program.display()),
+        )
+        .hint("install sshmcpd beside sshctl or in PATH")
+    })?;
+    absolute(&whole)
+}
+
+fn cannot(path: &Path, error: &io::Error) -> Fault {
+    Fault::new(
+        Reason::PermissionDenied,
+        format!("{} cannot be changed: {error}", path.display()),
+    )
+    .hint("mend that, and run this again")
+}
