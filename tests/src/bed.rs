@@ -182,6 +182,11 @@ impl TestBed {
         self.sshds.first().expect("a bed has an sshd")
     }
 
+    /// The same, to be stopped and started.
+    pub fn sshd_mut(&mut self) -> &mut Sshd {
+        self.sshds.first_mut().expect("a bed has an sshd")
+    }
+
     /// All of them.
     pub fn sshds(&self) -> &[Sshd] {
         &self.sshds

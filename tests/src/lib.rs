@@ -6,6 +6,7 @@
 pub mod bed;
 pub mod memory;
 pub mod memory_of;
+pub mod net;
 pub mod outcome;
 pub mod process;
 pub mod program;
@@ -18,6 +19,7 @@ pub mod wait;
 
 pub use bed::TestBed;
 pub use memory::Memory;
+pub use net::Net;
 pub use outcome::{Outcome, ToolError};
 pub use shim::Shim;
 pub use sshd::{Sshd, SshdOptions};

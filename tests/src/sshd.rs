@@ -44,6 +44,8 @@ pub struct SshdOptions {
 pub struct Sshd {
     port: u16,
     directory: PathBuf,
+    mark: String,
+    options: SshdOptions,
     child: Child,
     log: Mutex<Receiver<String>>,
 }
@@ -58,7 +60,7 @@ impl Sshd {
         }
         let mut said = String::new();
         for _ in 0..PORT_ATTEMPTS {
-            match Self::listen(directory, mark, options) {
+            match Self::listen(directory, mark, options, free_port()) {
                 Ok(sshd) => return sshd,
                 Err(words) => said = words,
             }
@@ -66,8 +68,24 @@ impl Sshd {
         panic!("sshd does not start: {said}");
     }
 
-    fn listen(directory: &Path, mark: &str, options: &SshdOptions) -> Result<Self, String> {
-        let port = free_port();
+    /// Ends it with all its connections.
+    pub fn stop(&mut self) {
+        let serving = self.serving();
+        self.child.kill().ok();
+        self.child.wait().ok();
+        for process in &serving {
+            process.signal(Signal::KILL);
+        }
+        eventually("what served ends", || !serving.iter().any(Process::lives));
+    }
+
+    /// Starts it again where it was, with the same key.
+    pub fn start_again(&mut self) {
+        let again = Self::listen(&self.directory, &self.mark, &self.options, self.port);
+        *self = again.expect("sshd starts again");
+    }
+
+    fn listen(directory: &Path, mark: &str, options: &SshdOptions, port: u16) -> Result<Self, String> {
         let d = directory.display();
         let mut config = format!(
             "ListenAddress 127.0.0.1:{port}\nPidFile none\nHostKey {d}/host_key\nAuthorizedKeysFile {d}/keys/%u\n\
@@ -131,6 +149,8 @@ impl Sshd {
         Ok(Self {
             port,
             directory: directory.to_owned(),
+            mark: mark.to_owned(),
+            options: options.clone(),
             child,
             log: Mutex::new(log),
         })

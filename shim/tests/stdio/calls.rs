@@ -158,3 +158,27 @@ fn a_lost_daemon_is_started_again() {
     assert_eq!(second.seen.greeted.load(Ordering::SeqCst), 1);
     assert!(client.close().0.success());
 }
+
+/// A daemon of another version runs nothing for us: the agent reads which side is older and what a person does about it,
+/// and once that is done the same server works.
+#[test]
+fn another_version_is_told_in_words() {
+    for (protocol, older) in [(0, "the daemon is older"), (u32::MAX, "the client is older")] {
+        let (_home, fake, _told, mut client) = story();
+        *fake.seen.protocol.lock().expect("not poisoned") = Some(protocol);
+        let refused = client.ask(2, "tools/call", run("who"));
+        assert_eq!(code(&refused), "version_mismatch", "{refused}");
+        let error = &refused["result"]["structuredContent"]["error"];
+        let said = |key: &str| error[key].as_str().unwrap_or_default();
+        assert!(said("message").starts_with(older), "{error}");
+        assert!(said("hint").contains("sshctl daemon restart"), "{error}");
+        assert_eq!(fake.seen.executed.load(Ordering::SeqCst), 0);
+        *fake.seen.protocol.lock().expect("not poisoned") = None;
+        let served = client.ask(3, "tools/call", run("who"));
+        assert_eq!(
+            served["result"]["structuredContent"]["stdout"], "mcp-ssh test",
+            "{served}"
+        );
+        assert!(client.close().0.success());
+    }
+}

@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
         mpsc,
     },
@@ -42,6 +42,8 @@ pub(crate) struct Seen {
     pub(crate) executed: AtomicU32,
     /// How often the handshake was made.
     pub(crate) greeted: AtomicU32,
+    /// The protocol that it says it speaks; the client's where none is set.
+    pub(crate) protocol: Mutex<Option<u32>>,
 }
 
 impl Fake {
@@ -237,8 +239,9 @@ impl CommandService for Service {
 impl DaemonService for Service {
     async fn hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloResponse>, Status> {
         self.seen.greeted.fetch_add(1, Ordering::SeqCst);
+        let spoken = *self.seen.protocol.lock().expect("not poisoned");
         Ok(Response::new(HelloResponse {
-            protocol: request.into_inner().protocol,
+            protocol: spoken.unwrap_or(request.into_inner().protocol),
             version: "0".to_owned(),
             pid: 1,
         }))

@@ -1,0 +1,336 @@
+//! What a network does to sessions: between two hosts in namespaces, with a real sshd on the far one. `SSHMCP_LONG=1` takes
+//! the time that a dead peer is given, and plays the stories of shims and stopped machines at full length.
+
+mod lid;
+mod shims;
+
+use std::{
+    os::unix::fs::MetadataExt as _,
+    process::Output,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use sshmcp_tests::{
+    Net, Outcome, Shell, Shim, TestBed, eventually, eventually_some,
+    net::{FAR, PORT},
+    wait::within,
+};
+
+/// The host beyond the cable.
+const HOST: &str = "far";
+/// Longer than a new connection, login and shell take, on a machine under load.
+const AT_ONCE: Duration = Duration::from_secs(10);
+/// The promise: a dead peer is seen within this time, without any setting.
+const DEAD_WITHIN: Duration = Duration::from_secs(45);
+
+/// True in the long suite.
+fn is_long() -> bool {
+    std::env::var_os("SSHMCP_LONG").is_some()
+}
+
+/// Lets time pass while nothing is to happen.
+fn pass(time: Duration) {
+    within(time, || None::<()>);
+}
+
+/// A daemon on our host, and a bed whose sshd is on the far one.
+struct Far {
+    bed: TestBed,
+    net: Net,
+}
+
+impl Far {
+    /// With these further lines for the far host in the operator's ssh configuration.
+    fn with(lines: &str) -> Self {
+        let net = Net::new();
+        let bed = TestBed::with(&net.sshd());
+        let known = bed.sshd().known_host();
+        let (_, key) = known.split_once(' ').expect("a name and a key");
+        bed.append(".ssh/known_hosts", &format!("{FAR} {key}"));
+        let user = &bed.user(Shell::Bash).name;
+        bed.append(
+            ".ssh/config",
+            &format!("Host {HOST}\n HostName {FAR}\n Port {PORT}\n User {user}\n{lines}"),
+        );
+        let far = Self { bed, net };
+        let started = far.ctl_near(&["daemon", "start"]);
+        assert!(started.status.success(), "{started:?}");
+        far
+    }
+
+    /// sshctl on our host: a daemon that it starts has its network.
+    fn ctl_near(&self, arguments: &[&str]) -> Output {
+        let mut command = self.bed.program("sshctl");
+        command.args(arguments);
+        let home = self.bed.home().metadata().expect("a home");
+        let inside = self.net.on_near(&command, (home.uid(), home.gid())).output();
+        inside.expect("nsenter runs")
+    }
+
+    /// Ends the story. The far host must see the end of what was cut off from it, or its shells would be left.
+    fn finish(self) {
+        self.net.deliver();
+        self.net.far(&["ss", "-K", "dst", sshmcp_tests::net::NEAR]);
+        self.bed.finish();
+    }
+}
+
+fn session(shim: &mut Shim) -> Value {
+    let listed = shim.call("list_sessions", json!({})).expect("a list");
+    let sessions = listed["sessions"].as_array().expect("a list");
+    let found = sessions.iter().find(|one| one["session"] == HOST);
+    found.cloned().unwrap_or_default()
+}
+
+fn state(shim: &mut Shim) -> String {
+    session(shim)["state"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Numbered lines, one every tenth of a second.
+fn lines(number: usize) -> String {
+    format!(
+        "i=0; while [ $i -lt {number} ]; do echo line $i; i=$((i+1)); sleep 0.1; done; exit_code() {{ return 7; }}; exit_code"
+    )
+}
+
+fn numbered(number: usize) -> String {
+    (0..number).map(|line| format!("line {line}\n")).collect()
+}
+
+/// Begins a command that writes, and waits until it does.
+fn begin(shim: &mut Shim, number: usize) -> u64 {
+    let call = shim.begin_call(
+        "execute_command",
+        json!({"host": HOST, "command": lines(number), "timeout": 50, "output_limit": 40_000}),
+    );
+    writes(shim, 0);
+    call
+}
+
+/// Waits until the running command has written more than so much.
+fn writes(shim: &mut Shim, more_than: u64) {
+    eventually("it writes", || {
+        let active = shim.call("get_active_commands", json!({})).expect("a list");
+        let bytes = active["commands"][0]["total_bytes"].as_u64();
+        bytes.is_some_and(|bytes| bytes > more_than)
+    });
+}
+
+/// Outages of some seconds are ordinary: whatever swallows the packets, the session, its command and every line of its
+/// output are as if nothing had been.
+#[test]
+fn a_short_outage_loses_nothing() {
+    let far = Far::with("");
+    let mut shim = far.bed.shim();
+    shim.run(HOST, "cd /usr; kept=variable");
+    let seconds = |fast| Duration::from_secs(if is_long() { 5 } else { fast });
+    let outages: [(&str, Duration, fn(&Net, bool)); 3] = [
+        ("swallowed", Duration::from_secs(5), |net, out| {
+            if out { net.swallow() } else { net.deliver() }
+        }),
+        ("the far cable", seconds(1), |net, out| net.plug(!out)),
+        ("our link", seconds(1), |net, out| net.near_link(!out)),
+    ];
+    for (what, time, outage) in outages {
+        let call = begin(&mut shim, 30);
+        outage(&far.net, true);
+        pass(time);
+        outage(&far.net, false);
+        let outcome = Outcome::read(shim.finish_call(call).expect("a result"));
+        assert_eq!(
+            (&*outcome.status, outcome.exit_code, &*outcome.stdout),
+            ("completed", Some(7), &*numbered(30)),
+            "{what}: {outcome:?}"
+        );
+        let after = shim.run(HOST, "echo $PWD $kept");
+        assert_eq!(
+            (&*after.stdout, &*after.notice),
+            ("/usr variable\n", ""),
+            "{what}"
+        );
+    }
+    if is_long() {
+        // As long as is promised to be forgiven, on a line that is at rest when it begins.
+        far.net.swallow();
+        pass(Duration::from_secs(10));
+        far.net.deliver();
+        let after = shim.run(HOST, "echo $PWD $kept");
+        assert_eq!((&*after.stdout, &*after.notice), ("/usr variable\n", ""), "10 s");
+    }
+    shim.close();
+    far.finish();
+}
+
+/// A host that does not answer is `stalled` for whoever asks, agent or person, and what it did is told with a word of it.
+/// When it answers again, nothing was lost.
+#[test]
+fn a_stalled_host_is_told_and_forgiven() {
+    let far = Far::with(" ServerAliveInterval 1\n ServerAliveCountMax 30\n");
+    let mut shim = far.bed.shim();
+    let mut looker = far.bed.shim();
+    let call = begin(&mut shim, 60);
+    let id =
+        looker.call("get_active_commands", json!({})).expect("a list")["commands"][0]["command_id"].clone();
+    far.net.swallow();
+    eventually("it is stalled", || state(&mut looker) == "stalled");
+    let told = session(&mut looker);
+    assert!(
+        told["notice"]
+            .as_str()
+            .is_some_and(|text| text.contains("not answered")),
+        "{told}"
+    );
+    assert_eq!(told["running_command_id"], id);
+    let outcome = Outcome::read(
+        looker
+            .call("get_command_output", json!({"command_id": id}))
+            .expect("known"),
+    );
+    assert_eq!(outcome.status, "running");
+    assert!(outcome.notice.contains("not answered"), "{outcome:?}");
+    assert!(outcome.stdout.starts_with("line 0\n"), "{outcome:?}");
+    let listed = far.bed.ctl(&["sessions", "--json"]);
+    assert!(
+        String::from_utf8_lossy(&listed.stdout).contains("\"stalled\""),
+        "{listed:?}"
+    );
+    let status = far.bed.ctl(&["status", "--json"]);
+    assert!(
+        String::from_utf8_lossy(&status.stdout).contains("far: stalled"),
+        "{status:?}"
+    );
+    // A call that meets it waits as long as it was told to, and no longer; its command did not run.
+    let began = Instant::now();
+    let refused = looker
+        .execute(json!({"session": HOST, "command": "echo twice", "timeout": 1}))
+        .expect_err("busy");
+    assert_eq!(refused.code, "session_busy");
+    assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
+    far.net.deliver();
+    eventually("it answers", || !matches!(&*state(&mut looker), "stalled"));
+    let outcome = Outcome::read(shim.finish_call(call).expect("a result"));
+    assert_eq!(
+        (
+            &*outcome.status,
+            outcome.exit_code,
+            &*outcome.stdout,
+            &*outcome.notice
+        ),
+        ("completed", Some(7), &*numbered(60), ""),
+        "{outcome:?}"
+    );
+    for one in [shim, looker] {
+        one.close();
+    }
+    far.finish();
+}
+
+/// A black hole that does not end: first `stalled`, then `disconnected`, in the time that is promised; the call in flight
+/// returns what it knows, and the next use of the session works once the network does.
+#[test]
+fn a_black_hole_is_seen_in_time() {
+    let far = Far::with(if is_long() {
+        ""
+    } else {
+        " ServerAliveInterval 1\n ServerAliveCountMax 3\n"
+    });
+    let mut shim = far.bed.shim();
+    let mut looker = far.bed.shim();
+    shim.run(HOST, "cd /usr");
+    let call = begin(&mut shim, 900);
+    let cut = Instant::now();
+    far.net.swallow();
+    let stalled = within(DEAD_WITHIN, || {
+        (state(&mut looker) == "stalled").then(|| cut.elapsed())
+    });
+    let dead = within(DEAD_WITHIN, || {
+        (state(&mut looker) == "disconnected").then(|| cut.elapsed())
+    });
+    say(&format!("stalled after {stalled:?}, disconnected after {dead:?}"));
+    let (stalled, dead) = (stalled.expect("stalled"), dead.expect("disconnected"));
+    assert!(stalled < dead && dead < DEAD_WITHIN, "{stalled:?}, {dead:?}");
+    let outcome = Outcome::read(shim.finish_call(call).expect("a result"));
+    assert_eq!(
+        (&*outcome.status, outcome.exit_code),
+        ("lost", None),
+        "{outcome:?}"
+    );
+    assert!(outcome.stdout.starts_with("line 0\n"), "{outcome:?}");
+    assert!(outcome.notice.contains("no longer answers"), "{outcome:?}");
+    if is_long() {
+        pass(Duration::from_secs(60).saturating_sub(cut.elapsed()));
+    } else {
+        // It is still dead: the next call says so, and does not hang.
+        let refused = shim.execute(json!({"host": HOST, "command": "true", "timeout": 2}));
+        let refused = refused.expect_err("nobody answers");
+        assert!(
+            matches!(&*refused.code, "unreachable" | "session_busy"),
+            "{refused:?}"
+        );
+    }
+    far.net.deliver();
+    let again = eventually_some("it is there again", || {
+        shim.execute(json!({"host": HOST, "command": "pwd", "timeout": 20}))
+            .ok()
+    });
+    assert_eq!(again.stdout, "/usr\n", "{again:?}");
+    for one in [shim, looker] {
+        one.close();
+    }
+    far.finish();
+}
+
+/// A reset is no outage: it is seen at once, and the next use works.
+#[test]
+fn a_reset_is_seen_at_once() {
+    let far = Far::with("");
+    let mut shim = far.bed.shim();
+    for refuses in [false, true] {
+        let call = begin(&mut shim, 900);
+        let cut = Instant::now();
+        if refuses {
+            far.net.refuse();
+            // Whatever is sent next is answered by a reset.
+            let mut typist = far.bed.shim();
+            typist
+                .call("send_input", json!({"session": HOST, "text": "x", "timeout": 0}))
+                .ok();
+            typist.close();
+        } else {
+            far.net.reset();
+        }
+        let outcome = Outcome::read(shim.finish_call(call).expect("a result"));
+        assert_eq!(outcome.status, "lost", "{outcome:?}");
+        assert!(cut.elapsed() < AT_ONCE, "{:?}", cut.elapsed());
+        far.net.deliver();
+        assert_eq!(shim.run(HOST, "echo there").stdout, "there\n");
+    }
+    shim.close();
+    far.finish();
+}
+
+/// A server that restarts ends its sessions; the next use of each finds the new one.
+#[test]
+fn a_server_restarts() {
+    let mut far = Far::with("");
+    let mut shim = far.bed.shim();
+    shim.run(HOST, "cd /usr");
+    far.bed.sshd_mut().stop();
+    eventually("the end is seen", || state(&mut shim) == "disconnected");
+    let refused = shim
+        .execute(json!({"host": HOST, "command": "true"}))
+        .expect_err("nobody listens");
+    assert_eq!(refused.code, "unreachable", "{refused:?}");
+    far.bed.sshd_mut().start_again();
+    let again = shim.run(HOST, "pwd");
+    assert_eq!(again.stdout, "/usr\n");
+    assert!(again.notice.contains("opened again"), "{again:?}");
+    shim.close();
+    far.finish();
+}
+
+#[expect(clippy::print_stderr, reason = "figures for whoever runs the long suite")]
+fn say(text: &str) {
+    eprintln!("links: {text}");
+}

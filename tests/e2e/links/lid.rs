@@ -1,0 +1,62 @@
+//! The laptop's lid: everything stops, and goes on as if no time had passed. `SSHMCP_LONG=1` keeps it shut for a minute.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::json;
+use sshmcp_tests::{Outcome, eventually};
+
+use super::{Far, HOST, begin, is_long, numbered, pass, say};
+
+/// Sessions are usable in this time.
+const USABLE: Duration = Duration::from_secs(5);
+
+/// Daemon, shim, sshd and shells are stopped for longer than a dead peer is given, and continued: nobody is dead, the
+/// command goes on, and the session is usable at once.
+#[test]
+fn everything_stops_and_goes_on() {
+    let (lines, stopped) = if is_long() {
+        ("", Duration::from_secs(60))
+    } else {
+        // Dead after 4 s of silence, if it were the far side's.
+        (
+            " ServerAliveInterval 1\n ServerAliveCountMax 3\n",
+            Duration::from_secs(6),
+        )
+    };
+    let far = Far::with(lines);
+    let mut shim = far.bed.shim();
+    shim.run(HOST, "cd /usr; kept=variable");
+    let call = begin(&mut shim, 40);
+    let mut all = far.bed.processes();
+    all.extend(far.bed.sshds().iter().flat_map(|sshd| sshd.serving()));
+    for process in &all {
+        process.signal(Signal::STOP);
+    }
+    pass(stopped);
+    for process in all.iter().rev() {
+        process.signal(Signal::CONT);
+    }
+    let opened = Instant::now();
+    let mut other = far.bed.shim();
+    let listed = other.call("list_sessions", json!({})).expect("a list");
+    assert_eq!(listed["sessions"][0]["state"], "busy", "{listed}");
+    let outcome = Outcome::read(shim.finish_call(call).expect("a result"));
+    assert_eq!(
+        (&*outcome.status, outcome.exit_code, &*outcome.stdout),
+        ("completed", Some(7), &*numbered(40)),
+        "{outcome:?}"
+    );
+    let after = shim.run(HOST, "echo $PWD $kept");
+    assert_eq!((&*after.stdout, &*after.notice), ("/usr variable\n", ""));
+    let usable = opened.elapsed();
+    say(&format!(
+        "usable {usable:?} after {stopped:?}, with what was left of a command of 4 s"
+    ));
+    // What was left of the command is its own time.
+    assert!(usable < USABLE + Duration::from_secs(4), "{usable:?}");
+    eventually("it is at rest", || super::state(&mut shim) == "ready");
+    shim.close();
+    other.close();
+    far.finish();
+}
