@@ -139,3 +139,142 @@ fn remove(path: &Path) {
         tracing::warn!(path = %path.display(), %error, "what an earlier daemon left could not be removed");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        command::{CommandLimits, Status},
+        output::{Consumed, OutputLimits, StreamKind},
+    };
+
+    fn open(directory: &Path) -> Commands {
+        Commands::open(directory, || CommandLimits {
+            ended: 10,
+            disk_bytes: u64::MAX,
+            output: OutputLimits::default(),
+        })
+    }
+
+    fn text(command: &Command) -> String {
+        let pieces = command.state().output.read(0, 1 << 20);
+        let bytes: Vec<u8> = pieces.into_iter().flat_map(|piece| piece.data).collect();
+        String::from_utf8(bytes).expect("text")
+    }
+
+    /// A command that is kept is there again as it was, running or ended; one that is not is gone, and no id comes twice.
+    #[test]
+    fn there_again() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let session = SessionName::parse("s").expect("a name");
+        let commands = open(directory.path());
+        let [ended, running, queued, other] = ["false", "sleep 9\n\u{1b}ü", "date", "true"]
+            .map(|text| commands.create(&session, text.into(), Capture::Apart, false));
+        for command in [&ended, &running, &queued] {
+            command.keep();
+        }
+        for command in [&ended, &running] {
+            command.change(|state| {
+                state.status = Status::Running;
+                state.started = Some(std::time::Instant::now());
+                state.told_running = true;
+            });
+            let consumed = Consumed {
+                source: 2,
+                segment: 5,
+                offset: 77,
+            };
+            command.append_from(StreamKind::Stdout, b"one\n", consumed);
+            command.append(StreamKind::Stderr, b"two\n");
+            command.state().show_to("client", 4);
+        }
+        running.set_place(json!({"directory": "/tmp/.sshmcp-x"}));
+        ended.notice("words");
+        ended.end(Status::Completed, Some(7), Some("/srv".into()));
+        other.append(StreamKind::Stdout, b"gone");
+        let (ran, at) = {
+            let state = ended.state();
+            (state.duration_ms(), state.ended.expect("ended").1)
+        };
+        let last = other.id;
+        drop((ended, running, queued, other, commands));
+        std::fs::write(directory.path().join("spool/c99999"), "an old spool").expect("written");
+
+        let commands = open(directory.path());
+        assert!(commands.problems().is_empty(), "{:?}", commands.problems());
+        let ids: Vec<String> = commands.list().iter().map(|one| one.id.to_string()).collect();
+        assert_eq!(ids, ["c1", "c2", "c3"]);
+        let unfinished: Vec<String> = commands
+            .unfinished()
+            .iter()
+            .map(|one| one.id.to_string())
+            .collect();
+        assert_eq!(unfinished, ["c2", "c3"]);
+        assert!(!directory.path().join("spool/c99999").exists());
+        let ended = commands.find("c1").expect("known");
+        assert_eq!(
+            (ended.text.as_str(), text(&ended).as_str()),
+            ("false", "one\ntwo\n")
+        );
+        {
+            let state = ended.state();
+            assert_eq!(
+                (&state.status, state.exit_code, state.cwd.as_str()),
+                (&Status::Completed, Some(7), "/srv")
+            );
+            assert_eq!(
+                (state.notices.as_slice(), state.bytes_at_end),
+                (["words".to_owned()].as_slice(), Some(8))
+            );
+            assert_eq!((state.duration_ms(), state.ended.expect("ended").1), (ran, at));
+            assert_eq!((state.shown_to("client"), state.told_running), (4, true));
+        }
+        let running = commands.find("c2").expect("known");
+        assert_eq!(running.text, "sleep 9\n\u{1b}ü");
+        assert_eq!(running.place(), json!({"directory": "/tmp/.sshmcp-x"}));
+        let position = Consumed {
+            source: 2,
+            segment: 5,
+            offset: 77,
+        };
+        assert_eq!(running.positions(), [position]);
+        assert_eq!(running.state().status, Status::Running);
+        // It goes on, and is there once more.
+        running.append(StreamKind::Stdout, b"three\n");
+        running.end(Status::Interrupted, Some(130), None);
+        let next = commands.create(&session, "d".into(), Capture::Apart, false);
+        assert!(next.id > last, "{} after {last}", next.id);
+        commands.forget(CommandId::new(3));
+        drop((ended, running, next, commands));
+        let commands = open(directory.path());
+        assert_eq!(commands.list().len(), 2);
+        let running = commands.find("c2").expect("known");
+        assert_eq!(text(&running), "one\ntwo\nthree\n");
+        assert_eq!(running.state().exit_code, Some(130));
+    }
+
+    /// Those that are too many go with their files.
+    #[test]
+    fn few_are_kept() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let session = SessionName::parse("s").expect("a name");
+        let commands = open(directory.path());
+        for _ in 0..15 {
+            let command = commands.create(&session, "true".into(), Capture::Terminal, false);
+            command.keep();
+            command.append(StreamKind::Stdout, b"x");
+            command.end(Status::Completed, Some(0), None);
+        }
+        let files = || {
+            fs::read_dir(directory.path().join("spool"))
+                .expect("a directory")
+                .count()
+        };
+        assert!(files() <= 11, "{}", files());
+        drop(commands);
+        assert_eq!(open(directory.path()).list().len(), 10);
+        assert_eq!(files(), 10);
+    }
+}

@@ -170,9 +170,11 @@ impl Found {
         let stream = match kind {
             Kind::Head => return,
             Kind::Meta => {
-                // Between two files something may have been dropped.
-                *total = at.max(*total);
-                *stderr = consumed.map_or(*stderr, |totals| totals.offset).min(*total);
+                // What came before may have been dropped.
+                if at >= *total {
+                    *total = at;
+                    *stderr = consumed.map_or(*stderr, |totals| totals.offset).min(at);
+                }
                 return;
             }
             Kind::Position => {

@@ -63,7 +63,7 @@ pub(super) struct Journal {
     pub(super) meta: Vec<u8>,
     is_meta_due: bool,
     pub(super) consumed: Vec<Consumed>,
-    /// Bytes of both streams, and of stderr, that came so far.
+    /// Bytes of both streams, and of stderr, that came so far, as far as they count here.
     pub(super) totals: (u64, u64),
     /// Files of the ring that went since this was last asked.
     removed: Vec<u32>,
@@ -142,14 +142,13 @@ impl Journal {
         let _written_later = self.begin().and_then(|()| self.write_meta());
     }
 
-    /// How far a source was taken by what is no output.
-    pub(super) fn write_position(&mut self, consumed: Consumed) {
+    /// How far a source was taken by what is no output, or was written before.
+    pub(super) fn write_position(&mut self, consumed: Consumed, more: bool) -> Result<(), NotWritten> {
+        self.begin()?;
+        let header = Header::new(Kind::Position, self.totals.0).from(Some(consumed));
+        self.put(header.more(more), &[], false)?;
         self.note_consumed(consumed);
-        // Where that fails, the source is read again from an earlier place, and gives the same again.
-        let _read_again = self.begin().and_then(|()| {
-            let header = Header::new(Kind::Position, self.totals.0).from(Some(consumed));
-            self.put(header, &[], false)
-        });
+        Ok(())
     }
 
     /// Writes output that begins at an offset. What has `more` behind it counts only together with that.

@@ -21,6 +21,8 @@ pub(super) struct Kept {
     cause: Option<NotWritten>,
     /// How far each source was taken by what is in memory.
     latest: Vec<Consumed>,
+    /// All is on disk, but for that.
+    is_uncommitted: bool,
 }
 
 /// Where the chunk that is being filled is.
@@ -40,7 +42,25 @@ impl Kept {
             behind: 0,
             cause: None,
             latest: Vec::new(),
+            is_uncommitted: false,
         }
+    }
+
+    /// What was written late counts from here on: all of it with the last position alone.
+    fn commit(&mut self, totals: (u64, u64)) {
+        let last = self.latest.len().saturating_sub(1);
+        let positions = self.latest.iter().enumerate();
+        for (number, consumed) in positions {
+            if let Err(cause) = self.journal.write_position(*consumed, number < last) {
+                self.cause = Some(cause);
+                self.is_uncommitted = true;
+                return;
+            }
+        }
+        self.is_uncommitted = false;
+        self.latest.clear();
+        self.journal.totals = totals;
+        self.journal.close_chunk();
     }
 
     fn note(&mut self, consumed: Consumed) {
@@ -147,7 +167,8 @@ impl Output {
         }
         if bytes.is_empty() {
             if let Some(consumed) = consumed.filter(|_| kept.cause.is_none()) {
-                kept.journal.write_position(consumed);
+                // Where that fails, the source is read again from an earlier place, and gives the same again.
+                let _read_again = kept.journal.write_position(consumed, false);
             }
             return;
         }
@@ -176,7 +197,9 @@ impl Output {
         }
         self.open.push(stream, bytes);
         self.count(stream, bytes.len());
-        if let Some(kept) = &mut self.kept {
+        if let Some(kept) = &mut self.kept
+            && matches!(kept.open, Open::Journalled(_))
+        {
             kept.journal.totals = (self.total, self.stderr_total);
         }
         if self.open.cost() >= self.chunk_bytes {
@@ -187,7 +210,7 @@ impl Output {
     /// Writes what is in memory alone, if there is room by now.
     fn catch_up(&mut self) {
         let Some(kept) = &self.kept else { return };
-        if kept.behind == 0 && !matches!(kept.open, Open::Memory) {
+        if kept.behind == 0 && !kept.is_uncommitted && !matches!(kept.open, Open::Memory) {
             return;
         }
         if matches!(kept.open, Open::Memory) {
@@ -217,10 +240,7 @@ impl Output {
         }
         if kept.cause.is_none() {
             kept.behind = 0;
-            for consumed in std::mem::take(&mut kept.latest) {
-                kept.journal.write_position(consumed);
-            }
-            kept.journal.close_chunk();
+            kept.commit((self.total, self.stderr_total));
         }
         self.drop_removed();
     }
@@ -358,3 +378,6 @@ fn write_all(
     }
     Ok(whole)
 }
+
+#[cfg(test)]
+mod tests;
