@@ -213,8 +213,11 @@ impl Shared {
         work.is_urgent = false;
         drop(work);
         let outcome = self.files.write(&sessions);
-        if let Err(cause) = &outcome {
-            tracing::warn!(cause, "the state could not be saved");
+        match &outcome {
+            // Once, not at each attempt.
+            Err(cause) if !failed => tracing::warn!(cause, "the state cannot be saved"),
+            Ok(()) if failed => tracing::info!("the state is saved again"),
+            Ok(()) | Err(_) => {}
         }
         self.done.send_modify(|done| match outcome {
             Ok(()) => {

@@ -32,6 +32,7 @@ mod services;
 mod settling;
 mod shells;
 mod start;
+mod state;
 mod stored;
 mod sudo;
 mod waits;

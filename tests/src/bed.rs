@@ -153,6 +153,16 @@ impl TestBed {
         self.operator.own(&path);
     }
 
+    /// Gives what a story put below the operator's home to the operator.
+    pub fn give(&self, name: &str) {
+        let mut open = vec![self.home().join(name)];
+        while let Some(path) = open.pop() {
+            self.operator.own(&path);
+            let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+            open.extend(entries.map(|entry| entry.path()));
+        }
+    }
+
     /// The operator's home.
     pub fn home(&self) -> &Path {
         &self.operator.home

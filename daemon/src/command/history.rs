@@ -39,6 +39,8 @@ pub struct Commands {
     pub(super) shelf: Arc<Shelf>,
     /// What restoring had to say; it stays true for this daemon.
     pub(super) told: Vec<String>,
+    /// Ids before this one were given out by earlier daemons.
+    pub(super) first: CommandId,
 }
 
 /// All commands, as they themselves see each other.
@@ -104,6 +106,7 @@ impl Commands {
             }),
             limits: Box::new(limits),
             told: Vec::new(),
+            first: CommandId::new(next),
         };
         commands.restored()
     }
@@ -187,9 +190,15 @@ impl Commands {
             .and_then(|id| self.lock().all.get(&id).cloned())
             .filter(|command| !command.internal)
             .ok_or_else(|| {
+                let is_earlier = CommandId::parse(id).is_some_and(|id| id < self.first);
+                let earlier = if is_earlier {
+                    " now; if there was, an earlier daemon ran it in a session that ended with it"
+                } else {
+                    ""
+                };
                 Fault::new(
                     Reason::CommandNotFound,
-                    format!("there is no command {:?}", crate::id::shorten(id, 40)),
+                    format!("there is no command {:?}{earlier}", crate::id::shorten(id, 40)),
                 )
                 .hint(format!(
                     "get_active_commands with `finished` lists those that are kept: the latest {} that ended (keep_commands)",

@@ -48,6 +48,7 @@ impl Commands {
                 }
             }
         }
+        self.first = CommandId::new(self.shelf.lock().next);
         let gone = prune(&mut self.shelf.lock(), limits.ended);
         for command in gone {
             command.discard();

@@ -12,8 +12,14 @@ const LIMITS: OutputLimits = OutputLimits {
     disk_bytes: 2 << 20,
 };
 
-/// Lives of one output; a hundred times as many were tried when this was made.
-const ROUNDS: usize = 12;
+/// Lives of one output that are tried; more with `SSHMCP_LONG`.
+fn rounds() -> usize {
+    if std::env::var_os("SSHMCP_LONG").is_some() {
+        600
+    } else {
+        12
+    }
+}
 
 /// What a stream on the host has at a place.
 fn byte(source: u8, at: u64) -> u8 {
@@ -163,7 +169,7 @@ fn killed_at_random_moments() {
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let what = format!("seed {seed}, round {round}");
         let mut life = Life::new();
         let sizes = [10, 300, 20_000][round % 3];
