@@ -48,8 +48,12 @@ const WIRE: [&str; 4] = ["rpc.rs", "rpc/", "core.rs", "engine.rs"];
 const BINARY: [&str; 3] = ["main", "arguments", "lib"];
 
 /// Where tests may pause, and why.
-const PAUSES: [(&str, &str); 3] = [
+const PAUSES: [(&str, &str); 4] = [
     ("tests/src/wait.rs", "the loop behind every wait for a condition"),
+    (
+        "daemon/tests/keep/place.rs",
+        "the same loop for the tests of the spool on the host",
+    ),
     (
         "daemon/tests/start/place.rs",
         "the same loop for the tests of the start",

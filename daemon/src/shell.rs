@@ -2,6 +2,7 @@
 //! typed. Pure text; knows nothing of channels, sessions or time.
 
 pub mod candidate;
+pub mod durable;
 pub mod examine;
 pub mod fish;
 pub mod frame;

@@ -7,12 +7,13 @@ clear() {
     cat <&8 >/dev/null 2>&1 6>&- &
   done
   exec 8<&-
-  for k in "$1"/p[oe][0-9]*; do
+  for k in "$1"/p[oe][0-9]* "$1"/k.*; do
     c=
     { read -r c <"$k"; } 2>/dev/null
     [ -n "$c" ] || continue
     [ ! -e /proc/self ] || [ "/proc/$c/cwd" -ef "$1" ] || continue
-    kill "$c" 2>/dev/null
+    # Those of keep.sh lead groups.
+    kill -- "-$c" 2>/dev/null || kill "$c" 2>/dev/null
     # One that is stopped dies only when it goes on.
     kill -s CONT "$c" 2>/dev/null
   done

@@ -135,7 +135,7 @@ fn filled(script: &str, dir: &str, nonce: &str) -> String {
         .replace("@DIR@", dir)
 }
 
-fn without_comments(script: &str) -> String {
+pub(super) fn without_comments(script: &str) -> String {
     script
         .lines()
         .filter(|line| !line.trim_start().starts_with('#'))

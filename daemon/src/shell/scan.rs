@@ -47,6 +47,11 @@ impl Scanner {
         pieces
     }
 
+    /// How many of the bytes that were fed are held back.
+    pub const fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// The end of the stream: what was held back is data.
     pub fn finish(&mut self) -> Option<Piece> {
         let held = std::mem::take(&mut self.held);
