@@ -73,6 +73,8 @@ pub struct Connection {
     pulse: watch::Sender<Pulse>,
     /// Set when another connection runs through this one.
     acknowledge_at_once: Option<Arc<AtomicBool>>,
+    /// Set while the far side does not answer.
+    take_back: Option<Arc<AtomicBool>>,
     /// The jump host's connection under this one.
     _under: Option<Lease>,
 }
@@ -181,7 +183,20 @@ impl Connection {
 
     /// Tells whether the far side answers, as long as this is polled.
     async fn feel_pulse(&self) -> std::convert::Infallible {
-        pulse::watch(self.shared.ear(), self.keepalive, &self.pulse).await
+        pulse::watch(self.shared.ear(), self.keepalive, |pulse| {
+            let is_stalled = matches!(pulse, Pulse::Stalled { .. });
+            if let Some(flag) = &self.take_back {
+                flag.store(is_stalled, Ordering::Relaxed);
+            }
+            self.pulse
+                .send_if_modified(|known| std::mem::replace(known, pulse) != pulse);
+        })
+        .await
+    }
+
+    /// True unless it is known to be stalled.
+    fn answers(&self) -> bool {
+        *self.pulse.borrow() == Pulse::Answers
     }
 
     /// Waits for one answer of the server, at most as long as said. False if none came.

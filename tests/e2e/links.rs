@@ -281,6 +281,41 @@ fn a_black_hole_is_seen_in_time() {
     far.finish();
 }
 
+/// A command that was typed into a black hole: it is told as lost, and what the far side had not taken does not arrive when
+/// everybody believes the connection dead. Whoever runs it again then runs it once.
+#[test]
+fn what_was_not_taken_is_not_run_late() {
+    let far = Far::with(" ServerAliveInterval 1\n ServerAliveCountMax 3\n");
+    let mut shim = far.bed.shim();
+    shim.run(HOST, "true");
+    let counter = far.bed.scratch(Shell::Bash).join("counter");
+    let command = format!("echo ran >> {}", counter.display());
+    let count = || {
+        std::fs::read_to_string(&counter)
+            .unwrap_or_default()
+            .lines()
+            .count()
+    };
+    far.net.swallow();
+    let call = shim.begin_call(
+        "execute_command",
+        json!({"host": HOST, "command": command, "timeout": 50}),
+    );
+    let outcome = Outcome::read(shim.finish_call(call).expect("a result"));
+    assert_eq!(outcome.status, "lost", "{outcome:?}");
+    far.net.deliver();
+    // By then a closed connection would have sent it again.
+    pass(Duration::from_secs(if is_long() { 20 } else { 4 }));
+    assert_eq!(count(), 0, "nobody took it");
+    let again = eventually_some("it is there again", || {
+        shim.execute(json!({"host": HOST, "command": command, "timeout": 20}))
+            .ok()
+    });
+    assert_eq!((&*again.status, count()), ("completed", 1), "{again:?}");
+    shim.close();
+    far.finish();
+}
+
 /// A reset is no outage: it is seen at once, and the next use works.
 #[test]
 fn a_reset_is_seen_at_once() {

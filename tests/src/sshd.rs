@@ -68,12 +68,12 @@ impl Sshd {
         panic!("sshd does not start: {said}");
     }
 
-    /// Ends it with all its connections.
+    /// Ends it with all its connections; what their users started ends by itself.
     pub fn stop(&mut self) {
         let serving = self.serving();
         self.child.kill().ok();
         self.child.wait().ok();
-        for process in &serving {
+        for process in serving.iter().filter(|process| process.name == "sshd") {
             process.signal(Signal::KILL);
         }
         eventually("what served ends", || !serving.iter().any(Process::lives));

@@ -103,6 +103,9 @@ pub(super) struct Tcp {
     /// Set once the connection carries another: a server that only forwards leaves Nagle's algorithm on, and
     /// that with our delayed acknowledgement costs 40 ms for every small answer.
     pub(super) acknowledge_at_once: Arc<AtomicBool>,
+    /// Set while the far side does not answer: what it has not taken by the end is then taken back, or it would arrive, a
+    /// command perhaps, when everybody believes the connection dead.
+    pub(super) take_back: Arc<AtomicBool>,
 }
 
 impl Tcp {
@@ -124,6 +127,17 @@ impl Tcp {
         Self {
             stream,
             acknowledge_at_once: Arc::new(AtomicBool::new(false)),
+            take_back: Arc::new(AtomicBool::new(false)),
+        }
+    }
+}
+
+impl Drop for Tcp {
+    fn drop(&mut self) {
+        if self.take_back.load(Ordering::Relaxed)
+            && let Err(error) = socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))
+        {
+            tracing::debug!(%error, "SO_LINGER was refused");
         }
     }
 }

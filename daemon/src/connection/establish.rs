@@ -60,12 +60,13 @@ async fn attempt(pool: &Arc<Pool>, target: &Target, id: ConnectionId) -> Result<
     let began = Instant::now();
     let deadline = began + target.connect_timeout;
     let mut times = Times::default();
-    let mut acknowledge_at_once = None;
+    let (mut acknowledge_at_once, mut take_back) = (None, None);
     let (mut handle, shared, under) = match road {
         Road::Straight => {
             let stream = dial::tcp(target, deadline).await?;
             times.tcp = Some(began.elapsed());
             acknowledge_at_once = Some(stream.acknowledge_at_once.clone());
+            take_back = Some(stream.take_back.clone());
             let (handle, shared) = handshake::greet(target, stream, deadline).await?;
             (handle, shared, None)
         }
@@ -97,6 +98,7 @@ async fn attempt(pool: &Arc<Pool>, target: &Target, id: ConnectionId) -> Result<
         keepalive: handshake::keepalive(target).0,
         pulse: watch::Sender::new(Pulse::Answers),
         acknowledge_at_once,
+        take_back,
         _under: under,
     })
 }

@@ -348,7 +348,10 @@ impl Pool {
         let free = entry
             .connections
             .iter()
-            .find(|connection| connection.is_alive() && connection.usage.borrow().has_room());
+            // What does not answer may come back, but whoever comes new need not wait for that.
+            .find(|connection| {
+                connection.is_alive() && connection.answers() && connection.usage.borrow().has_room()
+            });
         if let Some(connection) = free {
             return Found::Ready(Lease::new(connection.clone()));
         }

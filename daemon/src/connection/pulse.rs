@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::watch, time::sleep};
+use tokio::time::sleep;
 
 /// Between two looks at a connection that is stalled: how late it is told that it answers again.
 const LOOK: Duration = Duration::from_millis(200);
@@ -46,8 +46,8 @@ impl Ear {
     }
 }
 
-/// Tells whether a connection answers whose keepalives are so far apart. Never ends.
-pub(super) async fn watch(ear: &Ear, interval: Duration, pulse: &watch::Sender<Pulse>) -> Infallible {
+/// Tells, again and again, whether a connection answers whose keepalives are so far apart. Never ends.
+pub(super) async fn watch(ear: &Ear, interval: Duration, tell: impl Fn(Pulse)) -> Infallible {
     if interval.is_zero() {
         return std::future::pending().await;
     }
@@ -55,7 +55,7 @@ pub(super) async fn watch(ear: &Ear, interval: Duration, pulse: &watch::Sender<P
     loop {
         let waiting_since = *ear.since();
         let (found, pause) = judge.look(waiting_since, Instant::now());
-        pulse.send_if_modified(|pulse| std::mem::replace(pulse, found) != found);
+        tell(found);
         sleep(pause).await;
     }
 }
