@@ -64,6 +64,8 @@ pub(super) struct Actor {
     queue: VecDeque<Run>,
     view: View,
     cwd: String,
+    /// Directories of helpers whose connection died on our side.
+    ghosts: Vec<String>,
     /// Why the last shell is gone; the next one's first command says it.
     ended: Option<String>,
     last_client: Caller,
@@ -159,6 +161,7 @@ impl Actor {
             view,
             cwd,
             opened_before: ended.is_some(),
+            ghosts: Vec::new(),
             ended,
             last_client: Caller::default(),
             cwd_client: Caller::default(),
@@ -396,6 +399,9 @@ impl Actor {
         shell.signals.lose(cause);
         tracing::info!(session = %self.session.name, cause, connection_lost, "shell gone");
         self.ended = Some(cause.to_owned());
+        if connection_lost {
+            self.leave_ghost(&shell.link.hello.dir);
+        }
         // Closing may wait for a host that is slow; the session goes on meanwhile.
         tokio::spawn(shell.link.close());
     }

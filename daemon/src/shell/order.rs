@@ -13,6 +13,8 @@ const HELPER: &str = include_str!("helper.sh");
 const LOOK: &str = include_str!("look.sh");
 /// What removes a helper's directory, as it is in the source.
 const CLEAR: &str = include_str!("clear.sh");
+/// What ends a helper whose connection is dead, as it is in the source.
+const GHOST: &str = include_str!("ghost.sh");
 /// The integration script for POSIX-like shells as it is in the source.
 const POSIX: &str = include_str!("posix.sh");
 /// The integration script for fish as it is in the source.
@@ -84,6 +86,13 @@ done
 /// The command line of an exec channel, and its script, that removes the directory of a helper which was killed.
 pub fn clear_away(dir: &str) -> (String, Vec<u8>) {
     let script = format!("{CLEAR}clear {}\n", quote(dir));
+    let command = format!(r#"exec /bin/sh -c 'eval "$(head -c {})"'"#, script.len());
+    (command, script.into_bytes())
+}
+
+/// The same that ends a helper, and what serves its connection there, which is dead on our side.
+pub fn end_ghost(dir: &str) -> (String, Vec<u8>) {
+    let script = format!("{}ghost {}\n", without_comments(GHOST), quote(dir));
     let command = format!(r#"exec /bin/sh -c 'eval "$(head -c {})"'"#, script.len());
     (command, script.into_bytes())
 }

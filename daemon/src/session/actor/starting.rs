@@ -147,6 +147,7 @@ impl Actor {
             link,
         });
         self.after_opening(&wanted_cwd);
+        self.end_ghosts();
         self.on_terminal(&rest).await;
     }
 
