@@ -4,7 +4,7 @@
 use std::{env, panic, path::Path};
 
 use sshmcp_proto::{
-    endpoint::{LOG_VARIABLE, private_state},
+    endpoint::{LOG_VARIABLE, private_directory, private_state},
     error::Fault,
     v1::Reason,
 };
@@ -27,26 +27,24 @@ const DIRECTORY: &str = "daemon";
 #[must_use = "the log ends when this is dropped"]
 pub struct Log {
     _writers: Vec<WorkerGuard>,
+    /// Why there is no file.
+    pub problem: Option<String>,
 }
 
-/// Starts logging. Writers never block a task: a terminal that is stopped or a disk that is slow loses lines instead.
+/// Starts logging. Writers never block a task: a terminal that is stopped or a disk that is slow loses lines instead. A
+/// disk that is full or read-only costs the file alone; a state directory that is not safe is a fault.
 pub fn start(state: &Path, stderr: bool) -> Result<Log, Fault> {
-    let directory = private_state(state, DIRECTORY)?;
-    let file = RollingFileAppender::builder()
-        .rotation(Rotation::DAILY)
-        .filename_prefix("sshmcpd")
-        .filename_suffix("log")
-        .max_log_files(KEPT_FILES)
-        .build(&directory)
-        .map_err(|error| {
-            Fault::new(
-                Reason::DaemonUnavailable,
-                format!("the log in {} could not be opened: {error}", directory.display()),
-            )
-            .hint("mend that, or name another state directory by SSHMCP_STATE_DIR")
-        })?;
-    let (file, file_guard) = NonBlocking::new(file);
-    let mut writers = vec![file_guard];
+    private_directory(state)?;
+    let (file, problem) = match open(state) {
+        Ok(file) => (Some(file), None),
+        Err(problem) => (None, Some(problem)),
+    };
+    let mut writers = Vec::new();
+    let file = file.map(|file| {
+        let (writer, guard) = NonBlocking::new(file);
+        writers.push(guard);
+        fmt::layer().with_ansi(false).with_writer(writer)
+    });
     let stderr = stderr.then(|| {
         let (writer, guard) = NonBlocking::new(std::io::stderr());
         writers.push(guard);
@@ -55,15 +53,38 @@ pub fn start(state: &Path, stderr: bool) -> Result<Log, Fault> {
     let (filter, complaint) = filter(env::var(LOG_VARIABLE).ok().as_deref());
     tracing_subscriber::registry()
         .with(filter)
-        .with(fmt::layer().with_ansi(false).with_writer(file))
+        .with(file)
         .with(stderr)
         .try_init()
         .map_err(|error| Fault::new(Reason::Internal, format!("the log was started twice: {error}")))?;
     if let Some(complaint) = complaint {
         tracing::warn!("{LOG_VARIABLE} is not understood and is ignored: {complaint}");
     }
+    if let Some(problem) = &problem {
+        tracing::warn!("{problem}");
+    }
     log_panics();
-    Ok(Log { _writers: writers })
+    Ok(Log {
+        _writers: writers,
+        problem,
+    })
+}
+
+/// Opens the file of the day, or says why there is none.
+fn open(state: &Path) -> Result<RollingFileAppender, String> {
+    let directory = private_state(state, DIRECTORY).map_err(|fault| fault.message)?;
+    RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix("sshmcpd")
+        .filename_suffix("log")
+        .max_log_files(KEPT_FILES)
+        .build(&directory)
+        .map_err(|error| {
+            let directory = directory.display();
+            // The library tells the cause apart from what it was doing.
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            format!("the log in {directory} could not be opened: {error}{}", cause.unwrap_or_default())
+        })
 }
 
 /// The filter that a user named; the default and a complaint if it is none.

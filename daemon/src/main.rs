@@ -85,7 +85,7 @@ fn live(arguments: &Arguments, readiness: &Readiness, background: bool) -> Resul
     let socket = Socket::find(arguments.socket.as_deref()).map_err(|fault| fail(&fault))?;
     let paths = Paths::find(arguments.config.as_deref(), arguments.state_dir.as_deref())
         .map_err(|fault| fail(&fault))?;
-    let _log = log::start(&paths.state, !background).map_err(|fault| fail(&fault))?;
+    let log = log::start(&paths.state, !background).map_err(|fault| fail(&fault))?;
     set_limits();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -117,6 +117,7 @@ fn live(arguments: &Arguments, readiness: &Readiness, background: bool) -> Resul
             state: paths.state.clone(),
             started_by: arguments.started_by(),
             started: Instant::now(),
+            log_problem: log.problem.clone(),
         };
         server::serve(core, &instance, listener, about, readiness)
             .await

@@ -482,6 +482,10 @@ impl Registry {
 
     /// Forgets a session that never had a shell, after it failed to open.
     pub async fn discard(&self, session: &Arc<Session>) {
+        if !session.kept().is_null() {
+            // There is a shell to come back to, when that is possible.
+            return;
+        }
         if session.summary().state == SessionState::Disconnected && session.summary().shell.is_empty() {
             self.close(vec![session.clone()]).await;
         }

@@ -246,8 +246,8 @@ impl Session {
         });
         let (summary_sender, summary) = watch::channel(Summary {
             state: SessionState::Disconnected,
-            shell: String::new(),
-            apart: false,
+            shell: earlier.shell.clone(),
+            apart: earlier.apart,
             cwd: earlier.cwd.clone(),
             silent_since: None,
             running: None,

@@ -3,6 +3,7 @@
 
 mod file;
 mod session;
+mod shown;
 
 use std::{
     collections::BTreeMap,
@@ -14,6 +15,7 @@ use std::{
 use tokio::sync::watch;
 
 pub use session::{Hop, SavedSession};
+pub use shown::{EarlierShown, ShownLog};
 
 use file::Files;
 
@@ -100,14 +102,20 @@ impl Store {
         });
     }
 
-    /// Forgets a session.
+    /// Forgets a session and what its terminal showed; when nobody writes that any more.
     pub fn remove_session(&self, name: &str) {
+        shown::remove(self.0.files.directory(), name);
         self.change(|work| work.sessions.remove(name).is_some());
     }
 
     /// What is remembered under a name.
     pub fn session(&self, name: &str) -> Option<Arc<SavedSession>> {
         self.0.lock().sessions.get(name).cloned()
+    }
+
+    /// Where the terminal of a session is written that outlives the daemon, and what an earlier daemon wrote there.
+    pub fn shown(&self, name: &str) -> (ShownLog, Option<EarlierShown>) {
+        ShownLog::open(self.0.files.directory(), name)
     }
 
     /// Waits until all that was put so far is on disk; false if the disk does not take it, or takes too long.
@@ -169,7 +177,7 @@ impl Shared {
         if let Err(error) = &started {
             tracing::warn!(%error, "no thread for the state");
             self.done.send_modify(|done| {
-                done.problem = Some(format!("the state is not saved: no thread for it: {error}"))
+                done.problem = Some(format!("the state is not saved: no thread for it: {error}"));
             });
         }
         started.is_ok()

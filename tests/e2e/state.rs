@@ -96,6 +96,9 @@ fn sessions_that_end_with_the_daemon() {
     bed.finish();
 }
 
+/// What the terminal of that session showed.
+const SHOWN: &str = "$ echo one\r\none\r\n$ ";
+
 /// What a daemon leaves that had these: a session with something to come back to, and its commands.
 fn leave(bed: &TestBed) -> [String; 3] {
     let directory = state_dir(bed);
@@ -129,6 +132,8 @@ fn leave(bed: &TestBed) -> [String; 3] {
     ended.end(Status::Completed, Some(3), Some("/srv".into()));
     running.append(StreamKind::Stderr, b"begun\n");
     let (store, _) = Store::open(&directory);
+    let (mut shown, _) = store.shown("kept");
+    shown.show(0, SHOWN.as_bytes());
     store.put_session(SavedSession {
         name: "kept".into(),
         host: "nowhere".into(),
@@ -191,6 +196,10 @@ fn what_outlives_the_daemon() {
         assert!(never.notice.contains("nothing was run"), "{never:?}");
         let begun = read(shim, &running, 0);
         assert_eq!((&*begun.stderr, begun.exit_code), ("begun\n", None), "{begun:?}");
+        let arguments = json!({"session": "kept", "cursor": 12});
+        let shown = shim.call("get_terminal_output", arguments).expect("a terminal");
+        assert_eq!(shown["text"], "one\n$ ", "{shown}");
+        assert_eq!(shown["cursor"], SHOWN.len(), "{shown}");
         let new = shim.run("bash", "echo new");
         let number = |id: &str| id.trim_start_matches('c').parse::<u64>().expect("a number");
         assert!(number(&new.id) > number(&queued), "{new:?}");

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use sshmcp_proto::{error::Fault, v1::Reason};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::{HostCall, Registry};
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 
 /// Hosts that are resolved at a time: each may be a process.
 const AT_A_TIME: usize = 8;
-/// A host that takes longer to be resolved is resolved at its next use.
+/// Nobody is served before that; hosts that are not resolved then are at their next use.
 const RESOLVE_MAX: Duration = Duration::from_millis(1500);
 /// Sessions that ended with an earlier daemon are remembered for whoever asks for them again: so many, the latest.
 const GONE_MAX: usize = 100;
@@ -54,20 +54,21 @@ impl Registry {
                 Ok(_) | Err(_) => self.store.remove_session(&session.name),
             }
         }
+        let until = Instant::now() + RESOLVE_MAX;
         for some in kept.chunks(AT_A_TIME) {
-            join_all(some.iter().map(|session| self.restore_one(session))).await;
+            join_all(some.iter().map(|session| self.restore_one(session, until))).await;
         }
         self.end_orphans();
     }
 
-    async fn restore_one(&self, saved: &SavedSession) {
+    async fn restore_one(&self, saved: &SavedSession, until: Instant) {
         let Ok(name) = SessionName::parse(&saved.name) else {
             self.store.remove_session(&saved.name);
             return;
         };
         let call = call(saved);
         let key = key(saved);
-        let resolved = timeout(RESOLVE_MAX, self.resolve(&call)).await;
+        let resolved = timeout_at(until, self.resolve(&call)).await;
         let target = resolved
             .ok()
             .and_then(Result::ok)

@@ -32,6 +32,8 @@ pub struct About {
     pub started_by: StartedBy,
     /// When it started.
     pub started: Instant,
+    /// Why there is no log.
+    pub log_problem: Option<String>,
 }
 
 /// The service.
@@ -77,7 +79,7 @@ impl DaemonService for DaemonRpc {
             spool_bytes,
             config_problems,
             log_problems,
-            state_problems,
+            mut state_problems,
             agent_socket,
         } = self.core.facts();
         let About {
@@ -86,7 +88,9 @@ impl DaemonService for DaemonRpc {
             state,
             started_by,
             started,
+            log_problem,
         } = &self.about;
+        state_problems.extend(log_problem.clone());
         Ok(Response::new(GetStatusResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),

@@ -143,7 +143,9 @@ impl Actor {
         let cwd = cwd.or_else(|| earlier.map(|earlier| earlier.cwd.clone()));
         let cwd = cwd.unwrap_or_default();
         let mut view = View::new(opening.cols, opening.rows, session.recorder.clone());
-        view.begin_at(earlier.map_or(0, |earlier| earlier.cursor));
+        if let Some((log, shown)) = session.shown_log() {
+            view.outlives(log, shown, earlier.map_or(0, |earlier| earlier.cursor));
+        }
         let ended = opening.ended.clone();
         Self {
             opening,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Opening, Session};
 use crate::{
     host::Overrides,
-    state::{Hop, SavedSession, Store},
+    state::{EarlierShown, Hop, SavedSession, ShownLog, Store},
 };
 
 /// A cursor is remembered so far ahead, so that most of what a terminal shows changes nothing on disk.
@@ -50,6 +50,12 @@ impl Session {
     pub fn kept(&self) -> Value {
         let kept = self.saving.kept.lock();
         kept.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where its terminal is written, and what an earlier daemon wrote there, if it outlives the daemon.
+    pub(super) fn shown_log(&self) -> Option<(ShownLog, Option<EarlierShown>)> {
+        self.is_kept()
+            .then(|| self.saving.store.shown(self.name.as_str()))
     }
 
     /// Remembers what its shell is found by, from now on; null where there is nothing to come back to.
@@ -101,6 +107,8 @@ impl Session {
             is_default: self.saving.is_default.load(Ordering::Relaxed),
             cols: summary.size.0,
             rows: summary.size.1,
+            shell: summary.shell,
+            apart: summary.apart,
             cwd: summary.cwd,
             opened_ms: self.opened_ms,
             last_used_ms: summary.last_used_ms,

@@ -14,6 +14,7 @@ use typed::typed;
 use crate::{
     output::StreamKind,
     recording::Recorder,
+    state::{EarlierShown, ShownLog},
     terminal::{
         clean::clean,
         fullscreen::{FullScreen, InputMode},
@@ -63,6 +64,8 @@ pub struct View {
     prompt_at: Option<u64>,
     /// What came behind the end of a captured command, whose output is not all there.
     held: Option<Vec<u8>>,
+    /// Where it is written, if its session outlives the daemon.
+    log: Option<ShownLog>,
 }
 
 /// Text of a view.
@@ -105,12 +108,22 @@ impl View {
             line: None,
             prompt_at: None,
             held: None,
+            log: None,
         }
     }
 
-    /// Nothing was shown yet; positions begin here.
-    pub const fn begin_at(&mut self, cursor: u64) {
-        self.end = cursor;
+    /// Goes on where an earlier daemon ended, and is written for the next. Where nothing was written, positions begin
+    /// at `cursor`.
+    pub fn outlives(&mut self, log: ShownLog, earlier: Option<EarlierShown>, cursor: u64) {
+        let earlier = earlier.unwrap_or(EarlierShown {
+            start: cursor,
+            ..EarlierShown::default()
+        });
+        self.end = earlier.start;
+        self.full_screen.feed(&earlier.bytes);
+        self.take(&earlier.bytes);
+        self.woven = earlier.woven.into();
+        self.log = Some(log);
     }
 
     /// Position behind the last byte.
@@ -189,6 +202,9 @@ impl View {
 
     /// What was added since is a command's.
     fn weave(&mut self, from: u64) {
+        if let Some(log) = &mut self.log {
+            log.weave(from, self.end);
+        }
         let first = self.end - self.bytes.len() as u64;
         self.woven.retain(|(_, end)| *end > first);
         match self.woven.back_mut() {
@@ -219,6 +235,9 @@ impl View {
 
     /// Keeps what is recorded already.
     fn take(&mut self, bytes: &[u8]) {
+        if let Some(log) = &mut self.log {
+            log.show(self.end, bytes);
+        }
         self.end += bytes.len() as u64;
         let skip = bytes.len().saturating_sub(KEPT);
         self.bytes.extend(bytes.get(skip..).unwrap_or_default());

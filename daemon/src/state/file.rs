@@ -81,6 +81,10 @@ impl Files {
         }
     }
 
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The newest content that is whole, and what is to be said of the rest.
     pub(super) fn read(&self) -> (Content, Vec<String>) {
         let mut told = Vec::new();

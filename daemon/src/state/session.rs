@@ -21,6 +21,10 @@ pub struct SavedSession {
     pub target: Vec<Hop>,
     /// `daemon`, `remote-tmux` or `local-tmux`.
     pub keeper: String,
+    /// The shell's kind; empty if not known.
+    pub shell: String,
+    /// Commands' stdout and stderr are got apart.
+    pub apart: bool,
     /// Calls that name only its target use it.
     pub is_default: bool,
     /// Terminal width.

@@ -153,8 +153,7 @@ fn damaged_files() {
             &format!("both cut at {length}"),
         );
     }
-    let seed: u64 = rand::random();
-    println!("seed {seed}");
+    let seed = seed();
     let mut random = StdRng::seed_from_u64(seed);
     for round in 0..1000 {
         let mut files = whole.clone();
@@ -211,4 +210,12 @@ fn a_disk_that_takes_nothing() {
     assert!(wait(&store), "it is tried again");
     assert_eq!(store.problem(), None);
     assert_eq!(Store::open(directory.path()).1.sessions, [session("first", "/a")]);
+}
+
+/// A seed, told where a failure can be repeated by it.
+#[expect(clippy::print_stdout, reason = "the test runner shows it with the failure")]
+fn seed() -> u64 {
+    let seed = rand::random();
+    println!("seed {seed}");
+    seed
 }

@@ -22,7 +22,7 @@ fn goes_on(bed: &TestBed, shim: &mut Shim, cause: &str) {
     assert_eq!(ran.expect("it runs").stdout, "fine\n");
     eventually("it is told", || {
         let told = state_problems(bed);
-        told.contains("/state/current.json") && told.contains(cause)
+        told.contains("the state is not saved") && told.contains("/state") && told.contains(cause)
     });
     let list = shim.call("list_sessions", json!({})).expect("a list").to_string();
     assert!(
@@ -83,4 +83,36 @@ fn read_only() {
     is_well_again(&bed, &mut shim, &state);
     shim.close();
     bed.finish();
+}
+
+/// A daemon that cannot write anything from its beginning serves all the same, and saves when it can.
+#[test]
+fn read_only_from_the_start() {
+    let bed = TestBed::new();
+    let state = bed.home().join("sealed");
+    fs::create_dir(&state).expect("a directory");
+    bed.give("sealed");
+    let allow = |mode: u32| {
+        fs::set_permissions(&state, fs::Permissions::from_mode(mode)).expect("chmod");
+    };
+    allow(0o500);
+    let mut program = bed.program("sshmcpd");
+    let mut daemon = program.env("SSHMCP_STATE_DIR", &state).spawn().expect("it starts");
+    eventually("it serves", || bed.ctl(&["status"]).status.success());
+    let mut shim = bed.shim();
+    shim.run("bash", "true");
+    goes_on(&bed, &mut shim, "Permission denied");
+    let told = state_problems(&bed);
+    for word in ["the log in", "command ids cannot be reserved"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    allow(0o700);
+    eventually("it is saved", || state.join("state/current.json").exists());
+    shim.run("bash", "true");
+    assert!(state.join("next_command").exists(), "ids are reserved now");
+    assert!(!state_problems(&bed).contains("command ids"));
+    shim.call("close_session", json!({"all": true})).expect("closed");
+    shim.close();
+    bed.finish();
+    daemon.wait().expect("ours");
 }

@@ -166,8 +166,7 @@ impl Life {
 /// Deaths at random moments, some in the middle of a write, some while there was no room on the disk.
 #[test]
 fn killed_at_random_moments() {
-    let seed: u64 = rand::random();
-    println!("seed {seed}");
+    let seed = seed();
     let mut random = StdRng::seed_from_u64(seed);
     for round in 0..rounds() {
         let what = format!("seed {seed}, round {round}");
@@ -244,6 +243,47 @@ fn beyond_the_limit() {
     assert_eq!((numbers(directory.path()).len(), budget.used()), (0, 0));
 }
 
+/// A disk that takes nothing: what is lost of the middle is counted with path and cause, and when there is room again what
+/// is in memory is written, so that all that can be read is there afterwards.
+#[test]
+fn a_disk_that_takes_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let obstacle = directory.path().join("spool");
+    fs::write(&obstacle, "").expect("written");
+    let budget = Arc::new(Budget::new(u64::MAX));
+    let mut output = Output::new(directory.path().join("none"), LIMITS, budget.clone());
+    output.keep_as(obstacle.join("c1"), budget.clone(), b"head".to_vec());
+    let mut life = Life {
+        directory,
+        budget,
+        output,
+        taken: [0, 0],
+        model: Vec::new(),
+    };
+    life.output.set_meta(b"meta".to_vec());
+    for _ in 0..50 {
+        life.take(0, 5000);
+        life.take(1, 100);
+    }
+    let problem = life.output.journal_problem().expect("a problem").to_owned();
+    assert!(problem.contains("spool/c1.1"), "{problem}");
+    let losses = life.output.losses().clone();
+    assert_eq!(losses.disk_cause, problem);
+    let there = life.check("no disk");
+    assert!(losses.disk > 0 && there >= 50_000, "{losses:?}");
+    fs::remove_file(&obstacle).expect("removed");
+    life.take(0, 1);
+    assert_eq!(life.output.journal_problem(), None);
+    assert_eq!(life.check("room again"), there + 1);
+    // The files are where the next daemon looks.
+    for entry in fs::read_dir(&obstacle).expect("a directory").flatten() {
+        fs::rename(entry.path(), life.directory.path().join(entry.file_name())).expect("renamed");
+    }
+    let taken = life.taken;
+    let life = life.die(0);
+    assert_eq!((life.check("again"), life.taken), (there + 1, taken));
+}
+
 /// What was given up for others stays given up, and what it was is still known.
 #[test]
 fn given_up() {
@@ -288,8 +328,7 @@ fn damaged() {
         .collect();
     files.sort();
     assert!(files.len() > 3, "{}", files.len());
-    let seed: u64 = rand::random();
-    println!("seed {seed}");
+    let seed = seed();
     let mut random = StdRng::seed_from_u64(seed);
     let mut unknown = 0;
     for round in 0..60 {
@@ -340,4 +379,12 @@ fn damaged() {
         fs::write(&path, bytes).expect("written");
     }
     assert!(unknown < 30, "{unknown}");
+}
+
+/// A seed, told where a failure can be repeated by it.
+#[expect(clippy::print_stdout, reason = "the test runner shows it with the failure")]
+fn seed() -> u64 {
+    let seed = rand::random();
+    println!("seed {seed}");
+    seed
 }
