@@ -37,7 +37,7 @@ pub fn start(state: &Path, stderr: bool) -> Result<Log, Fault> {
     private_directory(state)?;
     let (file, problem) = match open(state) {
         Ok(file) => (Some(file), None),
-        Err(problem) => (None, Some(problem)),
+        Err(cause) => (None, Some(format!("the daemon's log is not written: {cause}"))),
     };
     let mut writers = Vec::new();
     let file = file.map(|file| {
@@ -83,7 +83,7 @@ fn open(state: &Path) -> Result<RollingFileAppender, String> {
             let directory = directory.display();
             // The library tells the cause apart from what it was doing.
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            format!("the log in {directory} could not be opened: {error}{}", cause.unwrap_or_default())
+            format!("{directory}: {error}{}", cause.unwrap_or_default())
         })
 }
 

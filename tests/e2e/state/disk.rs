@@ -97,13 +97,16 @@ fn read_only_from_the_start() {
     };
     allow(0o500);
     let mut program = bed.program("sshmcpd");
-    let mut daemon = program.env("SSHMCP_STATE_DIR", &state).spawn().expect("it starts");
+    let mut daemon = program
+        .env("SSHMCP_STATE_DIR", &state)
+        .spawn()
+        .expect("it starts");
     eventually("it serves", || bed.ctl(&["status"]).status.success());
     let mut shim = bed.shim();
     shim.run("bash", "true");
     goes_on(&bed, &mut shim, "Permission denied");
     let told = state_problems(&bed);
-    for word in ["the log in", "command ids cannot be reserved"] {
+    for word in ["log is not written", "command ids cannot be reserved"] {
         assert!(told.contains(word), "{word}: {told}");
     }
     allow(0o700);
