@@ -22,12 +22,13 @@ use crate::{
     recording::Recordings,
     registry::Registry,
     rpc::{CommandRpc, HostRpc, LogRpc, SessionRpc, TerminalRpc},
-    state::{Loaded, Store},
+    state::{Claim, Loaded, Store},
 };
 
 /// Everything that the daemon owns.
 pub struct Engine {
     registry: Arc<Registry>,
+    claim: Claim,
 }
 
 impl Engine {
@@ -52,9 +53,10 @@ impl Engine {
         tokio::spawn(config.clone().watch());
         let logs = config.clone();
         let pool = Pool::new(PoolSettings::default());
-        let commands = Arc::new(Commands::open(state_dir, limits));
+        let claim = Claim::new(state_dir);
+        let commands = Arc::new(Commands::open(&claim.directory, limits));
         let recordings = Recordings::new(state_dir, move || logs.current().logs);
-        let (store, Loaded { sessions, set_aside }) = Store::open(state_dir);
+        let (store, Loaded { sessions, set_aside }) = Store::open(&claim.directory);
         for words in set_aside {
             tracing::warn!("{words}");
         }
@@ -62,7 +64,7 @@ impl Engine {
         registry.restore(sessions).await;
         let closing = registry.clone();
         tokio::spawn(async move { closing.close_idle().await });
-        Self { registry }
+        Self { registry, claim }
     }
 }
 
@@ -78,7 +80,13 @@ impl Core for Engine {
             running_commands: count(self.registry.commands.running()),
             spool_bytes: self.registry.commands.disk_bytes(),
             log_problems: self.registry.recordings.problems(),
-            state_problems: self.registry.state_problems(),
+            state_problems: self
+                .claim
+                .problem
+                .iter()
+                .cloned()
+                .chain(self.registry.state_problems())
+                .collect(),
             config_problems: config.all_problems().map(ToString::to_string).collect(),
             agent_socket: find_agent().map_or_else(String::new, |path| path.display().to_string()),
         }

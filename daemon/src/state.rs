@@ -1,6 +1,7 @@
 //! The sessions that must be found again when the daemon is started again, in the state directory. Immediate in memory and
 //! written behind, by one thread: a disk that is slow, full or read-only costs no session any time. Knows no command.
 
+mod claim;
 mod file;
 mod session;
 mod shown;
@@ -14,6 +15,7 @@ use std::{
 
 use tokio::sync::watch;
 
+pub use claim::Claim;
 pub use session::{Hop, SavedSession};
 pub use shown::{EarlierShown, ShownLog};
 

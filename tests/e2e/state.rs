@@ -6,6 +6,7 @@ mod disk;
 
 use std::{path::PathBuf, sync::Arc};
 
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use sshmcp_tests::{Outcome, Shim, TestBed, eventually};
@@ -93,6 +94,54 @@ fn sessions_that_end_with_the_daemon() {
         .expect("closed");
     eventually("it is forgotten", || saved("work").is_none());
     shim.close();
+    bed.finish();
+}
+
+/// Killed at random moments while its state is being written: what is on disk is whole, has each session, and a
+/// directory that it was in lately.
+#[test]
+#[expect(clippy::print_stderr, reason = "the seed repeats a run")]
+fn killed_while_it_writes() {
+    let rounds = if std::env::var_os("SSHMCP_LONG").is_some() {
+        50
+    } else {
+        4
+    };
+    let seed: u64 = rand::random();
+    let mut random = StdRng::seed_from_u64(seed);
+    let bed = TestBed::new();
+    let state = state_dir(&bed);
+    for round in 0..rounds {
+        let what = format!("seed {seed}, round {round}");
+        let mut shim = bed.shim();
+        for name in ["one", "two"] {
+            let open = json!({"host": "dash", "session": name});
+            shim.call("open_session", open).expect("it opens");
+        }
+        let known = |loaded: &[SavedSession]| {
+            ["one", "two"]
+                .iter()
+                .all(|name| loaded.iter().any(|one| one.name == *name))
+        };
+        eventually("both are remembered", || known(&Store::open(&state).1.sessions));
+        let last = random.random_range(3..30);
+        let mut calls = Vec::new();
+        for number in 0..=last {
+            let directory = ["/usr", "/var", "/etc"][number % 3];
+            let arguments = json!({"session": "one", "command": format!("cd {directory}")});
+            calls.push(shim.begin_call("execute_command", arguments));
+        }
+        // Some of them are answered, some are under way, and the rest wait.
+        for call in calls.iter().take(random.random_range(0..last)) {
+            shim.finish_call(*call).expect("it ran");
+        }
+        kill_daemon(&bed);
+        drop(shim);
+        let (_, loaded) = Store::open(&state);
+        assert!(loaded.set_aside.is_empty(), "{what}: {loaded:?}");
+        assert!(known(&loaded.sessions), "{what}: {loaded:?}");
+    }
+    eprintln!("state: {rounds} rounds with seed {seed}");
     bed.finish();
 }
 

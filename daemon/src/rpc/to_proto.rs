@@ -39,6 +39,9 @@ pub(super) fn command(command: &Command, state: &State, view: Option<View>, raw:
     });
     let mut notices = state.notices.clone();
     notices.extend(lost(state.output.losses()));
+    if let Some(cause) = state.output.journal_problem() {
+        notices.push(format!("its output is not kept beyond the daemon now: {cause}"));
+    }
     if state.output.has_screen() && !state.status.is_final() {
         notices.push(
             "a full-screen program has the terminal: get_terminal_output shows its screen, send_input drives it"

@@ -188,7 +188,9 @@ impl Files {
             let path = path.display().to_string();
             move |error: io::Error| format!("cannot write {path}: {error}")
         };
-        if let Err(error) = write_whole(&new, &bytes) {
+        // Of sessions that are gone with the daemon only names and places are lost with a power cut.
+        let is_to_sync = sessions.iter().any(|session| session.is_kept());
+        if let Err(error) = write_whole(&new, &bytes, is_to_sync) {
             // What was written of it is given back to whoever needs the room.
             fs::remove_file(&new).ok();
             return Err(cannot(&new)(error));
@@ -199,6 +201,9 @@ impl Files {
             _ => {}
         }
         fs::rename(&new, &current).map_err(cannot(&current))?;
+        if !is_to_sync {
+            return Ok(());
+        }
         fs::File::open(&self.directory)
             .and_then(|directory| directory.sync_all())
             .map_err(cannot(&self.directory))
@@ -245,7 +250,7 @@ impl Files {
     }
 }
 
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_whole(path: &Path, bytes: &[u8], is_to_sync: bool) -> io::Result<()> {
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create(true)
@@ -253,7 +258,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .mode(0o600)
         .open(path)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    if is_to_sync { file.sync_all() } else { Ok(()) }
 }
 
 fn checksum(version: u32, by: &str, content: &[u8]) -> String {
