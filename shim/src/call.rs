@@ -27,6 +27,7 @@ const CLIENT_NAME_CHARS: usize = 64;
 pub(crate) struct Call<'a> {
     daemon: &'a Daemon,
     client: String,
+    only_looks: bool,
     progress: Option<Progress>,
 }
 
@@ -39,8 +40,8 @@ struct Progress {
 }
 
 impl<'a> Call<'a> {
-    /// The call that `context` belongs to.
-    pub(crate) fn new(daemon: &'a Daemon, context: &RequestContext<RoleServer>) -> Self {
+    /// The call that `context` belongs to; `only_looks` if it changes nothing.
+    pub(crate) fn new(daemon: &'a Daemon, context: &RequestContext<RoleServer>, only_looks: bool) -> Self {
         let client = context.client_info().map_or_else(String::new, |info| info.name);
         let progress = context.meta.get_progress_token().map(|token| Progress {
             token,
@@ -54,6 +55,7 @@ impl<'a> Call<'a> {
                 .filter(|c| !c.is_control())
                 .take(CLIENT_NAME_CHARS)
                 .collect(),
+            only_looks,
             progress,
         }
     }
@@ -64,7 +66,7 @@ impl<'a> Call<'a> {
         F: Fn(Connected) -> Fut,
         Fut: Future<Output = Result<Response<T>, Status>>,
     {
-        self.daemon.call(&self.client, send).await
+        self.daemon.call(&self.client, self.only_looks, send).await
     }
 
     /// One RPC to a daemon that runs; nothing is started for it.

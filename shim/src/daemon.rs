@@ -1,5 +1,5 @@
 //! The way to the daemon: connected by the first call that needs it, and again after a loss. It never sends a request
-//! twice unless the first one certainly did not leave this process.
+//! twice unless the first one certainly did not leave this process, or only looks.
 
 use std::{
     error::Error as _,
@@ -44,8 +44,8 @@ impl Daemon {
         }
     }
 
-    /// One RPC on behalf of the MCP client of this name.
-    pub(crate) async fn call<T, F, Fut>(&self, client: &str, send: F) -> Result<T, Fault>
+    /// One RPC on behalf of the MCP client of this name. `only_looks`: it changes nothing, so that it may be made again.
+    pub(crate) async fn call<T, F, Fut>(&self, client: &str, only_looks: bool, send: F) -> Result<T, Fault>
     where
         F: Fn(Connected) -> Fut,
         Fut: Future<Output = Result<Response<T>, Status>>,
@@ -53,7 +53,7 @@ impl Daemon {
         let cell = self.cell();
         let refused = match send(self.connected(&cell, client).await?).await {
             Ok(response) => return Ok(response.into_inner()),
-            Err(status) if never_left(&status) => status,
+            Err(status) if never_left(&status) || (only_looks && is_lost(&status)) => status,
             Err(status) => return Err(fault(status)),
         };
         tracing::info!(%refused, "the daemon is gone, starting it again");
@@ -140,11 +140,15 @@ fn never_left(status: &Status) -> bool {
     false
 }
 
+/// True if the connection ended under the call.
+fn is_lost(status: &Status) -> bool {
+    status.details().is_empty()
+        && (status.source().is_some() || matches!(status.code(), Code::Unavailable | Code::Cancelled))
+}
+
 /// What an RPC's failure means to the caller.
 pub(crate) fn fault(status: Status) -> Fault {
-    let of_the_connection = status.details().is_empty()
-        && (status.source().is_some() || matches!(status.code(), Code::Unavailable | Code::Cancelled));
-    if of_the_connection {
+    if is_lost(&status) {
         tracing::warn!(%status, "lost the daemon in the middle of a call");
         return Fault::new(
             Reason::DaemonUnavailable,

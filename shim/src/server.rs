@@ -19,7 +19,7 @@ use crate::{
     profile,
     render::{self, Reply},
     resources,
-    tools::{self, Catalog},
+    tools::{self, Catalog, Effect},
 };
 
 /// What an agent must know before its first call.
@@ -57,7 +57,8 @@ impl Server {
                 None,
             ));
         };
-        let call = Call::new(&self.daemon, context);
+        let only_looks = matches!(entry.tool.effect, Effect::Looks);
+        let call = Call::new(&self.daemon, context, only_looks);
         let checked = plan
             .arguments
             .and_then(|given| arguments::check(&entry.properties, &entry.required, given));
@@ -95,7 +96,7 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let call = Call::new(&self.daemon, &context);
+        let call = Call::new(&self.daemon, &context, true);
         Ok(ListResourcesResult::with_all_items(resources::list(&call).await))
     }
 
@@ -112,7 +113,7 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let call = Call::new(&self.daemon, &context);
+        let call = Call::new(&self.daemon, &context, true);
         Ok(resources::read(&call, &request.uri).await?.into())
     }
 

@@ -13,7 +13,7 @@ use std::{
 use serde_json::{Value, json};
 use sshmcp_tests::{
     Net, Outcome, Shell, Shim, TestBed, eventually, eventually_some,
-    net::{FAR, PORT},
+    net::{FAR, NEAR, PORT},
     wait::within,
 };
 
@@ -222,6 +222,62 @@ fn a_stalled_host_is_told_and_forgiven() {
     for one in [shim, looker] {
         one.close();
     }
+    far.finish();
+}
+
+/// Whatever is asked of a session whose host does not answer is answered in time, with what is known; it can be closed,
+/// another session there can be tried, and the daemon ends as ever.
+#[test]
+fn no_call_hangs_on_a_stalled_host() {
+    let far = Far::with(" ServerAliveInterval 1\n ServerAliveCountMax 120\n");
+    let mut shim = far.bed.shim();
+    let call = begin(&mut shim, 900);
+    far.net.swallow();
+    let mut looker = far.bed.shim();
+    eventually("it is stalled", || state(&mut looker) == "stalled");
+    let calls = [
+        ("get_terminal_output", json!({"session": HOST})),
+        ("wait_for", json!({"sessions": [HOST], "timeout": 1})),
+        ("send_input", json!({"session": HOST, "text": "x", "timeout": 1})),
+        ("interrupt_command", json!({"session": HOST, "timeout": 1})),
+        (
+            "interrupt_command",
+            json!({"session": HOST, "signal": "TERM", "timeout": 1}),
+        ),
+        ("open_session", json!({"host": HOST, "session": "another"})),
+        (
+            "execute_command",
+            json!({"host": HOST, "command": "true", "timeout": 0}),
+        ),
+        ("close_session", json!({"session": HOST})),
+    ];
+    for (tool, arguments) in calls {
+        let began = Instant::now();
+        let answer = looker.call(tool, arguments.clone());
+        let took = began.elapsed();
+        // A new connection is given 15 s to be made.
+        let most = if tool == "open_session" { 20 } else { 6 };
+        assert!(took < Duration::from_secs(most), "{tool} {arguments}: {took:?}");
+        if tool == "open_session" {
+            assert_eq!(answer.expect_err("nobody answers").code, "unreachable");
+        }
+    }
+    let outcome = Outcome::read(shim.finish_call(call).expect("a result"));
+    assert_eq!(outcome.status, "lost", "{outcome:?}");
+    let call = shim.begin_call(
+        "execute_command",
+        json!({"host": HOST, "command": "true", "timeout": 50}),
+    );
+    let began = Instant::now();
+    far.bed.stop_daemon();
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
+    shim.finish_call(call).expect_err("nothing was run");
+    for one in [shim, looker] {
+        one.close();
+    }
+    // Nobody of ours is there who could know of the shell that is left; the far side sees the end now.
+    far.net.deliver();
+    far.net.far(&["ss", "-K", "dst", NEAR]);
     far.finish();
 }
 

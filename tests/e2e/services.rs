@@ -17,7 +17,7 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::json;
-use sshmcp_tests::{LONG, TestBed, eventually, process::Process, wait::within};
+use sshmcp_tests::{LONG, Outcome, Shell, TestBed, eventually, process::Process, wait::within};
 
 /// Where the daemon listens: HOME alone says it.
 const SOCKET: &str = ".local/state/sshmcp/sshmcpd.sock";
@@ -109,9 +109,23 @@ fn the_manager_is_told() {
         String::from_utf8_lossy(&status.stdout).contains("\"started_by\": \"systemd\""),
         "{status:?}"
     );
+    // Calls under way are answered before it ends.
+    let started = bed.scratch(Shell::Dash).join("started");
+    let command = format!("echo partial; touch {}; sleep 300", started.display());
+    let call = shim.begin_call(
+        "execute_command",
+        json!({"host": "dash", "command": command, "timeout": 50}),
+    );
+    eventually("it runs", || started.exists());
     process(&child).signal(Signal::TERM);
     manager.hears("STOPPING=1");
     assert!(child.wait().expect("it ends").success());
+    let outcome = Outcome::read(shim.finish_call(call).expect("an answer"));
+    assert_eq!(
+        (&*outcome.status, &*outcome.stdout),
+        ("lost", "partial\n"),
+        "{outcome:?}"
+    );
     shim.close();
     bed.finish();
 }

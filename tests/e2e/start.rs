@@ -11,7 +11,7 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use sshmcp_tests::{Shim, TestBed, eventually};
+use sshmcp_tests::{Shim, TestBed, eventually, process::Process};
 
 /// Clients at once: more than a person's editors, agents and scripts start together.
 const CLIENTS: usize = 50;
@@ -171,15 +171,6 @@ fn what_is_not_ours_is_left_alone() {
     bed.finish();
 }
 
-/// True if no thread of a process is left but as a zombie, so that its files are closed.
-fn is_dead(pid: i32) -> bool {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
-    tasks.flatten().all(|task| {
-        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-        stat.is_empty() || stat.contains(") Z ") || stat.contains(") X ")
-    })
-}
-
 /// Killing the daemon takes its sessions away; clients that stay meet the next daemon without being restarted.
 #[test]
 fn clients_outlive_the_daemon() {
@@ -190,8 +181,7 @@ fn clients_outlive_the_daemon() {
     for daemon in &daemons {
         daemon.signal(Signal::KILL);
     }
-    // Its memory goes before its sockets do, and its first thread before the others: it is dead when each of them is.
-    eventually("it is dead", || daemons.iter().all(|daemon| is_dead(daemon.pid)));
+    eventually("it is dead", || daemons.iter().all(Process::is_dead));
     assert_eq!(shim.run("bash", "echo there").stdout, "there\n");
     shim.close();
     bed.finish();

@@ -87,6 +87,18 @@ impl Process {
         Self::read(self.pid).is_some_and(|now| now.state != 'Z' && now.name == self.name)
     }
 
+    /// True if no thread of it is left but as a zombie, so that its files are closed: its memory goes before its sockets do,
+    /// and its first thread before the others.
+    pub fn is_dead(&self) -> bool {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid))
+            .into_iter()
+            .flatten();
+        tasks.flatten().all(|task| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.is_empty() || stat.contains(") Z ") || stat.contains(") X ")
+        })
+    }
+
     /// Signals it; one that is gone is what was wanted.
     pub fn signal(&self, signal: Signal) {
         if let Some(pid) = Pid::from_raw(self.pid) {

@@ -135,6 +135,18 @@ fn a_call_of_unknown_fate_is_not_repeated() {
     assert!(client.close().0.success());
 }
 
+/// A call that only looks is made again when the connection ends under it: the agent need not know.
+#[test]
+fn a_look_is_repeated() {
+    let (_home, fake, _told, mut client) = story();
+    let wait = json!({"name": "wait_for", "arguments": {"commands": ["c7"]}});
+    let answer = client.ask(2, "tools/call", wait);
+    assert_eq!(answer["result"]["isError"], false, "{answer}");
+    assert_eq!(fake.seen.waited.load(Ordering::SeqCst), 2);
+    assert_eq!(fake.seen.greeted.load(Ordering::SeqCst), 2, "on a new connection");
+    assert!(client.close().0.success());
+}
+
 /// With nobody on the socket the request never left: the daemon is started again, or that is what fails.
 #[test]
 fn a_lost_daemon_is_started_again() {

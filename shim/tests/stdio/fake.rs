@@ -42,6 +42,8 @@ pub(crate) struct Seen {
     pub(crate) executed: AtomicU32,
     /// How often the handshake was made.
     pub(crate) greeted: AtomicU32,
+    /// How many waits were asked for.
+    pub(crate) waited: AtomicU32,
     /// The protocol that it says it speaks; the client's where none is set.
     pub(crate) protocol: Mutex<Option<u32>>,
 }
@@ -226,8 +228,12 @@ impl CommandService for Service {
         Err(Status::unimplemented(""))
     }
 
+    /// The first call is lost, as with a connection that ends under it.
     async fn wait(&self, _: Request<WaitRequest>) -> Result<Response<WaitResponse>, Status> {
-        Err(Status::unimplemented(""))
+        match self.seen.waited.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(Status::unavailable("")),
+            _ => Ok(Response::new(WaitResponse::default())),
+        }
     }
 
     async fn interrupt(&self, _: Request<InterruptRequest>) -> Result<Response<InterruptResponse>, Status> {

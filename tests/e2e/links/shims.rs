@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use sshmcp_tests::{Outcome, Shell, TestBed, eventually, eventually_some};
+use sshmcp_tests::{Outcome, Shell, TestBed, eventually, eventually_some, process::Process};
 
 use super::{is_long, pass, say};
 
@@ -41,10 +41,11 @@ fn an_idle_client_notices_no_restart() {
     }
     assert_eq!(idle.run("bash", "echo there").stdout, "there\n");
     assert_eq!(idle.notifications(), Vec::<Value>::new());
-    for daemon in bed.daemons() {
+    let daemons = bed.daemons();
+    for daemon in &daemons {
         daemon.signal(Signal::KILL);
     }
-    eventually("it is dead", || bed.daemons().is_empty());
+    eventually("it is dead", || daemons.iter().all(Process::is_dead));
     assert_eq!(idle.run("bash", "echo again").stdout, "again\n");
     assert_eq!(idle.notifications(), Vec::<Value>::new());
     for shim in [idle, waiting] {
