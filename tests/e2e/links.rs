@@ -252,13 +252,17 @@ fn no_call_hangs_on_a_stalled_host() {
         ("close_session", json!({"session": HOST})),
     ];
     for (tool, arguments) in calls {
+        if arguments["host"] == HOST && !is_long() {
+            continue;
+        }
         let began = Instant::now();
         let answer = looker.call(tool, arguments.clone());
         let took = began.elapsed();
-        // A new connection is given 15 s to be made.
-        let most = if tool == "open_session" { 20 } else { 6 };
-        assert!(took < Duration::from_secs(most), "{tool} {arguments}: {took:?}");
-        if tool == "open_session" {
+        // A new connection, for a further session, is given 15 s to be made.
+        let is_new = arguments["host"] == HOST;
+        let most = Duration::from_secs(if is_new { 20 } else { 6 });
+        assert!(took < most, "{tool} {arguments}: {took:?}");
+        if is_new {
             assert_eq!(answer.expect_err("nobody answers").code, "unreachable");
         }
     }
