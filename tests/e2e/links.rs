@@ -116,6 +116,9 @@ fn writes(shim: &mut Shim, more_than: u64) {
     });
 }
 
+/// Begins an outage (true), or ends it.
+type Outage = fn(&Net, bool);
+
 /// Outages of some seconds are ordinary: whatever swallows the packets, the session, its command and every line of its
 /// output are as if nothing had been.
 #[test]
@@ -124,7 +127,7 @@ fn a_short_outage_loses_nothing() {
     let mut shim = far.bed.shim();
     shim.run(HOST, "cd /usr; kept=variable");
     let seconds = |fast| Duration::from_secs(if is_long() { 5 } else { fast });
-    let outages: [(&str, Duration, fn(&Net, bool)); 3] = [
+    let outages: [(&str, Duration, Outage); 3] = [
         ("swallowed", Duration::from_secs(5), |net, out| {
             if out { net.swallow() } else { net.deliver() }
         }),
