@@ -352,8 +352,13 @@ impl Session {
 
     /// Remembers how far a client has been shown its terminal.
     pub fn show_to(&self, client: &str, cursor: u64) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.show_to(client, cursor);
+        {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.show_to(client, cursor);
+        }
+        if self.is_kept() {
+            self.save();
+        }
     }
 
     /// For how long nothing has happened: nothing run, typed or printed. None while anything is under way.

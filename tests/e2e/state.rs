@@ -265,3 +265,28 @@ fn what_outlives_the_daemon() {
     shim.close();
     bed.finish();
 }
+
+/// A session is bound to its target: where its host means another now, nothing is run there, and a person can put it right
+/// without a restart.
+#[test]
+fn a_host_that_means_another_now() {
+    let bed = TestBed::new();
+    leave(&bed);
+    bed.alias("nowhere", "nobody", 10);
+    bed.give(".local");
+    let mut shim = bed.shim();
+    let run = json!({"session": "kept", "command": "true"});
+    let refused = shim.execute(run.clone()).expect_err("another target");
+    assert_eq!(refused.code, "conflict", "{refused:?}");
+    for word in ["nobody@127.0.0.1:9", "nobody@127.0.0.1:10", "nowhere"] {
+        assert!(refused.message.contains(word), "{word}: {refused:?}");
+    }
+    let config = bed.home().join(".ssh/config");
+    let text = std::fs::read_to_string(&config).expect("a configuration");
+    std::fs::write(&config, text.replace("Port 10\n", "Port 9\n")).expect("written");
+    let tried = shim.execute(run).expect_err("nobody listens there");
+    assert_ne!(tried.code, "conflict", "{tried:?}");
+    shim.call("close_session", json!({"all": true})).expect("closed");
+    shim.close();
+    bed.finish();
+}
