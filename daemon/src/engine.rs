@@ -62,6 +62,8 @@ impl Engine {
         }
         let registry = Arc::new(Registry::new(config, pool, commands, recordings, store));
         registry.restore(sessions).await;
+        let resolving = registry.clone();
+        tokio::spawn(async move { resolving.resolve_rest().await });
         let closing = registry.clone();
         tokio::spawn(async move { closing.close_idle().await });
         Self { registry, claim }

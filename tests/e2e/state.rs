@@ -4,7 +4,7 @@
 mod damaged;
 mod disk;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use rustix::process::Signal;
@@ -167,7 +167,7 @@ fn leave(bed: &TestBed) -> [String; 3] {
     for command in [&ended, &running] {
         command.change(|state| {
             state.status = Status::Running;
-            state.started = Some(std::time::Instant::now());
+            state.started = Some(Instant::now());
         });
     }
     for number in 1..=1000_u64 {
@@ -286,6 +286,65 @@ fn a_host_that_means_another_now() {
     std::fs::write(&config, text.replace("Port 10\n", "Port 9\n")).expect("written");
     let tried = shim.execute(run).expect_err("nobody listens there");
     assert_ne!(tried.code, "conflict", "{tried:?}");
+    shim.call("close_session", json!({"all": true})).expect("closed");
+    shim.close();
+    bed.finish();
+}
+
+/// Many sessions on as many hosts, and many commands: all are there with the first answer.
+#[test]
+#[expect(clippy::print_stderr, reason = "how long a start takes is worth knowing")]
+fn many() {
+    const SESSIONS: u16 = 50;
+    let bed = TestBed::new();
+    leave(&bed);
+    let directory = state_dir(&bed);
+    let limits = || CommandLimits {
+        ended: 200,
+        disk_bytes: u64::MAX,
+        output: OutputLimits::default(),
+    };
+    let commands = Commands::open(&directory, limits);
+    let (store, _) = Store::open(&directory);
+    let kept = store.session("kept").expect("it is there");
+    for number in 0..SESSIONS {
+        let host = format!("host{number}");
+        bed.alias(&host, "nobody", 9 + number);
+        let mut session = SavedSession {
+            name: host.clone(),
+            host: host.clone(),
+            ..SavedSession::clone(&kept)
+        };
+        session.target[0].port = 9 + number;
+        store.put_session(session);
+        let name = SessionName::parse(&host).expect("a name");
+        for _ in 0..3 {
+            let command = commands.create(&name, "seq 100000".into(), Capture::Apart, false);
+            command.keep();
+            command.append(StreamKind::Stdout, &[b'x'; 100_000]);
+            command.end(Status::Completed, Some(0), None);
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    assert!(runtime.expect("a runtime").block_on(store.saved()));
+    drop((commands, store));
+    bed.give(".local");
+    let began = Instant::now();
+    let mut shim = bed.shim();
+    let list = shim.call("list_sessions", json!({})).expect("a list");
+    eprintln!(
+        "state: {SESSIONS} sessions and their commands are there after {:?}",
+        began.elapsed()
+    );
+    let sessions = list["sessions"].as_array().expect("a list");
+    assert_eq!(sessions.len(), usize::from(SESSIONS) + 1, "{list}");
+    let finished = shim
+        .call("get_active_commands", json!({"finished": 200}))
+        .expect("a list");
+    let finished = finished["commands"].as_array().expect("a list");
+    assert!(finished.len() >= 3 * usize::from(SESSIONS), "{}", finished.len());
     shim.call("close_session", json!({"all": true})).expect("closed");
     shim.close();
     bed.finish();

@@ -18,7 +18,7 @@ use crate::{
 
 /// Hosts that are resolved at a time: each may be a process.
 const AT_A_TIME: usize = 8;
-/// Nobody is served before that; hosts that are not resolved then are at their next use.
+/// Nobody is served before that; hosts that are not resolved then are so while others are served.
 const RESOLVE_MAX: Duration = Duration::from_millis(1500);
 /// Sessions that ended with an earlier daemon are remembered for whoever asks for them again: so many, the latest.
 const GONE_MAX: usize = 100;
@@ -112,6 +112,22 @@ impl Registry {
                 );
                 command.end(Status::Lost, None, None);
             }
+        }
+    }
+
+    /// Resolves the hosts for which there was no time before. What is refused then is told at the next use.
+    pub async fn resolve_rest(&self) {
+        let names: Vec<SessionName> = self.lock().unresolved.keys().cloned().collect();
+        for some in names.chunks(AT_A_TIME) {
+            let each = some.iter().filter_map(|name| self.session(name.as_str()).ok());
+            let each = each.map(|session| async move {
+                match self.resolve_again(&session).await {
+                    // It may be about to come back to its shell.
+                    Ok(()) => session.watch(),
+                    Err(fault) => tracing::info!(session = %session.name, %fault, "its host is not resolved"),
+                }
+            });
+            join_all(each).await;
         }
     }
 
