@@ -288,6 +288,46 @@ fn no_call_hangs_on_a_stalled_host() {
     far.finish();
 }
 
+/// A session that is closed while its host does not answer is closed for us; what is left of it there ends as soon as the
+/// host is reached again.
+#[test]
+fn a_stalled_session_is_closed() {
+    let far = Far::with(" ServerAliveInterval 1\n ServerAliveCountMax 3\n");
+    let mut shim = far.bed.shim();
+    let call = begin(&mut shim, 900);
+    far.net.swallow();
+    let mut looker = far.bed.shim();
+    eventually("it is stalled", || state(&mut looker) == "stalled");
+    looker
+        .call("close_session", json!({"session": HOST}))
+        .expect("closed");
+    let outcome = Outcome::read(shim.finish_call(call).expect("a result"));
+    assert_eq!(outcome.status, "lost", "{outcome:?}");
+    eventually("the connection is dead", || {
+        let status = far.bed.ctl(&["status", "--json"]);
+        String::from_utf8_lossy(&status.stdout).contains("\"connections\": 0")
+    });
+    far.net.deliver();
+    eventually("it is reached again", || {
+        shim.execute(json!({"host": HOST, "command": "true", "timeout": 20}))
+            .is_ok()
+    });
+    alone(&far);
+    for one in [shim, looker] {
+        one.close();
+    }
+    far.finish();
+}
+
+/// Nothing but one session's shell is left on the far host.
+fn alone(far: &Far) {
+    eventually("nothing of the dead connection is left", || {
+        let serving = far.bed.sshd().serving();
+        let sleeping = serving.iter().filter(|process| process.line.contains("sleep"));
+        sleeping.count() == 0 && serving.iter().filter(|process| process.name == "bash").count() == 1
+    });
+}
+
 /// A black hole that does not end: first `stalled`, then `disconnected`, in the time that is promised; the call in flight
 /// returns what it knows, and the next use of the session works once the network does.
 #[test]
@@ -338,11 +378,7 @@ fn a_black_hole_is_seen_in_time() {
     });
     assert_eq!(again.stdout, "/usr\n", "{again:?}");
     // The far side does not know by itself that the first connection is dead.
-    eventually("nothing of the dead connection is left", || {
-        let serving = far.bed.sshd().serving();
-        let sleeping = serving.iter().filter(|process| process.line.contains("sleep"));
-        sleeping.count() == 0 && serving.iter().filter(|process| process.name == "bash").count() == 1
-    });
+    alone(&far);
     for one in [shim, looker] {
         one.close();
     }

@@ -64,8 +64,6 @@ pub(super) struct Actor {
     queue: VecDeque<Run>,
     view: View,
     cwd: String,
-    /// Directories of helpers whose connection died on our side.
-    ghosts: Vec<String>,
     /// Why the last shell is gone; the next one's first command says it.
     ended: Option<String>,
     last_client: Caller,
@@ -163,7 +161,6 @@ impl Actor {
             view,
             cwd,
             opened_before: ended.is_some(),
-            ghosts: Vec::new(),
             ended,
             last_client: Caller::default(),
             cwd_client: Caller::default(),
@@ -375,6 +372,9 @@ impl Actor {
         }
         self.claims
             .remove(shell.link.connection.id(), shell.link.shell.pid);
+        if matches!(*shell.pulse.borrow(), Pulse::Stalled { .. }) {
+            self.leave_ghost_later(&shell.link.hello.dir, shell.link.connection.clone());
+        }
         shell.link.close().await;
         running
             .filter(|command| !command.internal)

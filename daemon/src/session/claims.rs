@@ -1,33 +1,45 @@
-//! Which shells of a connection belong to sessions that are open already, so that one which is being opened can be
-//! told from them.
+//! What sessions must know of each other's shells on one host: which of a connection's belong to one that is open already,
+//! so that one which is being opened can be told from them; and which were left there by a connection that died on our side.
 
 use std::{
     collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::connection::ConnectionId;
+use crate::{connection::ConnectionId, host::TargetKey};
 
-/// Process ids of shells by connection.
+/// Helpers that are remembered of a host as left behind; one more means that it is reached again and again, and each time
+/// the earlier ones are ended.
+const GHOSTS_MAX: usize = 64;
+
+/// The shells of all sessions.
 #[derive(Default)]
-pub struct Claims(Mutex<HashMap<ConnectionId, HashSet<u32>>>);
+pub struct Claims(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// Process ids of shells by connection.
+    shells: HashMap<ConnectionId, HashSet<u32>>,
+    /// Directories of helpers whose connection has died, by target.
+    ghosts: HashMap<TargetKey, Vec<String>>,
+}
 
 impl Claims {
     /// This shell is that of an open session; true if it is the connection's only one.
     pub fn add(&self, connection: ConnectionId, pid: u32) -> bool {
-        let mut claims = self.lock();
-        let pids = claims.entry(connection).or_default();
+        let mut known = self.lock();
+        let pids = known.shells.entry(connection).or_default();
         pids.insert(pid);
         pids.len() == 1
     }
 
     /// Its session is gone.
     pub fn remove(&self, connection: ConnectionId, pid: u32) {
-        let mut claims = self.lock();
-        if let Some(pids) = claims.get_mut(&connection) {
+        let mut known = self.lock();
+        if let Some(pids) = known.shells.get_mut(&connection) {
             pids.remove(&pid);
             if pids.is_empty() {
-                claims.remove(&connection);
+                known.shells.remove(&connection);
             }
         }
     }
@@ -35,11 +47,25 @@ impl Claims {
     /// It is that of an open session.
     pub fn has(&self, connection: ConnectionId, pid: u32) -> bool {
         self.lock()
+            .shells
             .get(&connection)
             .is_some_and(|pids| pids.contains(&pid))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ConnectionId, HashSet<u32>>> {
+    /// The helper of this directory may live on: the server need not know that its connection is dead.
+    pub fn leave_ghost(&self, target: TargetKey, directory: String) {
+        let mut known = self.lock();
+        let ghosts = known.ghosts.entry(target).or_default();
+        ghosts.truncate(GHOSTS_MAX - 1);
+        ghosts.insert(0, directory);
+    }
+
+    /// Those that are to be ended, now that the target is reached again.
+    pub fn take_ghosts(&self, target: &TargetKey) -> Vec<String> {
+        self.lock().ghosts.remove(target).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

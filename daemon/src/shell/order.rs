@@ -90,9 +90,13 @@ pub fn clear_away(dir: &str) -> (String, Vec<u8>) {
     (command, script.into_bytes())
 }
 
-/// The same that ends a helper, and what serves its connection there, which is dead on our side.
-pub fn end_ghost(dir: &str) -> (String, Vec<u8>) {
-    let script = format!("{}ghost {}\n", without_comments(GHOST), quote(dir));
+/// The same that ends the helpers of these directories, and what serves their connections there, which are dead on our
+/// side.
+pub fn end_ghosts(directories: &[String]) -> (String, Vec<u8>) {
+    let ghosts = directories
+        .iter()
+        .map(|directory| format!("ghost {}\n", quote(directory)));
+    let script = without_comments(GHOST) + &ghosts.collect::<String>();
     let command = format!(r#"exec /bin/sh -c 'eval "$(head -c {})"'"#, script.len());
     (command, script.into_bytes())
 }

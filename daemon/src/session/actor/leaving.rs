@@ -15,10 +15,6 @@ use crate::{
 /// Removing a directory takes milliseconds; a host that is slower does it without us.
 const CLEAR_WAIT: Duration = Duration::from_secs(5);
 
-/// Shells that are remembered as left behind; one more means that the host is reached again and again, and each time
-/// the earlier ones are ended.
-const GHOSTS_MAX: usize = 4;
-
 impl Actor {
     /// The helper's process has ended before its session: the shell goes too, and its directory after it.
     pub(super) async fn helper_died(&mut self) {
@@ -38,22 +34,35 @@ impl Actor {
     }
 
     /// The server may not know for hours that our side is dead, and keep shell and helper until then.
-    pub(super) fn leave_ghost(&mut self, dir: &str) {
-        if dir.is_empty() {
+    pub(super) fn leave_ghost(&self, directory: &str) {
+        if !directory.is_empty() {
+            let target = self.session.target().key();
+            self.claims.leave_ghost(target, directory.to_owned());
+        }
+    }
+
+    /// The same once the connection has died: it does not answer now, and the order to end may not arrive.
+    pub(super) fn leave_ghost_later(&self, directory: &str, connection: Arc<Connection>) {
+        if directory.is_empty() {
             return;
         }
-        self.ghosts.truncate(GHOSTS_MAX - 1);
-        self.ghosts.insert(0, dir.to_owned());
+        let (claims, target) = (self.claims.clone(), self.session.target().key());
+        let directory = directory.to_owned();
+        tokio::spawn(async move {
+            connection.closed().await;
+            claims.leave_ghost(target, directory);
+        });
     }
 
     /// Ends them, now that the host is reached again.
-    pub(super) fn end_ghosts(&mut self) {
+    pub(super) fn end_ghosts(&self) {
         let Some(shell) = &self.shell else { return };
-        for dir in self.ghosts.drain(..) {
-            let (command, script) = order::end_ghost(&dir);
-            let (pool, target) = (self.pool.clone(), self.session.target());
+        let target = self.session.target();
+        let ghosts = self.claims.take_ghosts(&target.key());
+        if !ghosts.is_empty() {
+            let (command, script) = order::end_ghosts(&ghosts);
             let connection = shell.link.connection.clone();
-            tokio::spawn(run(pool, target, connection, command, script));
+            tokio::spawn(run(self.pool.clone(), target, connection, command, script));
         }
     }
 }
