@@ -140,6 +140,9 @@ impl State {
             self.output.set_meta(meta);
             self.saved = Some(Box::new(now));
         }
+        if self.status.is_final() {
+            self.output.rest();
+        }
     }
 
     fn to_saved(&self) -> SavedState {

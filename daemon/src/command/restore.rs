@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(running.state().exit_code, Some(130));
     }
 
-    /// Those that are too many go with their files.
+    /// Those that are too many go with their files, and the others hold none open.
     #[test]
     fn few_are_kept() {
         let directory = tempfile::tempdir().expect("a directory");
@@ -274,6 +274,12 @@ mod tests {
                 .count()
         };
         assert!(files() <= 11, "{}", files());
+        let open_files = fs::read_dir("/proc/self/fd").expect("Linux").flatten();
+        let held = open_files
+            .filter_map(|entry| fs::read_link(entry.path()).ok())
+            .filter(|path| path.starts_with(directory.path()))
+            .count();
+        assert_eq!(held, 0);
         drop(commands);
         assert_eq!(open(directory.path()).list().len(), 10);
         assert_eq!(files(), 10);

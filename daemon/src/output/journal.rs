@@ -55,8 +55,10 @@ pub(super) struct Journal {
     budget: Arc<Budget>,
     limit: u64,
     pub(super) segments: VecDeque<Segment>,
-    /// The file that is written, the last of them; none: the next record begins another.
-    pub(super) file: Option<File>,
+    /// The file that is written, the last of them, once it is open.
+    file: Option<File>,
+    /// The last is full: the next record begins another.
+    is_full: bool,
     next: u32,
     /// Its owner's own words: what stays the same, and what changes.
     pub(super) head: Vec<u8>,
@@ -80,6 +82,7 @@ impl Journal {
             limit,
             segments: VecDeque::new(),
             file: None,
+            is_full: false,
             next: 1,
             head,
             meta: Vec::new(),
@@ -254,10 +257,18 @@ impl Journal {
         if self.file.is_some() {
             return Ok(());
         }
+        if let Some(last) = self.segments.back().filter(|_| !self.is_full) {
+            let opened = OpenOptions::new().write(true).open(self.path(last.number));
+            // What comes behind a torn record is none.
+            let opened = opened.and_then(|file| file.set_len(last.len).map(|()| file));
+            self.file = Some(opened.map_err(|error| self.failed(&error))?);
+            return Ok(());
+        }
         let number = self.next;
         let path = self.path(number);
         let file = self.create(&path).map_err(|error| self.failed(&error))?;
         let is_first = self.segments.is_empty();
+        let was_full = std::mem::replace(&mut self.is_full, false);
         self.file = Some(file);
         self.segments.push_back(Segment {
             number,
@@ -270,6 +281,7 @@ impl Journal {
             // It would be no beginning.
             self.file = None;
             self.segments.pop_back();
+            self.is_full = was_full;
             self.next = number;
             fs::remove_file(path).ok();
         }
@@ -306,6 +318,11 @@ impl Journal {
         options.open(path)
     }
 
+    /// Little comes from now on: no file need be open for that.
+    pub(super) fn rest(&mut self) {
+        self.file = None;
+    }
+
     /// A chunk is closed: where its file is full, the next one begins another.
     pub(super) fn close_chunk(&mut self) {
         let ring = self.limit / 2;
@@ -322,6 +339,7 @@ impl Journal {
             return;
         }
         self.file = None;
+        self.is_full = true;
         let mut kept: u64 = self.segments.iter().skip(1).map(|segment| segment.len).sum();
         while kept.saturating_add(segment) > ring {
             let Some(oldest) = self.segments.remove(1) else {
@@ -380,6 +398,7 @@ impl Journal {
 
     fn remove_files(&mut self) {
         self.file = None;
+        self.is_full = false;
         for segment in std::mem::take(&mut self.segments) {
             self.budget.give(segment.charged);
             fs::remove_file(self.path(segment.number)).ok();

@@ -151,6 +151,13 @@ impl Output {
         }
     }
 
+    /// Little comes from now on: no file is held open for that.
+    pub fn rest(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.journal.rest();
+        }
+    }
+
     /// Removes its files: it ends with the daemon after all, or nobody can ask for it any more.
     pub fn discard(&mut self) {
         if let Some(kept) = &mut self.kept {
