@@ -171,7 +171,9 @@ Exits 0 if all is well, 1 with warnings, 2 with problems."
     /// Have systemd or launchd start the daemon from now on; shown first
     #[command(after_help = "\
 Writes the units (the property list on macOS) for your user, and enables them where your user manager runs; else says
-what is left to do. Nothing of others is overwritten. `sshctl uninstall` undoes exactly that.")]
+what is left to do. Nothing of others is overwritten. `sshctl uninstall` undoes exactly that.
+
+systemd's user manager, and the daemon with it, ends with your last login; `loginctl enable-linger` keeps it.")]
     Install(InstallArgs),
     /// Undo what `sshctl install` did; shown first
     Uninstall(UninstallArgs),

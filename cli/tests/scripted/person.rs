@@ -200,3 +200,31 @@ fn another_version_is_told_in_words() {
         assert!(status.status.success(), "{}", text(&status.stderr));
     }
 }
+
+/// What would be put in place is shown before anything is, and anything but a full yes is a no.
+#[test]
+fn installing_asks_a_person() {
+    for (answer, code) in [("no\n", 0), ("y\n", 0), ("\x03", 130)] {
+        let daemon = Daemon::start();
+        let mut person = Person::sit_down(&daemon, &["install"]);
+        person.sees("Do this (yes/no)? ");
+        for words in [
+            "planned",
+            "systemd/user/sshmcpd.service",
+            "systemd/user/sshmcpd.socket",
+        ] {
+            assert!(
+                person.shown.contains(words),
+                "{words:?} is missing: {}",
+                person.shown
+            );
+        }
+        person.types(answer);
+        assert_eq!(person.exit_code(), Some(code), "{}", person.shown);
+        let left: Vec<_> = std::fs::read_dir(daemon.directory.path())
+            .expect("a home")
+            .flatten()
+            .collect();
+        assert_eq!(left.len(), 1, "the socket alone: {left:?}");
+    }
+}
