@@ -48,11 +48,15 @@ const WIRE: [&str; 4] = ["rpc.rs", "rpc/", "core.rs", "engine.rs"];
 const BINARY: [&str; 3] = ["main", "arguments", "lib"];
 
 /// Where tests may pause, and why.
-const PAUSES: [(&str, &str); 4] = [
+const PAUSES: [(&str, &str); 5] = [
     ("tests/src/wait.rs", "the loop behind every wait for a condition"),
     (
         "daemon/tests/keep/place.rs",
         "the same loop for the tests of the spool on the host",
+    ),
+    (
+        "tests/e2e/durable/daemon.rs",
+        "any moment is one after some pause",
     ),
     (
         "daemon/tests/start/place.rs",

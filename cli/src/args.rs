@@ -260,6 +260,10 @@ pub(crate) struct ExecArgs {
     /// Give what is piped into sshctl (at most 1 MiB) to the command as its standard input
     #[arg(short = 'i', long)]
     pub(crate) stdin: bool,
+    /// Let it survive the connection, the session and the daemon: a child of the session's shell, with neither input nor
+    /// terminal
+    #[arg(short, long, conflicts_with_all = ["terminal", "stdin"])]
+    pub(crate) durable: bool,
     /// The command
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,

@@ -64,6 +64,7 @@ impl Engine {
         registry.restore(sessions).await;
         let resolving = registry.clone();
         tokio::spawn(async move { resolving.resolve_rest().await });
+        registry.clone().follow_again();
         let closing = registry.clone();
         tokio::spawn(async move { closing.close_idle().await });
         Self { registry, claim }
@@ -104,7 +105,7 @@ impl Core for Engine {
     }
 
     fn is_idle(&self) -> bool {
-        self.registry.list().is_empty()
+        self.registry.list().is_empty() && self.registry.durables.is_empty()
     }
 
     fn idle_exit(&self) -> Option<Duration> {

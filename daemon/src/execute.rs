@@ -1,6 +1,8 @@
 //! One execution from the caller's side: hands the command to its session, waits as long as the caller may, and says
 //! what is known then. The end of a wait never ends a command.
 
+mod start;
+
 use std::{sync::Arc, time::Duration};
 
 use sshmcp_proto::{error::Fault, v1::Reason};
@@ -36,6 +38,8 @@ pub struct Execution {
     pub stdin: Option<Vec<u8>>,
     /// The password with which it runs below sudo.
     pub sudo_password: Option<Secret>,
+    /// It survives the connection, the session and the daemon.
+    pub durable: bool,
     /// Who runs it.
     pub client: Caller,
 }
@@ -100,24 +104,30 @@ pub async fn hand_over(registry: &Registry, execution: Execution) -> Result<Hand
     let Found { session, notice } = registry.find(&execution.wanted).await?;
     session.allow(&execution.client)?;
     refuse_if_held(registry, &session).await?;
-    let command = registry
-        .commands
-        .create(&session.name, execution.text, execution.capture, false);
-    if session.is_kept() {
+    let Execution {
+        text,
+        capture,
+        stdin,
+        sudo_password,
+        durable,
+        client,
+        ..
+    } = execution;
+    let command = registry.commands.create(&session.name, text, capture, false);
+    if session.is_kept() || durable {
         command.keep();
     }
     if let Some(notice) = notice {
         command.notice(notice);
     }
-    let handed = session
-        .run(
-            command.clone(),
-            execution.stdin,
-            execution.sudo_password,
-            execution.client,
-            config.settings.max_queued_commands,
-        )
-        .await;
+    let queue_max = config.settings.max_queued_commands;
+    let handed = if durable {
+        start::start(registry, &session, &command, client, queue_max).await
+    } else {
+        session
+            .run(command.clone(), stdin, sudo_password, client, queue_max, None)
+            .await
+    };
     match handed {
         Ok(failure) => Ok(Handed {
             command,
@@ -264,7 +274,8 @@ impl Handed {
     /// Time is over: a command that has not begun is taken back, one that runs goes on.
     async fn give_up(&mut self, registry: &Registry) -> Result<(), Fault> {
         let queued = self.command.state().status == Status::Queued;
-        if queued && self.session.withdraw(self.command.id).await {
+        let id = registry.durables.in_session(self.command.id);
+        if queued && self.session.withdraw(id).await {
             registry.commands.forget(self.command.id);
             return Err(self.why_not_run(registry));
         }

@@ -16,6 +16,7 @@ use crate::{
     command::{Commands, Status},
     config::ConfigStore,
     connection::Pool,
+    durable::Durables,
     host::{Overrides, Target, TargetKey},
     id::{CommandId, SessionName, shorten},
     recording::Recordings,
@@ -44,6 +45,8 @@ pub struct Registry {
     pub commands: Arc<Commands>,
     /// All transcripts and recordings.
     pub recordings: Recordings,
+    /// All commands that outlive their sessions.
+    pub durables: Arc<Durables>,
     /// What is remembered of sessions beyond the daemon.
     pub store: Store,
     claims: Arc<Claims>,
@@ -129,11 +132,13 @@ impl Registry {
         recordings: Recordings,
         store: Store,
     ) -> Self {
+        let durables = Arc::new(Durables::new(pool.clone()));
         Self {
             config,
             pool,
             commands,
             recordings,
+            durables,
             store,
             claims: Arc::default(),
             inner: Mutex::default(),

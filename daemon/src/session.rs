@@ -41,7 +41,7 @@ use crate::{
     id::{CommandId, SessionName},
     recording::Recorder,
     secret::Secret,
-    shell::front::Foreground,
+    shell::{durable::Launch, front::Foreground},
     state::{SavedSession, Store},
     terminal::{fullscreen::InputMode, screen::Painting},
 };
@@ -113,6 +113,15 @@ pub(crate) struct Run {
     pub(crate) attempts: u8,
     /// How many may wait for their turn, this one included.
     pub(crate) queue_max: usize,
+    /// It only starts this one, which outlives the session.
+    pub(crate) durable: Option<Durable>,
+}
+
+/// A command that is started from a session's shell and is none of the session's.
+pub(crate) struct Durable {
+    pub(crate) launch: Launch,
+    /// As callers see it.
+    pub(crate) command: Arc<Command>,
 }
 
 impl Run {
@@ -380,13 +389,14 @@ impl Session {
 
     /// Hands a command over, unless as many wait for their turn already as may; what comes back fires if it could not be
     /// run.
-    pub async fn run(
+    pub(crate) async fn run(
         &self,
         command: Arc<Command>,
         stdin: Option<Vec<u8>>,
         sudo_password: Option<Secret>,
         client: Caller,
         queue_max: usize,
+        durable: Option<Durable>,
     ) -> Result<oneshot::Receiver<Fault>, Fault> {
         let (failed, failure) = oneshot::channel();
         self.ask(Request::Run(Run {
@@ -398,6 +408,7 @@ impl Session {
             failed,
             attempts: 0,
             queue_max,
+            durable,
         }))
         .await?;
         Ok(failure)

@@ -5,6 +5,7 @@ mod attach;
 mod bench;
 mod clients;
 mod doctor;
+mod durable;
 mod errors;
 mod exec;
 mod first;

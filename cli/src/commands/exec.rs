@@ -47,6 +47,7 @@ pub(crate) async fn run(args: ExecArgs, context: &Context) -> Result<u8, Failure
         host: args.host.as_deref().map(|host| host_ref(host, &args.login)),
         session: args.session,
         timeout_ms: args.timeout.map_or(FOREVER_MS, milliseconds),
+        durable: args.durable,
         terminal: args.terminal,
         stdin,
         // The largest there is, for JSON; streamed output is not limited.

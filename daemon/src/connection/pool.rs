@@ -147,6 +147,15 @@ impl Pool {
         self.open(target, prefer, Program::Exec(command.to_owned())).await
     }
 
+    /// A command without a terminal, on whatever connection there is or can be made.
+    pub async fn open_beside(
+        self: &Arc<Self>,
+        target: &Target,
+        command: &str,
+    ) -> Result<(Arc<Connection>, Channel), Fault> {
+        self.open(target, None, Program::Exec(command.to_owned())).await
+    }
+
     /// How many channels a connection takes, those that are open included and at most so many, and whether it refused one
     /// more. What is opened for that stays open until the connection ends.
     pub async fn count_channels(

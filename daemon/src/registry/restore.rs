@@ -9,7 +9,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{HostCall, Registry};
 use crate::{
-    command::Status,
+    command::{Command, Status},
+    durable::Place,
     host::{Overrides, Target, TargetKey},
     id::SessionName,
     session::{Opening, Session},
@@ -20,6 +21,8 @@ use crate::{
 const AT_A_TIME: usize = 8;
 /// Nobody is served before that; hosts that are not resolved then are so while others are served.
 const RESOLVE_MAX: Duration = Duration::from_millis(1500);
+/// A durable command's host that cannot be resolved is tried again after this.
+const RESOLVE_AGAIN: Duration = Duration::from_secs(15);
 /// Sessions that ended with an earlier daemon are remembered for whoever asks for them again: so many, the latest.
 const GONE_MAX: usize = 100;
 
@@ -96,6 +99,48 @@ impl Registry {
             inner.defaults.insert(key, name.clone());
         }
         inner.sessions.insert(name, session);
+    }
+
+    /// Follows the durable commands that an earlier daemon left, each as soon as its host can be resolved.
+    pub fn follow_again(self: Arc<Self>) {
+        for command in self.commands.list() {
+            if let Some(place) = Place::of(&command) {
+                let registry = self.clone();
+                tokio::spawn(async move { registry.follow_one_again(command, place).await });
+            }
+        }
+    }
+
+    async fn follow_one_again(&self, command: Arc<Command>, place: Place) {
+        let call = HostCall {
+            host: place.host.name.clone(),
+            overrides: place.host.overrides(),
+        };
+        let mut told: Option<String> = None;
+        loop {
+            let why = match self.resolve(&call).await {
+                Ok(target) if target.key() == place.host.key() => {
+                    if let Some(words) = told {
+                        command.change(|state| state.notices.retain(|notice| *notice != words));
+                    }
+                    self.durables.follow(command, target, place);
+                    return;
+                }
+                Ok(target) => format!(
+                    "the command runs on {}, and the host {:?} means {} now: it is followed again when it means that",
+                    place.host.key(),
+                    call.host,
+                    target.key()
+                ),
+                Err(fault) => format!(
+                    "the command's host cannot be resolved ({}); it is followed again when it can",
+                    fault.message
+                ),
+            };
+            command.notice(why.clone());
+            told = Some(why);
+            tokio::time::sleep(RESOLVE_AGAIN).await;
+        }
     }
 
     /// Commands that an earlier daemon left unended, and to which nobody comes back.

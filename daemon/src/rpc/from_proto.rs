@@ -35,6 +35,20 @@ pub(super) fn host(message: v1::HostRef) -> Result<HostCall, Fault> {
     })
 }
 
+/// A durable command is a child with no terminal and no input.
+pub(super) fn durable(durable: bool, terminal: bool, stdin: bool) -> Result<(), Fault> {
+    let (other, why) = match (durable, terminal, stdin) {
+        (true, true, _) => ("terminal", "a durable command has no terminal"),
+        (true, false, true) => ("stdin", "a durable command has no standard input"),
+        _ => return Ok(()),
+    };
+    Err(Fault::new(
+        Reason::InvalidArgument,
+        format!("`durable` and `{other}` do not go together: {why}"),
+    )
+    .hint("leave one of them out"))
+}
+
 /// A password for sudo: what can be typed on one line.
 pub(super) fn sudo_password(password: Option<String>, durable: bool) -> Result<Option<Secret>, Fault> {
     let Some(password) = password.map(Secret::new) else {

@@ -18,6 +18,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{attach, caller, from_proto, to_proto};
 use crate::{
     command::{self, Command},
+    durable::Place,
     id::shorten,
     output::forward,
     registry::Registry,
@@ -169,6 +170,13 @@ impl TerminalRpc {
             }
             Some(Which::CommandId(id)) => {
                 let command = self.0.commands.find(&id)?;
+                if Place::of(&command).is_some() {
+                    return Err(Fault::new(
+                        Reason::InvalidArgument,
+                        format!("{id} is durable: it has no terminal and no input, so nothing was typed"),
+                    )
+                    .hint("run it without `durable` if it asks for something"));
+                }
                 let status = command.state().status.clone();
                 if status.is_final() || status == command::Status::Queued {
                     return Err(Fault::new(

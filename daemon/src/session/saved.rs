@@ -46,6 +46,11 @@ impl Session {
         self.keeper != "daemon"
     }
 
+    /// What was given beside its host when it was opened.
+    pub const fn overrides(&self) -> &Overrides {
+        &self.saving.overrides
+    }
+
     /// What it finds its shell by; null as long as there is none.
     pub fn kept(&self) -> Value {
         let kept = self.saving.kept.lock();

@@ -95,19 +95,25 @@ pub fn parse_started(nonce: &str, output: &str) -> Option<Result<Started, String
 pub fn follow(nonce: &str, dir: &str) -> (String, Vec<u8>) {
     let script = format!(
         r#"n={nonce} d= r= m=
-for q in {dir} /var/tmp/.sshmcp-$n /tmp/.sshmcp-$n "${{TMPDIR-}}/.sshmcp-$n" "${{HOME-}}/.sshmcp-$n"; do
-  [ ! -f "$q/k" ] || {{ d=$q; break; }}
+{functions}for q in {places}; do
+  [ -d "$q" ] || continue
+  # A start that was cut off before the command began does not begin it any more.
+  if mkdir "$q/begun" 2>/dev/null; then clear "$q"; else d=$q; fi
 done
 [ -r /proc/sys/kernel/random/boot_id ] && read -r r </proc/sys/kernel/random/boot_id
 [ -r /etc/machine-id ] && read -r m </etc/machine-id
 printf '\036%s!D;%s;%s;%s\037' "$n" "$d" "$r" "$m"
 [ -n "$d" ] || exit 0
-{}state
+state
 interested
 follow
 "#,
-        without_comments(&[CLEAR, KEEP, OWN].concat()),
-        dir = if dir.is_empty() { String::new() } else { quote(dir) },
+        functions = without_comments(&[CLEAR, KEEP, OWN].concat()),
+        places = if dir.is_empty() {
+            r#"/var/tmp/.sshmcp-$n /tmp/.sshmcp-$n "${TMPDIR-}/.sshmcp-$n" "${HOME-}/.sshmcp-$n""#.to_owned()
+        } else {
+            quote(dir)
+        },
     );
     // Start-up files that read would swallow a script that came before this word.
     let command = format!(
@@ -118,7 +124,7 @@ follow
 }
 
 /// The order to go on with a stream from a segment's offset; what is before that segment is taken.
-pub fn go_on(stream: &str, segment: u64, offset: u64) -> Vec<u8> {
+pub fn go_on(stream: &str, segment: u32, offset: u64) -> Vec<u8> {
     format!("n {stream} {segment} {offset}\n").into_bytes()
 }
 
@@ -156,7 +162,7 @@ pub enum Frame {
     /// What became of the signal with this number.
     Signal(u64, Reached),
     /// The stream's last segment, and how large that is.
-    Size(String, u64, u64),
+    Size(String, u32, u64),
     /// Everything is removed.
     Cleared,
 }
@@ -231,7 +237,7 @@ pub enum StreamFrame {
     /// The last writer has gone.
     Eof,
     /// It goes on in this segment.
-    Segment(u64),
+    Segment(u32),
     /// Up to 64 KiB were dropped here, for want of room on the host's disk.
     Dropped,
     /// What was asked for is not there any more.

@@ -24,8 +24,18 @@ group_lives() {
   lives p || { [ -n "$keep_p" ] && [ ! -e "/proc/$keep_p" ] && kill -s 0 -- "-$keep_p" 2>/dev/null; }
 }
 
+# started FILE: it is there, or was long on its way.
+started() {
+  keep_i=0
+  while [ ! -s "$d/$1" ] && [ ! -s "$d/x" ] && [ "$keep_i" -lt 5 ]; do
+    sleep 1
+    keep_i=$((keep_i + 1))
+  done
+}
+
 # state: "V;run|end|gone;exit code;drains that live;the command lives".
 state() {
+  started r
   keep_x= keep_n=0 keep_l=0 keep_w=gone
   { read -r keep_x <"$d/x"; } 2>/dev/null
   for keep_q in o0 e0; do
@@ -42,6 +52,7 @@ state() {
 order() {
   case $1 in
   k)
+    started p
     keep_i=0
     if group_lives; then
       signal_ignored "$keep_p" "$3" && keep_i=1

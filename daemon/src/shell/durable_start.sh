@@ -17,11 +17,13 @@ __sshmcp_d= __sshmcp_r= __sshmcp_m=
 for __sshmcp_b in /var/tmp /tmp "${TMPDIR-}" "${HOME-}"; do
   [ -n "$__sshmcp_b" ] && [ -d "$__sshmcp_b" ] && [ -w "$__sshmcp_b" ] || continue
   case $__sshmcp_b in *[!A-Za-z0-9/._-]*) continue ;; esac
-  # What an earlier boot of the host left, and nobody fetched in three days.
+  # What an earlier boot of the host left, or a start that was cut off, and nobody fetched in three days.
   for __sshmcp_x in "$__sshmcp_b"/.sshmcp-*; do
-    [ -f "$__sshmcp_x/b" ] && [ -O "$__sshmcp_x" ] && [ -n "$(find "$__sshmcp_x/b" -mtime +3 2>/dev/null)" ] || continue
+    [ -O "$__sshmcp_x" ] && [ -n "$(find "$__sshmcp_x" -prune -mtime +3 2>/dev/null)" ] || continue
+    rmdir "$__sshmcp_x" 2>/dev/null && continue
+    [ -f "$__sshmcp_x/b" ] || continue
     { read -r __sshmcp_t <"$__sshmcp_x/b"; } 2>/dev/null
-    [ "$__sshmcp_t" = "$__sshmcp_r" ] || rm -rf "$__sshmcp_x"
+    [ "$__sshmcp_t" = "$__sshmcp_r" ] && [ -d "$__sshmcp_x/begun" ] || rm -rf "$__sshmcp_x"
   done
   __sshmcp_d=$__sshmcp_b/.sshmcp-$__sshmcp_n
   mkdir "$__sshmcp_d" 2>/dev/null || { __sshmcp_d=; continue; }
@@ -92,15 +94,17 @@ __sshmcp_t=$?
 printf "%s\n" "$__sshmcp_t" >"$0/x.new" && mv "$0/x.new" "$0/x"
 printf "\036%s;E;c0;%s;\037" "$__sshmcp_n" "$__sshmcp_t" >&8
 printf "\036%s;E;c0;%s;\037" "$__sshmcp_n" "$__sshmcp_t" >&9'
-# Whoever starts the runner would wait for it: it is killed instead.
+# Whoever starts the runner would wait for it: it is killed instead. From the directory `begun` on the command runs, in
+# whatever state the session is; who comes from outside and finds none makes it, and nothing is run.
 # shellcheck disable=SC2016
 __sshmcp_f='
+mkdir "$0/begun" || exit
 __sshmcp_t=$1 __sshmcp_i=$2
 ( exec $__sshmcp_t $__sshmcp_i -c "$4" "$0" "$1" "$2" "$3" "$5" "$6" "$7" "$8" $9 -c "${10}" "${11}" ) |
   { read -r __sshmcp_x; kill -s KILL "$$"; }'
 /bin/sh "$__sshmcp_d/k" stream o0 && /bin/sh "$__sshmcp_d/k" stream e0 && /bin/sh "$__sshmcp_d/k" apart guard
 {
-  $__sshmcp_i -c "$__sshmcp_f" "$__sshmcp_d" "$__sshmcp_t" "$__sshmcp_i" "$__sshmcp_n" "$__sshmcp_q" \
+  $__sshmcp_t $__sshmcp_i -c "$__sshmcp_f" "$__sshmcp_d" "$__sshmcp_t" "$__sshmcp_i" "$__sshmcp_n" "$__sshmcp_q" \
     "$__sshmcp_w" "$__sshmcp_p" "$__sshmcp_u" "$__sshmcp_s" "$__sshmcp_a" "$__sshmcp_x" "${__sshmcp_s##*/}"
 } </dev/null >/dev/null 2>&1
 if [ -s "$__sshmcp_d/r" ]; then

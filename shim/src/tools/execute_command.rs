@@ -43,7 +43,7 @@ struct Arguments {
     session: Option<String>,
     /// Seconds to wait (30; 0: not at all); the command goes on
     timeout: Option<f64>,
-    #[schemars(extend("x-hidden" = true))]
+    /// Survives link and daemon; no stdin
     durable: Option<bool>,
     /// Run it on a terminal; stdout has stderr then
     terminal: Option<bool>,

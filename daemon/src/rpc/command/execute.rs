@@ -69,7 +69,7 @@ pub(super) async fn execute(
         rows,
     } = request;
     let sudo_password = from_proto::sudo_password(sudo_password, durable)?;
-    from_proto::not_built("durable", durable)?;
+    from_proto::durable(durable, terminal, stdin.is_some())?;
     from_proto::not_built("enable_password", enable_password.is_some())?;
     from_proto::not_built("enable_command", enable_command.is_some())?;
     let size = from_proto::size((cols > 0).then_some(cols), (rows > 0).then_some(rows))?;
@@ -89,6 +89,7 @@ pub(super) async fn execute(
         capture,
         stdin,
         sudo_password,
+        durable,
         client: crate::rpc::person_or_agent(&client),
     };
     let wait = bounded(&registry, timeout_ms, unbounded_wait);

@@ -1,5 +1,6 @@
 //! `Interrupt`: signals what runs, waits a bounded time for its end, and says what was reached and what became of it.
 
+mod durable;
 mod words;
 
 use std::{sync::Arc, time::Duration};
@@ -56,6 +57,9 @@ pub(super) async fn interrupt(
             if command.state().status.is_final() {
                 return Ok(ended_already(&command));
             }
+            if crate::durable::Place::of(&command).is_some() && command.state().status != Status::Queued {
+                return durable::interrupt(registry, &command, signal, bounded(timeout_ms)).await;
+            }
             (registry.session(command.session.as_str())?, Some(command))
         }
         Which::Session(name) => by_session(registry, registry.session(&name)?),
@@ -71,15 +75,11 @@ pub(super) async fn interrupt(
     session.allow(by)?;
     if let Some(command) = &command
         && command.state().status == Status::Queued
-        && let Some(taken_back) = withdraw(&session, command).await
+        && let Some(taken_back) = withdraw(registry, &session, command).await
     {
         return Ok(taken_back);
     }
-    let wait = if timeout_ms == 0 {
-        WAIT
-    } else {
-        Duration::from_millis(timeout_ms).min(WAIT_MAX)
-    };
+    let wait = bounded(timeout_ms);
     let interruption = Interruption {
         session,
         command,
@@ -89,6 +89,15 @@ pub(super) async fn interrupt(
         done: Vec::new(),
     };
     interruption.run().await
+}
+
+/// How long the end is waited for.
+fn bounded(timeout_ms: u64) -> Duration {
+    if timeout_ms == 0 {
+        WAIT
+    } else {
+        Duration::from_millis(timeout_ms).min(WAIT_MAX)
+    }
 }
 
 fn by_session(registry: &Registry, session: Arc<Session>) -> (Arc<Session>, Option<Arc<Command>>) {
@@ -107,8 +116,13 @@ fn ended_already(command: &Arc<Command>) -> InterruptResponse {
 }
 
 /// A command that waits for its turn is taken back instead; none if it began just now.
-async fn withdraw(session: &Session, command: &Arc<Command>) -> Option<InterruptResponse> {
-    if !session.withdraw(command.id).await {
+async fn withdraw(
+    registry: &Registry,
+    session: &Session,
+    command: &Arc<Command>,
+) -> Option<InterruptResponse> {
+    let id = registry.durables.in_session(command.id);
+    if !session.withdraw(id).await {
         return None;
     }
     command.notice("it was taken back before it began; nothing was run");

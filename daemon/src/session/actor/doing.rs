@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::{Actor, taking::TERMINAL_TEXT_MAX};
 use crate::{
-    command::{Command, Status},
+    command::{Command, State, Status},
     connection::Channel,
     id::CommandId,
     output::StreamKind,
@@ -80,19 +80,33 @@ impl Actor {
                 return;
             }
         };
-        command.change(|state| {
+        let begin = |state: &mut State| {
             state.status = Status::Running;
             state.started = Some(now);
             state.apart = capture == Capture::Apart;
             state.cwd.clone_from(&self.cwd);
-        });
+        };
+        command.change(begin);
+        let mut starts = None;
+        if let Some(durable) = &run.durable {
+            // From here on it may have been started, and it is on disk that it may.
+            durable.command.change(begin);
+            let (text, input) = durable
+                .launch
+                .order(&shell.link.shell.kind, &shell.link.hello.shell);
+            (starts, run.stdin) = (Some(text), Some(input));
+        }
         shell.wrote_since_input = false;
-        if !command.internal {
+        let announced = run.durable.as_ref().map_or(&command, |durable| &durable.command);
+        if !announced.internal {
             self.view
-                .announce(&command.text, Sign::of(&shell.link.shell.kind));
+                .announce(&announced.text, Sign::of(&shell.link.shell.kind));
         }
         shell.open_running(now);
-        let sudo = self.meet_sudo(&mut run, capture);
+        let sudo = match starts {
+            Some(_) => Sudo::Ignored,
+            None => self.meet_sudo(&mut run, capture),
+        };
         let Some(shell) = &mut self.shell else { return };
         let stdin = run.stdin.as_deref();
         let (text, line) = match shell.link.typed {
@@ -105,7 +119,7 @@ impl Actor {
                     &names.err,
                     &mode,
                     stdin,
-                    &command.text,
+                    starts.as_deref().unwrap_or(&command.text),
                 );
                 if matches!(sudo, Sudo::Below { .. }) {
                     let mut first = sudo::text(&command.text);
@@ -300,7 +314,7 @@ impl Actor {
             cwd.clone_into(&mut self.cwd);
         }
         if command.internal {
-            if code != Some(0) {
+            if code != Some(0) && command.text.starts_with("cd ") {
                 self.summary.send_modify(|summary| {
                     summary.notice = "the earlier working directory could not be entered again".into();
                 });
@@ -348,10 +362,13 @@ impl Actor {
         }
         if run.attempts == 0 {
             run.attempts = 1;
-            command.change(|state| {
-                state.status = Status::Queued;
-                state.started = None;
-            });
+            let durable = run.durable.as_ref().map(|durable| &durable.command);
+            for command in durable.into_iter().chain([&command]) {
+                command.change(|state| {
+                    state.status = Status::Queued;
+                    state.started = None;
+                });
+            }
             self.queue.push_front(run);
         } else {
             let fault = Fault::new(
@@ -503,7 +520,9 @@ pub(super) fn shell_code(kind: Option<&str>, code: i32, interrupted: bool) -> i3
 
 /// What cannot be typed whole into a shell without FIFOs.
 fn cannot_type(run: &Run) -> Option<Fault> {
-    let what = if run.sudo_password.is_some() {
+    let what = if run.durable.is_some() {
+        "`durable` needs a writable directory on the host, or a login shell other than csh"
+    } else if run.sudo_password.is_some() {
         "`sudo_password` needs a writable directory on the host, or a login shell other than csh"
     } else if run.stdin.is_some() {
         "`stdin` needs a writable directory on the host, or a login shell other than csh"

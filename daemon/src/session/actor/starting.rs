@@ -195,6 +195,7 @@ impl Actor {
                 failed,
                 attempts: 0,
                 queue_max: usize::MAX,
+                durable: None,
             });
         }
         if again {

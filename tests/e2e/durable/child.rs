@@ -1,0 +1,203 @@
+//! What a durable command is to its session: a child in its language, with its directory and what it exports, beside
+//! which other commands run.
+
+use std::thread;
+
+use serde_json::json;
+use sshmcp_tests::{Shell, TestBed};
+
+use super::{interrupt, run, start};
+
+/// A session's language, with something exported, something not, and a directory.
+fn prepared(shell: Shell) -> &'static str {
+    match shell {
+        Shell::Fish => "cd /usr; set -gx shared 'a  b'; set -g own x; set -gx d D; umask 027",
+        Shell::Bash => {
+            "cd /usr; export shared='a  b' d=D; own=x; umask 027; helper() { echo from a function; }; export -f helper"
+        }
+        _ => "cd /usr; export shared='a  b' d=D; own=x; umask 027",
+    }
+}
+
+/// What it sees, what it gives, how it ends: in every shell.
+#[test]
+fn a_child() {
+    let bed = TestBed::new();
+    thread::scope(|scope| {
+        for shell in Shell::ALL {
+            let bed = &bed;
+            scope.spawn(move || {
+                let mut shim = bed.shim();
+                let host = shell.host();
+                shim.run(host, prepared(shell));
+                let seen = run(
+                    &mut shim,
+                    host,
+                    "pwd\necho \"<$shared><$own><$d>\"\numask\nwc -c\necho complaint >&2\ncd /\nexit 7",
+                );
+                let umask = if seen.stdout.contains("\n0027\n") {
+                    "0027"
+                } else {
+                    "027"
+                };
+                assert_eq!(
+                    (&*seen.status, seen.exit_code, &*seen.stdout, &*seen.stderr),
+                    (
+                        "completed",
+                        Some(7),
+                        &*format!("/usr\n<a  b><><D>\n{umask}\n0\n"),
+                        "complaint\n"
+                    ),
+                    "{shell:?}: {seen:?}"
+                );
+                assert_eq!(
+                    (&*seen.cwd, &seen.object["completion"]),
+                    ("/usr", &json!("exact"))
+                );
+                assert_eq!(seen.notice, "", "{shell:?}");
+                if shell == Shell::Bash {
+                    assert_eq!(run(&mut shim, host, "helper").stdout, "from a function\n");
+                }
+                // Nothing is given back.
+                assert_eq!(shim.run(host, "pwd").stdout, "/usr\n", "{shell:?}");
+                let died = run(&mut shim, host, "sh -c 'kill -KILL $PPID'; echo no");
+                assert_eq!(
+                    (&*died.status, died.exit_code, &*died.stdout),
+                    ("completed", Some(137), ""),
+                    "{shell:?}: {died:?}"
+                );
+                beside(bed, shell);
+                shim.close();
+            });
+        }
+    });
+    bed.finish();
+}
+
+/// The session is free at once, and an interrupt reaches the command and nothing else.
+fn beside(bed: &TestBed, shell: Shell) {
+    let mut shim = bed.shim();
+    let host = shell.host();
+    let long = start(&mut shim, host, "echo began; sleep 300; echo never");
+    let quick = shim.run(host, "echo beside");
+    assert_eq!((&*quick.stdout, &*quick.notice), ("beside\n", ""), "{shell:?}");
+    assert_eq!(quick.session, long.session, "{shell:?}");
+    let listed = shim.call("get_active_commands", json!({})).expect("a list");
+    assert!(listed.to_string().contains(&format!("{:?}", long.id)), "{listed}");
+    super::wrote(&mut shim, &long.id, 6);
+    let signal = if shell == Shell::Dash { "TERM" } else { "INT" };
+    let interrupted = interrupt(&mut shim, &long.id, signal);
+    assert_eq!(interrupted["ended"], true, "{shell:?}: {interrupted}");
+    let ended = shim.wait_for(&long.id);
+    let code = ended.exit_code.expect("a code");
+    assert!(
+        ended.status == "interrupted" && [130, 143].contains(&code) && ended.stdout == "began\n",
+        "{shell:?}: {ended:?}"
+    );
+    let again = interrupt(&mut shim, &long.id, "KILL");
+    assert!(again.to_string().contains("ended"), "{again}");
+    shim.close();
+}
+
+/// What ignores a signal is told as that, and KILL ends it.
+#[test]
+fn a_signal_that_is_ignored() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    let deaf = start(
+        &mut shim,
+        "bash",
+        "trap '' INT; trap 'echo caught' TERM; echo ready; while :; do sleep 0.1; done",
+    );
+    super::wrote(&mut shim, &deaf.id, 6);
+    let ignored = interrupt(&mut shim, &deaf.id, "INT");
+    assert_eq!(ignored["ended"], false, "{ignored}");
+    assert!(ignored.to_string().contains("ignores INT"), "{ignored}");
+    let caught = interrupt(&mut shim, &deaf.id, "TERM");
+    assert_eq!(caught["ended"], false, "{caught}");
+    super::wrote(&mut shim, &deaf.id, 13);
+    assert_eq!(interrupt(&mut shim, &deaf.id, "KILL")["ended"], true);
+    let ended = shim.wait_for(&deaf.id);
+    assert_eq!((&*ended.status, ended.exit_code), ("interrupted", Some(137)));
+    shim.close();
+    bed.finish();
+}
+
+/// What cannot be is refused in words, and nothing is run; the session's turn is kept.
+#[test]
+fn refusals_and_turns() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    for (with, value) in [
+        ("terminal", json!(true)),
+        ("stdin", json!("x")),
+        ("sudo_password", json!("x")),
+    ] {
+        let refused = shim.execute(json!({"host": "dash", "command": "id", "durable": true, with: value}));
+        let refused = refused.expect_err("refused");
+        assert_eq!(refused.code, "invalid_argument", "{with}: {refused:?}");
+        assert!(refused.message.contains(with), "{refused:?}");
+    }
+    let long = start(&mut shim, "bash", "echo x; sleep 300");
+    let typed = shim.call("send_input", json!({"command_id": long.id, "text": "y"}));
+    assert_eq!(typed.expect_err("no terminal").code, "invalid_argument");
+    interrupt(&mut shim, &long.id, "TERM");
+    // Behind a command that holds the session it waits, and is taken back where its time is over.
+    let holds = shim.begin_call(
+        "execute_command",
+        json!({"session": "bash", "command": "sleep 300", "timeout": 50}),
+    );
+    let mut other = bed.shim();
+    sshmcp_tests::eventually("it runs", || {
+        let listed = other.call("get_active_commands", json!({})).expect("a list");
+        listed.to_string().contains("sleep 300") && listed.to_string().contains("\"running\"")
+    });
+    let late = other.execute(json!({"session": "bash", "command": "echo no", "durable": true, "timeout": 1}));
+    let late = late.expect_err("its turn did not come");
+    assert_eq!(late.code, "session_busy", "{late:?}");
+    interrupt_session(&mut other);
+    shim.finish_call(holds).expect("a result");
+    shim.close();
+    other.close();
+    bed.finish();
+}
+
+fn interrupt_session(shim: &mut sshmcp_tests::Shim) {
+    shim.call("interrupt_command", json!({"session": "bash"}))
+        .expect("interrupted");
+}
+
+/// What its background jobs write after its end is its late output; then nothing of it is left.
+#[test]
+fn late_output() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    let go = bed.scratch(Shell::Zsh).join("go");
+    let command = format!(
+        "{{ until [ -e {} ]; do sleep 0.1; done; echo late; }} & echo early",
+        go.display()
+    );
+    let ended = run(&mut shim, "zsh", &command);
+    assert_eq!(
+        (&*ended.status, &*ended.stdout),
+        ("completed", "early\n"),
+        "{ended:?}"
+    );
+    std::fs::write(&go, "").expect("a file");
+    super::wrote(&mut shim, &ended.id, 11);
+    assert_eq!(shim.wait_for(&ended.id).stdout, "early\nlate\n");
+    shim.close();
+    bed.finish();
+}
+
+/// People have the same, and the end of their terminal is not its end.
+#[test]
+fn from_the_command_line() {
+    let bed = TestBed::new();
+    let out = bed.ctl(&["exec", "--durable", "ksh", "--", "echo out; echo err >&2; exit 3"]);
+    assert_eq!(
+        (out.status.code(), &*out.stdout, &*out.stderr),
+        (Some(3), &b"out\n"[..], &b"err\n"[..])
+    );
+    bed.finish();
+}
