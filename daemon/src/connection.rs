@@ -13,6 +13,7 @@ mod handshake;
 mod host_key;
 mod identity;
 mod open;
+mod pane;
 mod pool;
 mod pulse;
 mod trust;

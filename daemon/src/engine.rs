@@ -124,6 +124,7 @@ impl Core for Engine {
         let sessions = self.registry.list();
         let running: Vec<String> = sessions
             .iter()
+            .filter(|session| !session.is_kept())
             .filter_map(|session| session.summary().running)
             .map(|id| id.to_string())
             .collect();

@@ -26,3 +26,4 @@ pub mod session;
 pub mod shell;
 pub mod state;
 pub mod terminal;
+pub mod tmux;

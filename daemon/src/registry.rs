@@ -14,7 +14,7 @@ use sshmcp_proto::{error::Fault, v1::Reason};
 
 use crate::{
     command::{Commands, Status},
-    config::ConfigStore,
+    config::{ConfigStore, Keeper},
     connection::Pool,
     durable::Durables,
     host::{Overrides, Target, TargetKey},
@@ -113,6 +113,8 @@ pub struct Wanted {
     pub session: Option<String>,
     /// Terminal size if it has to be opened.
     pub size: Option<(u16, u16)>,
+    /// What is to keep its shell, if it has to be opened.
+    pub keeper: Option<Keeper>,
 }
 
 /// A session for a call.
@@ -227,7 +229,7 @@ impl Registry {
                     ),
                 )
                 .hint("choose another name, or close that session")),
-                None => self.begin(&mut inner, name, call, target, wanted.size, None),
+                None => self.begin(&mut inner, name, call, target, wanted, None),
             };
         }
         let default = inner.defaults.get(&key).cloned();
@@ -244,7 +246,7 @@ impl Registry {
                     "session {} is held by a command that is still running{held}; this ran in the further session {name}, in the same directory, which is the host's default from now on",
                     session.name
                 );
-                let mut found = self.begin(&mut inner, name, call, target, wanted.size, Some(cwd))?;
+                let mut found = self.begin(&mut inner, name, call, target, wanted, Some(cwd))?;
                 inner.make_default(key, &found.session);
                 found.notice = Some(notice);
                 Ok(found)
@@ -270,7 +272,7 @@ impl Registry {
                     Some(_) => Self::free_name(&inner, &name),
                     None => name,
                 };
-                let found = self.begin(&mut inner, name, call, target, wanted.size, None)?;
+                let found = self.begin(&mut inner, name, call, target, wanted, None)?;
                 inner.make_default(key, &found.session);
                 Ok(found)
             }
@@ -306,7 +308,7 @@ impl Registry {
         name: SessionName,
         call: &HostCall,
         target: Target,
-        size: Option<(u16, u16)>,
+        wanted: &Wanted,
         cwd: Option<String>,
     ) -> Result<Found, Fault> {
         let settings = &self.config.current().settings;
@@ -334,7 +336,8 @@ impl Registry {
                 "close sessions that are not used any more (list_sessions shows them), or raise {name} in [settings] of config.toml"
             )));
         }
-        let (cols, rows) = size.unwrap_or((COLS, ROWS));
+        let (cols, rows) = wanted.size.unwrap_or((COLS, ROWS));
+        let keeper = wanted.keeper.or(target.keeper).unwrap_or(settings.keeper);
         let gone = inner.gone.remove(&name);
         let gone = gone.filter(|gone| restore::key(gone) == key);
         let opening = Opening {
@@ -351,7 +354,8 @@ impl Registry {
                 password: None,
                 ..call.overrides.clone()
             },
-            keeper: "daemon".to_owned(),
+            keeper,
+            orphan_after: settings.orphan_after,
             kept: None,
         };
         let session = self.start(opening);
@@ -427,17 +431,32 @@ impl Registry {
 
     /// Closes sessions for good, all at the same time; each comes back with the command that was still running.
     pub async fn close(&self, sessions: Vec<Arc<Session>>) -> Vec<(SessionName, Option<CommandId>)> {
-        let closed = self.end(sessions).await;
+        let closed = self.close_all(sessions, false).await;
         for (name, _) in &closed {
             self.store.remove_session(name.as_str());
         }
         closed
     }
 
-    /// Ends sessions as the daemon ends; the next one will remember them.
+    /// Ends sessions as the daemon ends, and lets go of those that are kept; the next one will remember all of them. Those
+    /// that ended come back.
     pub async fn end(&self, sessions: Vec<Arc<Session>>) -> Vec<(SessionName, Option<CommandId>)> {
+        let (kept, others): (Vec<_>, Vec<_>) = sessions.into_iter().partition(|session| session.is_kept());
+        let (_, ended) = tokio::join!(self.close_all(kept, true), self.close_all(others, false));
+        ended
+    }
+
+    async fn close_all(
+        &self,
+        sessions: Vec<Arc<Session>>,
+        is_leaving: bool,
+    ) -> Vec<(SessionName, Option<CommandId>)> {
         let closing = sessions.into_iter().map(|session| async move {
-            let running = session.close().await;
+            let running = if is_leaving {
+                session.leave().await
+            } else {
+                session.close().await
+            };
             (session, running)
         });
         let closed = join_all(closing).await;

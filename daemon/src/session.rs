@@ -5,6 +5,7 @@ mod actor;
 mod claims;
 mod control;
 mod flow;
+mod kept;
 mod link;
 mod machine;
 mod open;
@@ -25,6 +26,7 @@ use std::{
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use crate::config::Keeper;
 pub use claims::Claims;
 pub use control::{Held, Holder};
 pub use machine::SLOTS_MAX;
@@ -83,6 +85,8 @@ pub(crate) enum Request {
     Resize(u16, u16),
     /// Ends the session; the reply names the command that was running.
     Close(oneshot::Sender<Option<CommandId>>),
+    /// The same, but a kept shell lives on.
+    Leave(oneshot::Sender<Option<CommandId>>),
     /// Ends the session if nothing has happened in it for so long; the reply says whether.
     CloseIfIdle(Duration, oneshot::Sender<bool>),
 }
@@ -200,8 +204,10 @@ pub struct Opening {
     pub cwd: Option<String>,
     /// What was given beside the host's name, without a password.
     pub overrides: Overrides,
-    /// What keeps its shell alive: `daemon`, `remote-tmux` or `local-tmux`.
-    pub keeper: String,
+    /// What is to keep its shell alive.
+    pub keeper: Keeper,
+    /// A kept shell that nobody comes back to ends after so long.
+    pub orphan_after: Duration,
     /// Why the shell that an earlier session of this name had is gone; its first result says so.
     pub ended: Option<String>,
     /// What an earlier daemon remembered of this very session: there is a shell to come back to.
@@ -218,8 +224,6 @@ pub struct Session {
     pub opened_ms: i64,
     /// Its transcript and recording.
     pub recorder: Recorder,
-    /// What keeps its shell alive.
-    pub keeper: String,
     saving: saved::Saving,
     target: Mutex<Target>,
     requests: mpsc::Sender<Request>,
@@ -256,6 +260,7 @@ impl Session {
         let (summary_sender, summary) = watch::channel(Summary {
             state: SessionState::Disconnected,
             shell: earlier.shell.clone(),
+            keeper: opening.keeper,
             apart: earlier.apart,
             cwd: earlier.cwd.clone(),
             silent_since: None,
@@ -275,7 +280,6 @@ impl Session {
             name: opening.name.clone(),
             host: opening.host.clone(),
             opened_ms: earlier.opened_ms,
-            keeper: opening.keeper.clone(),
             saving: saved::Saving::new(&opening, store),
             recorder,
             target: Mutex::new(opening.target.clone()),
@@ -487,6 +491,14 @@ impl Session {
         self.ask(Request::Resize(cols, rows)).await
     }
 
+    /// Lets go of a session whose shell is kept, as the daemon ends: the next one comes back to it. Any other is ended.
+    pub async fn leave(&self) -> Option<CommandId> {
+        self.closing.store(true, Ordering::Relaxed);
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request::Leave(reply)).await.ok()?;
+        tokio::time::timeout(CLOSE_WAIT, answer).await.ok()?.ok()?
+    }
+
     /// Ends the session, and returns when its shell is gone; the command that was running comes back.
     pub async fn close(&self) -> Option<CommandId> {
         self.closing.store(true, Ordering::Relaxed);
@@ -527,7 +539,7 @@ pub struct Tried {
 /// Opens a shell as a session would; it belongs to no session.
 pub async fn try_shell(pool: &Arc<Pool>, target: &Target) -> Result<Tried, Fault> {
     let began = Instant::now();
-    let opened = open::open(pool, &Claims::default(), target, 120, 40, None).await?;
+    let opened = open::open(pool, &Claims::default(), target, (120, 40), None).await?;
     let times = opened.link.connection.times();
     let connecting = times.tcp.unwrap_or_default() + times.handshake + times.login;
     Ok(Tried {

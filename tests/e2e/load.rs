@@ -17,8 +17,6 @@ use sshmcp_tests::{Memory, Outcome, Shell, Shim, TestBed};
 
 /// A session runs a command this often, unless its last one has not ended.
 const PACE: Duration = Duration::from_millis(200);
-/// The first look at memory, against which the last is held: what is filled once has been filled by then.
-const SETTLED: Duration = Duration::from_secs(60);
 /// Growth that is none: freed memory that the allocator keeps in more places. A leak of 1 KiB a command is 60 times
 /// this in ten minutes.
 const SLACK: u64 = 8 << 20; // 8 MiB
@@ -71,7 +69,9 @@ fn sessions_under_load() {
 
     let pids: Vec<u32> = agents.iter().map(|(shim, _)| shim.pid()).collect();
     let began = Instant::now();
-    let settled = began + SETTLED.min(load.time / 4);
+    // The first look at memory, against which the last is held: what is filled once (what each terminal showed lately,
+    // its emulator) has been filled by then.
+    let settled = began + load.time / 2;
     let (sender, results) = mpsc::channel();
     // Everything is held up at the end until memory was looked at: a shim that ends holds nothing.
     let looked = Barrier::new(load.agents + 1);

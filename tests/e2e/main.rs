@@ -16,6 +16,7 @@ mod hostile;
 mod hygiene;
 mod inspector;
 mod interrupts;
+mod kept;
 mod late;
 mod limits;
 mod links;

@@ -199,7 +199,11 @@ fn leave(bed: &TestBed) -> [String; 3] {
         last_used_ms: 1_700_000_001_000,
         client: "somebody".into(),
         cursor: 5000,
-        kept: json!({"of": "a story"}),
+        kept: json!({
+            "name": "kept-1", "nonce": "0123456789abcdef", "dir": "/var/tmp/.sshmcp-0123456789abcdef", "boot_id": "",
+            "shell": {"kind": "bash", "eval": "eval", "pid": 1, "tty": "", "version": "", "cwd": "/"},
+            "has_alias": true,
+        }),
         ..SavedSession::default()
     });
     let runtime = tokio::runtime::Builder::new_current_thread()

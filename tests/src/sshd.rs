@@ -79,6 +79,20 @@ impl Sshd {
         eventually("what served ends", || !serving.iter().any(Process::lives));
     }
 
+    /// Ends it with all its connections; what their users started may stay.
+    pub fn stop_serving(&mut self) {
+        let serving = self.serving();
+        self.child.kill().ok();
+        self.child.wait().ok();
+        let sshds: Vec<&Process> = serving.iter().filter(|process| process.name == "sshd").collect();
+        for process in &sshds {
+            process.signal(Signal::KILL);
+        }
+        eventually("its connections end", || {
+            !sshds.iter().any(|process| process.lives())
+        });
+    }
+
     /// Starts it again where it was, with the same key.
     pub fn start_again(&mut self) {
         let again = Self::listen(&self.directory, &self.mark, &self.options, self.port);

@@ -7,7 +7,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde_json::json;
 use sshmcp_proto::client::Daemon;
 use sshmcp_proto::error::Fault;
-use sshmcp_proto::v1::{ListCommandsRequest, Reason, StopRequest, StopResponse};
+use sshmcp_proto::v1::{ListCommandsRequest, ListSessionsRequest, Reason, StopRequest, StopResponse};
 use tokio::time::{Instant, sleep};
 
 use crate::args::{DaemonVerb, Force};
@@ -123,11 +123,20 @@ async fn refuse_while_running(daemon: &Daemon, context: &Context) -> Result<(), 
         finished: 0,
         session: None,
     };
-    let running = match daemon.commands().list_commands(request).await {
+    let mut running = match daemon.commands().list_commands(request).await {
         Ok(answer) => answer.into_inner().commands,
         // A daemon of another version refuses by itself if it has reason to.
         Err(_) => return Ok(()),
     };
+    if let Ok(answer) = daemon.sessions().list_sessions(ListSessionsRequest {}).await {
+        // What is kept goes on without the daemon.
+        let sessions = answer.into_inner().sessions;
+        let is_kept = |name: &str| {
+            let mut found = sessions.iter();
+            found.any(|session| session.name == name && session.keeper != "daemon")
+        };
+        running.retain(|command| !is_kept(&command.session));
+    }
     if running.is_empty() {
         return Ok(());
     }

@@ -21,9 +21,6 @@ use crate::{
 /// Ids are reserved on disk so many at a time, so that a daemon that died never gives one out again.
 const RESERVED: u64 = 1000;
 
-/// Where the reserved ids end; twice, for one may be damaged.
-const NEXT: [&str; 2] = ["next_command", "next_command.copy"];
-
 /// How much is kept.
 #[derive(Clone, Debug)]
 pub struct CommandLimits {
@@ -92,7 +89,10 @@ impl Commands {
     /// that outlive it are there again; all other output of its is removed, for nobody can ask for it.
     pub fn open(state_dir: &Path, limits: impl Fn() -> CommandLimits + Send + Sync + 'static) -> Self {
         let dir = state_dir.join("spool");
-        let (next, told) = next_number(state_dir);
+        let next = fs::read_to_string(state_dir.join("next_command"))
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .unwrap_or(1);
         let commands = Self {
             dir,
             shelf: Arc::new(Shelf {
@@ -105,7 +105,7 @@ impl Commands {
                 }),
             }),
             limits: Box::new(limits),
-            told,
+            told: Vec::new(),
             first: CommandId::new(next),
         };
         commands.restored()
@@ -155,18 +155,15 @@ impl Commands {
         let Some(state_dir) = self.dir.parent() else {
             return Ok(());
         };
-        for name in NEXT {
-            let temporary = state_dir.join(format!("{name}.new"));
-            fs::create_dir_all(state_dir)
-                .and_then(|()| fs::write(&temporary, format!("{reserved}\n")))
-                .and_then(|()| fs::rename(&temporary, state_dir.join(name)))
-                .map_err(|error| {
-                    let path = temporary.display();
-                    tracing::warn!(%path, %error, "command ids could not be reserved on disk");
-                    format!("command ids cannot be reserved, so that they may be given out again after a restart: cannot write {path}: {error}")
-                })?;
-        }
-        Ok(())
+        let temporary = state_dir.join("next_command.new");
+        fs::create_dir_all(state_dir)
+            .and_then(|()| fs::write(&temporary, format!("{reserved}\n")))
+            .and_then(|()| fs::rename(&temporary, state_dir.join("next_command")))
+            .map_err(|error| {
+                let path = temporary.display();
+                tracing::warn!(%path, %error, "command ids could not be reserved on disk");
+                format!("command ids cannot be reserved, so that they may be given out again after a restart: cannot write {path}: {error}")
+            })
     }
 
     /// What is wrong with keeping commands beyond the daemon: what was damaged, and what cannot be written now.
@@ -244,29 +241,6 @@ impl Commands {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.shelf.lock()
     }
-}
-
-/// The number of the next command, and what is to be said of how it was found.
-fn next_number(state_dir: &Path) -> (u64, Vec<String>) {
-    let mut next = None;
-    let mut is_damaged = false;
-    for name in NEXT {
-        if let Ok(text) = fs::read(state_dir.join(name)) {
-            let text = String::from_utf8_lossy(&text);
-            // Half a number is none.
-            let number = text.strip_suffix('\n').and_then(|text| text.parse::<u64>().ok());
-            is_damaged |= number.is_none();
-            next = next.max(number);
-        }
-    }
-    let told = (is_damaged && next.is_none()).then(|| {
-        let path = state_dir.join("next_command");
-        format!(
-            "{} was damaged: ids of commands that an earlier daemon ran may come again",
-            path.display()
-        )
-    });
-    (next.unwrap_or(1), told.into_iter().collect())
 }
 
 /// Takes out the eldest ended ones beyond so many.

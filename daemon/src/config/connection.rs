@@ -55,6 +55,43 @@ impl Kind {
     }
 }
 
+/// What keeps a session's shell alive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keeper {
+    /// The daemon: it ends with that, and with its connection.
+    #[default]
+    Daemon,
+    /// A tmux on the host.
+    RemoteTmux,
+    /// OpenSSH's client in a tmux on our own machine.
+    LocalTmux,
+    /// A tmux on the host where it has one that serves, else the daemon.
+    Auto,
+}
+
+impl Keeper {
+    /// From its word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "daemon" => Self::Daemon,
+            "remote-tmux" => Self::RemoteTmux,
+            "local-tmux" => Self::LocalTmux,
+            "auto" => Self::Auto,
+            _ => return None,
+        })
+    }
+
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Daemon => "daemon",
+            Self::RemoteTmux => "remote-tmux",
+            Self::LocalTmux => "local-tmux",
+            Self::Auto => "auto",
+        }
+    }
+}
+
 /// One configured connection that is fit for use. What is `None` is left to ssh_config.
 #[derive(Clone, Debug, Default)]
 pub struct Connection {
@@ -76,6 +113,8 @@ pub struct Connection {
     pub description: Option<String>,
     /// What answers there.
     pub kind: Option<Kind>,
+    /// What keeps its sessions' shells.
+    pub keeper: Option<Keeper>,
     /// Hops, first hop first; empty for "none".
     pub jump: Option<Vec<String>>,
     /// Labels.
@@ -183,6 +222,7 @@ impl Draft {
                         .at(at, format!("the keeper `{word}` is not supported yet"))
                         .hint("remove `keeper`, or write `auto`"));
                 }
+                connection.keeper = Keeper::from_word(word);
             }
             ("jump", Checked::List(hops)) => {
                 for hop in &hops {
@@ -229,6 +269,7 @@ impl Draft {
                 password: first.password.or(second.password),
                 description: first.description.or(second.description),
                 kind: first.kind.or(second.kind),
+                keeper: first.keeper.or(second.keeper),
                 jump: first.jump.or(second.jump),
                 tags: first.tags.or(second.tags),
                 sudo_password: first.sudo_password.or(second.sudo_password),

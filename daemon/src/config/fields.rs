@@ -44,7 +44,7 @@ pub(super) const KINDS: &[&str] = &["auto", "posix", "network", "windows"];
 pub(super) const KEEPERS: &[&str] = &["auto", "daemon", "remote-tmux", "local-tmux"];
 
 /// Those of them that can be used so far; the others are refused with words of their own.
-pub(super) const SUPPORTED_KEEPERS: &[&str] = &["auto", "daemon"];
+pub(super) const SUPPORTED_KEEPERS: &[&str] = &["auto", "daemon", "remote-tmux"];
 
 /// Words of `host_key_policy`.
 pub(super) const HOST_KEY_POLICIES: &[&str] = &["ask", "accept-new", "strict"];
@@ -87,7 +87,7 @@ pub(super) const CONNECTION: &[Field] = &[
     field(
         "keeper",
         Shape::Word(KEEPERS),
-        "What keeps a session's shell alive; only `auto` and `daemon` are supported so far.",
+        "What keeps a session's shell alive: `daemon`, the default; `remote-tmux`, a tmux on the host; `auto`, that where the host has it. `local-tmux` is not supported so far.",
     ),
     field(
         "jump",
@@ -142,6 +142,16 @@ pub(super) const SETTINGS: &[Field] = &[
         "idle_exit",
         Shape::Number(0, 31_536_000),
         "Seconds without sessions after which a daemon that a client started leaves; 0 = never. Default 1800.",
+    ),
+    field(
+        "keeper",
+        Shape::Word(SUPPORTED_KEEPERS),
+        "What keeps the shells of connections without a keeper of their own. Default `daemon`.",
+    ),
+    field(
+        "orphan_after",
+        Shape::Number(60, 31_536_000),
+        "Seconds after which a kept shell that nobody came back to ends on its host. Default 259200, three days.",
     ),
     field(
         "host_key_policy",

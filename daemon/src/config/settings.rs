@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::connection::HostKeyPolicy;
+use super::connection::{HostKeyPolicy, Keeper};
 use super::fields;
 use super::problem::Problem;
 use super::reading::{Checked, Reading};
@@ -15,6 +15,10 @@ pub struct Settings {
     pub max_wait: Duration,
     /// How long a daemon that a client started stays without sessions; `None` = for ever.
     pub idle_exit: Option<Duration>,
+    /// For every connection without its own.
+    pub keeper: Keeper,
+    /// A kept shell that nobody came back to ends on its host after this.
+    pub orphan_after: Duration,
     /// For every connection without its own; `None` = what ssh_config says, and else to ask.
     pub host_key_policy: Option<HostKeyPolicy>,
     /// Whether tool parameters that carry secrets are listed in every profile.
@@ -54,6 +58,8 @@ impl Default for Settings {
         Self {
             max_wait: Duration::from_secs(50),
             idle_exit: Some(Duration::from_secs(1800)),
+            keeper: Keeper::Daemon,
+            orphan_after: Duration::from_secs(259_200),
             host_key_policy: None,
             expose_secret_parameters: false,
             connect_timeout: Duration::from_secs(15),
@@ -110,6 +116,7 @@ impl Settings {
             ("host_key_policy", Checked::Word(word)) => {
                 self.host_key_policy = Some(HostKeyPolicy::from_word(word));
             }
+            ("keeper", Checked::Word(word)) => self.keeper = Keeper::from_word(word).unwrap_or_default(),
             ("expose_secret_parameters", Checked::Boolean(truth)) => self.expose_secret_parameters = truth,
             (name, Checked::Number(number)) => {
                 // The shapes' ranges begin at 0 or 1 and end below 2^32.
@@ -119,6 +126,7 @@ impl Settings {
                 match name {
                     "max_wait" => self.max_wait = seconds,
                     "idle_exit" => self.idle_exit = (number > 0).then_some(seconds),
+                    "orphan_after" => self.orphan_after = seconds,
                     "connect_timeout" => self.connect_timeout = seconds,
                     "max_sessions" => self.max_sessions = count,
                     "max_sessions_per_host" => self.max_sessions_per_host = count,

@@ -106,6 +106,8 @@ max_command_kib = 14
 max_stdin_kib = 15
 idle_after = 16
 close_idle_after = 17
+keeper = "auto"
+orphan_after = 60
 
 [logs]
 transcripts = false
@@ -122,7 +124,7 @@ key_path = "~/key"
 password = "hunter2"
 description = "the web\nserver"
 kind = "posix"
-keeper = "daemon"
+keeper = "remote-tmux"
 jump = ["bastion", "u@second:2222"]
 tags = ["prod", "eu:web"]
 sudo_password = { env = "SUDO" }
@@ -161,6 +163,8 @@ fn every_field_is_read() {
         max_stdin_kib: 15,
         idle_after: Some(Duration::from_secs(16)),
         close_idle_after: Some(Duration::from_secs(17)),
+        keeper: Keeper::Auto,
+        orphan_after: Duration::from_secs(60),
     };
     assert_eq!(config.settings, expected);
     let logs = Limits {
@@ -175,6 +179,7 @@ fn every_field_is_read() {
     assert_eq!(web.host.as_deref(), Some("web.example.com"));
     assert_eq!(web.user.as_deref(), Some("deploy"));
     assert_eq!(web.port, Some(2200));
+    assert_eq!(web.keeper, Some(Keeper::RemoteTmux));
     assert_eq!(web.key_path, Some(home.path("key")));
     assert!(
         matches!(&web.password, Some(SecretSource::Literal(secret)) if secret.expose().as_str() == "hunter2")

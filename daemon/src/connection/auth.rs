@@ -271,7 +271,7 @@ impl Login<'_> {
         if self.password == Password::Refused {
             return self.wrong_password(&cause);
         }
-        Fault::new(
+        let fault = Fault::new(
             Reason::AuthFailed,
             format!(
                 "{} ended the login of {}: {cause} (tried: {})",
@@ -280,7 +280,13 @@ impl Login<'_> {
                 self.tried()
             ),
         )
-        .hint("check the user name; too many keys in the agent are avoided by IdentitiesOnly and one IdentityFile")
+        .hint("check the user name; too many keys in the agent are avoided by IdentitiesOnly and one IdentityFile");
+        // A server that refuses says so before it goes; one that goes without a word may have been cut off.
+        if cause == "connection closed" {
+            fault.retryable()
+        } else {
+            fault
+        }
     }
 
     fn wrong_password(&self, facts: &str) -> Fault {

@@ -37,7 +37,7 @@ impl Backoff {
     /// The same after this fault; none where trying again could only do harm (a login that is refused locks accounts) or
     /// where a person is asked for.
     pub fn after(&mut self, fault: &Fault) -> Option<Duration> {
-        is_passing(fault.reason).then(|| self.wait())
+        (fault.retryable || is_passing(fault.reason)).then(|| self.wait())
     }
 
     /// Begins anew: it was connected, or somebody wants to use it now.

@@ -7,7 +7,8 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig, client::Msg};
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::sync::watch;
 
-use super::{Connection, pool::Lease, words::plain};
+use super::{Connection, pane::Pane, pool::Lease, words::plain};
+use crate::tmux::{command, control::Screen};
 
 /// How a channel ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +37,10 @@ pub enum ChannelEvent {
     },
     /// No more output will come.
     Eof,
+    /// A pane of tmux looks so at this place between its outputs.
+    Screen(Box<Screen>),
+    /// What the pane wrote from here to the next `Screen` was not sent.
+    Gap,
     /// The end; nothing follows.
     Closed {
         /// How it ended.
@@ -48,13 +53,20 @@ pub enum ChannelEvent {
 /// **It must be drained without waiting for anything else.** All channels of a connection share one reader: a
 /// channel that nobody reads stops every other one, the keepalives included, as soon as its buffer is full.
 pub struct Channel {
-    read: ChannelReadHalf,
-    early: VecDeque<ChannelMsg>,
+    read: Reading,
     writer: ChannelWriter,
     state: State,
-    /// Gone only while it is dropped.
+    /// Gone only while it is dropped; a pane has its control client's.
     lease: Option<Lease>,
-    connection: Arc<Connection>,
+}
+
+enum Reading {
+    Ssh {
+        read: ChannelReadHalf,
+        early: VecDeque<ChannelMsg>,
+        connection: Arc<Connection>,
+    },
+    Pane(Box<Pane>),
 }
 
 #[derive(PartialEq, Eq)]
@@ -69,16 +81,33 @@ impl Channel {
         let (read, write) = channel.split();
         let writer = ChannelWriter {
             half: Arc::new(write),
+            pane: None,
             closed: Arc::new(watch::Sender::new(false)),
             lost: lease.connection().ended(),
         };
         Self {
-            read,
-            early,
+            read: Reading::Ssh {
+                read,
+                early,
+                connection: lease.connection().clone(),
+            },
             writer,
             state: State::Open,
-            connection: lease.connection().clone(),
             lease: Some(lease),
+        }
+    }
+
+    /// The terminal of a pane, by way of a tmux in control mode that runs in this channel. What is written is typed
+    /// there, and what the pane shows is its stdout; it has no stderr and no exit code.
+    pub fn of_pane(self, id: &str) -> Self {
+        let mut writer = self.writer();
+        writer.pane = Some(id.into());
+        writer.closed = Arc::new(watch::Sender::new(false));
+        Self {
+            read: Reading::Pane(Box::new(Pane::new(self, id))),
+            writer,
+            state: State::Open,
+            lease: None,
         }
     }
 
@@ -87,14 +116,29 @@ impl Channel {
         if self.state == State::Ended {
             return None;
         }
+        let (read, early) = match &mut self.read {
+            Reading::Ssh { read, early, .. } => (read, early),
+            Reading::Pane(pane) => {
+                let mut closed = self.writer.closed.subscribe();
+                let event = tokio::select! {
+                    biased;
+                    event = pane.next() => event,
+                    _ = closed.wait_for(|closed| *closed) => ChannelEvent::Closed { reason: CloseReason::Normal },
+                };
+                return Some(match event {
+                    ChannelEvent::Closed { reason } => self.end(reason),
+                    event => event,
+                });
+            }
+        };
         loop {
-            let message = match self.early.pop_front() {
+            let message = match early.pop_front() {
                 Some(message) => Some(message),
                 None => {
                     let mut closed = self.writer.closed.subscribe();
                     tokio::select! {
                         biased;
-                        message = self.read.wait() => message,
+                        message = read.wait() => message,
                         // russh forgets a channel that we close: no answer would ever come.
                         _ = closed.wait_for(|closed| *closed) => Some(ChannelMsg::Close),
                     }
@@ -116,11 +160,18 @@ impl Channel {
                 Some(ChannelMsg::Close) => self.end(CloseReason::Normal),
                 Some(_) => continue,
                 None => {
-                    let cause = self.connection.cause_of_end();
+                    let cause = self.cause_of_end();
                     self.end(CloseReason::ConnectionLost(cause))
                 }
             };
             return Some(event);
+        }
+    }
+
+    fn cause_of_end(&self) -> String {
+        match &self.read {
+            Reading::Ssh { connection, .. } => connection.cause_of_end(),
+            Reading::Pane(_) => String::new(),
         }
     }
 
@@ -138,7 +189,9 @@ impl Channel {
 
 impl Drop for Channel {
     fn drop(&mut self) {
-        if self.state == State::Ended || self.writer.closed.send_replace(true) {
+        let was_closed = self.writer.closed.send_replace(true);
+        // A pane's control client closes with its own channel.
+        if self.state == State::Ended || was_closed || self.writer.pane.is_some() {
             return;
         }
         // russh does not close a dropped channel: the program would run on, and its output keep coming.
@@ -159,6 +212,8 @@ impl Drop for Channel {
 #[derive(Clone)]
 pub struct ChannelWriter {
     half: Arc<ChannelWriteHalf<Msg>>,
+    /// What is written is told to tmux in control mode, for this pane.
+    pane: Option<Arc<str>>,
     closed: Arc<watch::Sender<bool>>,
     lost: watch::Receiver<Option<Arc<str>>>,
 }
@@ -166,11 +221,34 @@ pub struct ChannelWriter {
 impl ChannelWriter {
     /// Writes all bytes; waits while the far side takes no more. A write that is dropped may have been done in part.
     pub async fn write(&self, bytes: Bytes) -> Result<(), Fault> {
+        let bytes = match &self.pane {
+            // An empty line would end the control client.
+            Some(_) if bytes.is_empty() => return Ok(()),
+            Some(pane) => command::keys(pane, &bytes).into(),
+            None => bytes,
+        };
         self.tell(self.half.data_bytes(bytes)).await
+    }
+
+    /// Asks tmux what the pane shows; it comes as `ChannelEvent::Screen`. Nothing is asked of any other channel.
+    pub async fn capture(&self) -> Result<(), Fault> {
+        match &self.pane {
+            Some(pane) => self.tell(self.half.data_bytes(command::capture(pane))).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Tells tmux one of its commands.
+    pub(super) async fn tell_tmux(&self, line: Vec<u8>) -> Result<(), Fault> {
+        self.tell(self.half.data_bytes(line)).await
     }
 
     /// Tells the size of the terminal.
     pub async fn resize(&self, cols: u16, rows: u16) -> Result<(), Fault> {
+        if let Some(pane) = &self.pane {
+            let line = command::resize(pane, cols, rows);
+            return self.tell(self.half.data_bytes(line)).await;
+        }
         let told = self.half.window_change(u32::from(cols), u32::from(rows), 0, 0);
         self.tell(told).await
     }
@@ -180,7 +258,7 @@ impl ChannelWriter {
         self.tell(self.half.signal(signal_named(name))).await
     }
 
-    /// Ends the program's standard input.
+    /// Ends the program's standard input. A pane's control client detaches.
     pub async fn eof(&self) -> Result<(), Fault> {
         self.tell(self.half.eof()).await
     }

@@ -232,7 +232,7 @@ impl Follower {
                     Some(ChannelEvent::Closed { reason: CloseReason::Normal }) | None => {
                         return Err(broken("what reads its output on the host was ended", attached));
                     }
-                    Some(ChannelEvent::ExitStatus(_) | ChannelEvent::ExitSignal { .. } | ChannelEvent::Eof) => Ok(Step::Go),
+                    Some(ChannelEvent::ExitStatus(_) | ChannelEvent::ExitSignal { .. } | ChannelEvent::Eof | ChannelEvent::Screen(_) | ChannelEvent::Gap) => Ok(Step::Go),
                 },
                 Some(ask) = self.asks.recv(), if self.state.is_some() => self.signal(ask, &orders),
                 _ = looks.tick() => send(&orders, words::ASK_STATE.to_vec()),

@@ -266,6 +266,7 @@ impl<'a> Wanted<'a> {
             connect_timeout: said.connect_timeout.unwrap_or(config.settings.connect_timeout),
             keepalive: said.keepalive,
             kind: connection.and_then(|c| c.kind).unwrap_or_default(),
+            keeper: connection.and_then(|c| c.keeper),
             description: connection.and_then(|c| c.description.clone()).unwrap_or_default(),
             tags: connection.and_then(|c| c.tags.clone()).unwrap_or_default(),
             notes_path: connection.and_then(|c| c.notes_path.clone()),

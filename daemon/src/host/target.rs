@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::{HostKeyPolicy, Kind, SecretSource};
+use crate::config::{HostKeyPolicy, Keeper, Kind, SecretSource};
 
 /// Where the ssh-agent is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct Target {
     pub keepalive: Option<(Duration, u32)>,
     /// What answers there.
     pub kind: Kind,
+    /// What keeps its sessions' shells, as it is configured.
+    pub keeper: Option<Keeper>,
     /// What its owner says it is.
     pub description: String,
     /// Labels.
@@ -128,6 +130,7 @@ impl Target {
                 connect_timeout: Duration::from_secs(15),
                 keepalive: None,
                 kind: Kind::Auto,
+                keeper: None,
                 description: String::new(),
                 tags: Vec::new(),
                 notes_path: None,

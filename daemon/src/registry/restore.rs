@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{HostCall, Registry};
 use crate::{
     command::{Command, Status},
+    config::Keeper,
     durable::Place,
     host::{Overrides, Target, TargetKey},
     id::SessionName,
@@ -85,7 +86,8 @@ impl Registry {
             rows: saved.rows,
             cwd: None,
             overrides: call.overrides.clone(),
-            keeper: saved.keeper.clone(),
+            keeper: Keeper::from_word(&saved.keeper).unwrap_or_default(),
+            orphan_after: self.config.current().settings.orphan_after,
             ended: Some("the daemon was started again".to_owned()),
             kept: Some(saved.clone()),
         };

@@ -5,6 +5,7 @@ use sshmcp_proto::{
     v1::{self, Reason},
 };
 
+use crate::session::Keeper;
 use crate::{host::Overrides, registry::HostCall, secret::Secret};
 
 /// Terminal widths and heights that programs can cope with.
@@ -95,18 +96,19 @@ pub(super) fn size(cols: Option<u32>, rows: Option<u32>) -> Result<Option<(u16, 
     )))
 }
 
-/// Checks that a keeper is one that there is.
-pub(super) fn keeper(keeper: Option<&str>) -> Result<(), Fault> {
-    match keeper {
-        None | Some("daemon" | "auto") => Ok(()),
-        Some("remote-tmux" | "local-tmux") => Err(Fault::new(
+/// The keeper that is asked for; none if that is left to the configuration.
+pub(super) fn keeper(keeper: Option<&str>) -> Result<Option<Keeper>, Fault> {
+    let Some(word) = keeper else { return Ok(None) };
+    match Keeper::from_word(word) {
+        Some(Keeper::LocalTmux) => Err(Fault::new(
             Reason::NotSupported,
-            "sessions kept in tmux are not built yet",
+            "sessions kept in a local tmux are not built yet",
         )
-        .hint("leave `keeper` out: the daemon keeps the session")),
-        Some(other) => Err(Fault::new(
+        .hint("use `remote-tmux`, or leave `keeper` out: the daemon keeps the session")),
+        Some(keeper) => Ok(Some(keeper)),
+        None => Err(Fault::new(
             Reason::InvalidArgument,
-            format!("{:?} is no keeper", crate::id::shorten(other, 40)),
+            format!("{:?} is no keeper", crate::id::shorten(word, 40)),
         )
         .hint("keepers are daemon, remote-tmux, local-tmux and auto")),
     }

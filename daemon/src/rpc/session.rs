@@ -36,7 +36,7 @@ impl SessionService for SessionRpc {
             rows,
             must_be_new,
         } = request.into_inner();
-        from_proto::keeper(keeper.as_deref())?;
+        let keeper = from_proto::keeper(keeper.as_deref())?;
         let host = from_proto::host(host.unwrap_or_default())?;
         let size = from_proto::size(cols, rows)?;
         if must_be_new
@@ -54,6 +54,7 @@ impl SessionService for SessionRpc {
             host: Some(host),
             session,
             size,
+            keeper,
         };
         let client = super::person_or_agent(&client);
         let found = self.0.find(&wanted).await?;

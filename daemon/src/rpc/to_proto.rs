@@ -168,7 +168,7 @@ pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
         name: session.name.to_string(),
         host: session.host.clone(),
         target: session.target().key().to_string(),
-        keeper: session.keeper.clone(),
+        keeper: summary.keeper.word().into(),
         state: state.into(),
         capture: match (summary.shell.is_empty(), summary.apart) {
             (true, _) => "",

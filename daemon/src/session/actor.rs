@@ -6,7 +6,9 @@ mod answers;
 mod asking;
 mod doing;
 mod flowing;
+mod keeping;
 mod leaving;
+mod returning;
 mod signal;
 mod starting;
 mod taking;
@@ -25,10 +27,11 @@ use tokio::{
     task::JoinHandle,
 };
 
-use self::{signal::Signals, starting::Starting};
+use self::{returning::Returning, signal::Signals, starting::Starting};
 use super::{
     Caller, Claims, Opening, Request, Run, Session, SessionState, Summary,
     flow::Flow,
+    kept::Taken,
     link::Link,
     machine::{Event, Machine, Phase, SlotNames},
     sudo::Answering,
@@ -42,7 +45,7 @@ use crate::{
     id::CommandId,
     output::StreamKind,
     secret::Secret,
-    shell::scan::Scanner,
+    shell::{frame, scan::Scanner},
 };
 
 /// A flood has always something to say: after so many turns in a row whatever else there is has its own.
@@ -57,6 +60,8 @@ pub(super) struct Actor {
     summary: watch::Sender<Summary>,
     shell: Option<Shell>,
     starting: Option<Starting>,
+    /// The shell is kept, its link lost, and we are on our way back to it.
+    returning: Option<Returning>,
     draining: Option<(u8, JoinHandle<Result<Channel, Fault>>)>,
     waiting_open: Vec<oneshot::Sender<Result<bool, Fault>>>,
     /// Who wants to know now whether the running command waits for input, and until when.
@@ -85,8 +90,8 @@ struct Shell {
     pulse: watch::Receiver<Pulse>,
     machine: Machine,
     helper_frames: Scanner,
-    /// Frames within each drained stream: number of the pair, stream.
-    streams: Vec<(u8, StreamKind, Scanner)>,
+    /// The drained streams.
+    streams: Vec<Stream>,
     marks: Scanner,
     running: Option<Arc<Command>>,
     /// Where its output goes.
@@ -127,6 +132,42 @@ struct Shell {
     wrote_since_input: bool,
 }
 
+/// One drained stream of a pair of FIFOs.
+struct Stream {
+    set: u8,
+    kind: StreamKind,
+    /// Frames within it.
+    scanner: Scanner,
+    /// How far it was taken in, what the scanner holds back included; of a kept shell's alone.
+    place: Taken,
+}
+
+impl Stream {
+    fn new(set: u8, kind: StreamKind, nonce: &str) -> Self {
+        Self {
+            set,
+            kind,
+            scanner: Scanner::new(&frame::stream_introducer(nonce), frame::TERMINATOR),
+            place: Taken::START,
+        }
+    }
+
+    /// Behind the last byte, or whole frame, that was taken in.
+    const fn taken(&self) -> Taken {
+        Taken {
+            segment: self.place.segment,
+            offset: self.place.offset.saturating_sub(self.scanner.held() as u64),
+        }
+    }
+
+    const fn letter(&self) -> char {
+        match self.kind {
+            StreamKind::Stdout => 'o',
+            StreamKind::Stderr => 'e',
+        }
+    }
+}
+
 impl Actor {
     pub(super) fn new(
         opening: Opening,
@@ -154,6 +195,7 @@ impl Actor {
             summary,
             shell: None,
             starting: None,
+            returning: None,
             draining: None,
             waiting_open: Vec::new(),
             lookers: Vec::new(),
@@ -172,6 +214,7 @@ impl Actor {
     }
 
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        self.begin_returning();
         let mut turns = 0;
         loop {
             self.start_next().await;
@@ -193,6 +236,14 @@ impl Actor {
                     let _ = reply.send(running);
                     return;
                 }
+                Wake::Request(Some(Request::Leave(reply))) => {
+                    requests.close();
+                    self.take_the_rest(&mut requests);
+                    let running = self.leave().await;
+                    self.session.recorder.closed().await;
+                    let _ = reply.send(running);
+                    return;
+                }
                 Wake::Request(Some(Request::CloseIfIdle(limit, reply))) => {
                     let idle = self.session.idle_for().is_some_and(|idle| idle >= limit);
                     if !idle || !self.queue.is_empty() || !requests.is_empty() {
@@ -210,6 +261,7 @@ impl Actor {
                 Wake::Request(Some(request)) => self.on_request(request).await,
                 Wake::Link(Some(event)) => self.on_link(event).await,
                 Wake::Link(None) => self.lose("its channels ended", false).await,
+                Wake::Returned(outcome) => self.on_returned(*outcome).await,
                 Wake::Started(outcome) => self.on_started(*outcome).await,
                 Wake::Asked => self.on_asked(),
                 Wake::Drained(set, outcome) => self.on_drained(set, outcome).await,
@@ -252,6 +304,10 @@ impl Actor {
             }
             return;
         }
+        if self.is_away() {
+            self.return_now();
+            return;
+        }
         if self.shell.is_none() {
             self.ensure_shell();
             return;
@@ -270,6 +326,7 @@ impl Actor {
         let state = match &self.shell {
             None if self.asked().is_some() => SessionState::Awaiting,
             None if self.starting.is_some() => SessionState::Opening,
+            _ if self.is_away() => SessionState::Reconnecting,
             None => SessionState::Disconnected,
             Some(shell) => match shell.machine.phase() {
                 Phase::Ready { .. } => SessionState::Ready,
@@ -293,9 +350,7 @@ impl Actor {
             },
         };
         let running = self
-            .shell
-            .as_ref()
-            .and_then(|shell| shell.running.as_ref())
+            .running_away()
             .filter(|command| !command.internal)
             .map(|command| command.id);
         let kind = self
@@ -364,18 +419,26 @@ impl Actor {
         if let Some(starting) = self.starting.take() {
             starting.task.abort();
         }
-        let shell = self.shell.take()?;
-        let running = shell.running.clone();
+        let running = self.running_away().cloned();
         if let Some(command) = &running {
             command.notice("the session was closed while the command ran");
             command.end(Status::Lost, None, None);
         }
+        if self.shell.is_none() && self.is_away() {
+            self.end_from_afar().await;
+            return running.map(|command| command.id);
+        }
+        let shell = self.shell.take()?;
         self.claims
             .remove(shell.link.connection.id(), shell.link.shell.pid);
-        if matches!(*shell.pulse.borrow(), Pulse::Stalled { .. }) {
-            self.leave_ghost_later(&shell.link.hello.dir, shell.link.connection.clone());
+        if shell.link.is_down() {
+            self.end_from_afar().await;
+        } else {
+            if shell.link.kept.is_none() && matches!(*shell.pulse.borrow(), Pulse::Stalled { .. }) {
+                self.leave_ghost_later(&shell.link.hello.dir, shell.link.connection.clone());
+            }
+            shell.link.close().await;
         }
-        shell.link.close().await;
         running
             .filter(|command| !command.internal)
             .map(|command| command.id)
@@ -385,6 +448,9 @@ impl Actor {
     async fn lose(&mut self, cause: &str, connection_lost: bool) {
         // What has ended is not lost.
         Box::pin(self.end_stopped(None)).await;
+        if connection_lost && self.go_away(cause) {
+            return;
+        }
         let Some(mut shell) = self.shell.take() else {
             return;
         };
@@ -399,6 +465,9 @@ impl Actor {
             command.end(Status::Lost, None, None);
         }
         shell.signals.lose(cause);
+        if shell.link.kept.is_some() {
+            self.session.keep(serde_json::Value::Null);
+        }
         tracing::info!(session = %self.session.name, cause, connection_lost, "shell gone");
         self.ended = Some(cause.to_owned());
         if connection_lost {
@@ -410,6 +479,10 @@ impl Actor {
 
     async fn on_time(&mut self) {
         let now = Instant::now();
+        if self.is_away() {
+            self.return_when_due(now);
+            return;
+        }
         self.on_flow_due(now);
         if let Some(shell) = &self.shell
             && shell.exit_at.is_some_and(|at| now >= at + taking::EXIT_GRACE)

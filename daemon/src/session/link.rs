@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use tokio::{sync::mpsc, task::AbortHandle};
 
-use super::outbox::{Outbox, Sent};
+use super::{
+    kept::Kept,
+    outbox::{Outbox, Sent},
+};
 use crate::{
     connection::{Channel, ChannelEvent, ChannelWriter, CloseReason, Connection},
-    shell::{frame::HelperHello, mark::ShellHello, typed::Dialect},
+    shell::{frame::HelperHello, mark::ShellHello, order, typed::Dialect},
 };
 
 /// Events between the channels and the session: at 32 KiB a message this holds 2 MiB for a session that is slow to
@@ -54,9 +57,13 @@ pub struct Link {
     pub has_alias: bool,
     /// Commands are typed whole, for want of FIFOs; none: they are fetched from there.
     pub typed: Option<Dialect>,
+    /// A tmux keeps the shell.
+    pub kept: Option<Kept>,
+    /// Its connection is lost, and the shell kept: nothing comes and nothing goes.
+    is_down: bool,
     sender: mpsc::Sender<LinkEvent>,
     pumps: Vec<AbortHandle>,
-    drains: Vec<ChannelWriter>,
+    drains: Vec<(u8, ChannelWriter)>,
 }
 
 /// Channels as they are being set up.
@@ -95,6 +102,7 @@ impl Wiring {
             hello,
             nonce,
             typed,
+            kept,
         } = parts;
         let (_, unused) = mpsc::channel(1);
         Link {
@@ -104,9 +112,13 @@ impl Wiring {
             events: std::mem::replace(&mut self.events, unused),
             hello,
             nonce,
-            has_alias: typed.is_none() && shell.kind != "fish",
+            has_alias: kept
+                .as_ref()
+                .map_or(typed.is_none() && shell.kind != "fish", |kept| kept.has_alias),
             shell,
             typed,
+            kept,
+            is_down: false,
             sender: self.sender.clone(),
             pumps: std::mem::take(&mut self.pumps),
             drains: Vec::new(),
@@ -130,6 +142,8 @@ pub struct Parts {
     pub nonce: String,
     /// How commands are typed, if they are.
     pub typed: Option<Dialect>,
+    /// What is known of a kept shell.
+    pub kept: Option<Kept>,
 }
 
 impl Default for Wiring {
@@ -152,7 +166,7 @@ impl Link {
         let writer = channel.writer();
         self.pumps
             .push(pump(Source::Drain(set), channel, self.sender.clone()));
-        self.drains.push(writer.clone());
+        self.drains.push((set, writer.clone()));
         writer
     }
 
@@ -176,6 +190,33 @@ impl Link {
                 event = events.recv() => return event,
             }
         }
+    }
+
+    /// The connection is lost: nothing of it comes any more, and the shell is left as it is.
+    pub fn go_down(&mut self) {
+        for pump in self.pumps.drain(..) {
+            pump.abort();
+        }
+        self.drains.clear();
+        (self.sender, self.events) = mpsc::channel(EVENTS_MAX);
+        self.is_down = true;
+    }
+
+    /// Nothing comes and nothing goes, until somebody has come back.
+    pub const fn is_down(&self) -> bool {
+        self.is_down
+    }
+
+    /// Gives an order to the drain of a further pair.
+    pub fn order_drain(&self, set: u8, order: Vec<u8>) {
+        let Some((_, drain)) = self.drains.iter().find(|(of, _)| *of == set) else {
+            return;
+        };
+        let drain = drain.clone();
+        tokio::spawn(async move {
+            // A connection that is gone says so itself.
+            let _ = drain.write(order.into()).await;
+        });
     }
 
     /// There is somebody who takes orders.
@@ -205,14 +246,31 @@ impl Link {
         }
     }
 
+    /// Lets go of a kept shell, which lives on.
+    pub async fn leave(self) {
+        let (terminal, helper) = (self.terminal.writer(), self.helper.as_ref().map(Outbox::writer));
+        let gone = async move {
+            if let Some(helper) = &helper {
+                let _ = helper.eof().await;
+            }
+            let _ = terminal.eof().await;
+        };
+        let _ = tokio::time::timeout(CLOSE_WAIT, gone).await;
+    }
+
     /// Ends the shell and lets the helper clean up behind it; returns when the helper is gone, or cannot be waited for.
     pub async fn close(mut self) {
         let (terminal, helper) = (self.terminal.writer(), self.helper.as_ref().map(Outbox::writer));
+        let is_kept = self.kept.is_some();
         let drains = std::mem::take(&mut self.drains);
         let tell = async {
             // The connection may be dead: then nothing of this reaches anyone, and sshd ends both on the host.
-            let _ = terminal.close().await;
-            for drain in &drains {
+            if is_kept && let Some(helper) = &helper {
+                let _ = helper.write(order::end_keeping().into()).await;
+            } else {
+                let _ = terminal.close().await;
+            }
+            for (_, drain) in &drains {
                 let _ = drain.eof().await;
             }
             if let Some(helper) = &helper {

@@ -3,6 +3,7 @@
 
 mod look;
 mod phase;
+mod resumed;
 mod slots;
 mod word;
 
@@ -26,7 +27,8 @@ use crate::{
     },
 };
 
-/// After a command's status is known, its streams end at once; longer means that a reader on the host was killed.
+/// After a command's status is known, its streams end at once; longer without a byte means that a reader on the host was
+/// killed.
 pub const STREAM_GRACE: Duration = Duration::from_secs(2);
 /// A prompt follows a command's end within the time that the user's own prompt takes; then the terminal is asked.
 const PROMPT_GRACE: Duration = Duration::from_millis(300);
@@ -38,6 +40,9 @@ const START_GRACE: Duration = Duration::from_secs(3);
 /// A shell that was seen to read may have told the start on the terminal just before, and be the command's own `read`:
 /// that word comes within this time, or the shell is at its prompt.
 const START_WORD: Duration = Duration::from_millis(800);
+
+/// An answer of ours is on its way to a program that was seen to wait for it; it reads it within this time.
+const ANSWERED: Duration = Duration::from_millis(400);
 
 /// The state of one session's shell.
 pub struct Machine {
@@ -177,24 +182,10 @@ impl Machine {
             seen_reading: false,
             interrupted: false,
             synced: None,
+            in_doubt: false,
         });
         self.probes.begin(now);
         Start::Go(names)
-    }
-
-    /// Somebody waits for the running command, or nobody does any more.
-    pub fn set_wanted(&mut self, wanted: bool, now: Instant) {
-        self.probes.want(wanted, now);
-    }
-
-    /// Somebody wants to know now whether the running command waits for input.
-    pub fn look_now(&mut self, now: Instant) {
-        self.probes.look_now(now);
-    }
-
-    /// That is known.
-    pub fn has_looked(&self) -> bool {
-        self.probes.has_looked()
     }
 
     /// The shell's process was seen running another program (`exec`).
@@ -215,7 +206,7 @@ impl Machine {
                 Some(self.probes.next.map_or(grace, |next| next.max(grace)))
             }),
             Phase::Busy(running) => match (&running.status, running.streams_done) {
-                (Some((_, _, at)), _) => Some(*at + STREAM_GRACE),
+                (Some((_, _, at)), _) => Some((*at).max(self.probes.last_activity) + STREAM_GRACE),
                 (None, _) if asked.is_some() => asked,
                 (None, _) if running.unstarted.is_some() => running
                     .unstarted
@@ -250,7 +241,11 @@ impl Machine {
                 }
                 Vec::new()
             }
-            Event::Answered => self.on_input(true, now),
+            Event::Answered => {
+                let effects = self.on_input(true, now);
+                self.probes.next = self.probes.next.map(|next| next.max(now + ANSWERED));
+                effects
+            }
             Event::Interrupted => {
                 if let Phase::Busy(running) = &mut self.phase {
                     running.interrupted = true;
@@ -270,9 +265,10 @@ impl Machine {
 
     fn on_mark(&mut self, mark: Mark, now: Instant) -> Vec<Effect> {
         match mark {
-            Mark::Hello(_) | Mark::Terminal(_) | Mark::Below(_) => Vec::new(),
+            Mark::Hello(_) | Mark::Terminal(_) | Mark::Below(_) | Mark::Exit(_) => Vec::new(),
             Mark::Start(started) => match &mut self.phase {
                 Phase::Busy(running) if started == Some(running.id) => {
+                    running.in_doubt = false;
                     running.started = true;
                     running.prompt_seen = false;
                     running.unstarted = None;
@@ -330,7 +326,14 @@ impl Machine {
                     // Our variables were unset, or the mark is only somebody's output: the terminal is asked, and
                     // then the shell.
                     running.prompt_seen = false;
-                    if running.synced.is_some() {
+                    if running.synced.is_some() && running.in_doubt {
+                        // It was asked how it ended, and told of another.
+                        let id = running.id;
+                        self.phase = Phase::Ready { half_typed: false };
+                        self.probes.forget();
+                        self.slots.release(id);
+                        effects.push(Effect::NotStarted(id));
+                    } else if running.synced.is_some() {
                         let (id, interrupted) = (running.id, running.interrupted);
                         self.phase = Phase::Ready { half_typed: false };
                         effects.push(Effect::Complete {
@@ -358,7 +361,7 @@ impl Machine {
         match frame {
             StreamFrame::End(id) => self.slots.end(slot, stream, *id),
             StreamFrame::Eof(turn) => self.slots.eof(slot, stream, *turn),
-            StreamFrame::Below(_) => return Vec::new(),
+            StreamFrame::Below(_) | StreamFrame::Next(_) | StreamFrame::Dropped => return Vec::new(),
             StreamFrame::Level(number) => {
                 let verdict = self.probes.level(stream, *number);
                 return self.judge(verdict, now);
@@ -489,7 +492,7 @@ impl Machine {
     fn expire(&mut self, now: Instant) -> Vec<Effect> {
         if let Phase::Busy(running) = &self.phase
             && let Some((_, _, at)) = &running.status
-            && now >= *at + STREAM_GRACE
+            && now >= (*at).max(self.probes.last_activity) + STREAM_GRACE
         {
             return self.complete(now, true);
         }
@@ -555,6 +558,10 @@ impl Machine {
                     }
                     return Vec::new();
                 }
+                if (running.slot.is_none() || running.in_doubt) && !running.interrupted && !shell_reads {
+                    // It was only not known after an absence; from here on its end is seen.
+                    running.streams_done = None;
+                }
                 self.judge(verdict, now)
             }
         }
@@ -576,12 +583,6 @@ impl Machine {
             _ => return Vec::new(),
         };
         vec![effect]
-    }
-
-    /// The text does not look like a question after all; the wait that `Asked::Text` told is taken back.
-    pub fn not_a_question(&mut self) {
-        self.probes.told = false;
-        self.probes.seen = None;
     }
 }
 

@@ -1,9 +1,14 @@
 //! Opens a session's shell: both channels, the helper, the first prompt, and the integration script. A line is typed
 //! only when the shell was seen to read one; whatever start-up files print or ask before that is their own.
 
+mod back;
 pub mod dialog;
 mod help;
+mod kept;
 mod prompt;
+
+pub use back::{Back, NotBack, come_back};
+pub use kept::{Keep, NotOpened, open_kept};
 
 use std::{
     sync::Arc,
@@ -17,6 +22,7 @@ use tokio::time::timeout_at;
 use self::dialog::Asking;
 use super::{
     Claims,
+    kept::Kept,
     link::{Link, LinkEvent, Parts, Source, Wiring},
 };
 use crate::{
@@ -28,7 +34,7 @@ use crate::{
         fish,
         frame::{self, HelperFrame, HelperHello},
         mark::{self, Mark, ShellHello},
-        order::{self, Script},
+        order::{self, Keeping, Script},
         scan::{Piece, Scanner},
         typed::{self, Dialect},
     },
@@ -62,6 +68,8 @@ pub struct Opened {
     pub cwd: String,
     /// Events that came with the last mark and belong to the session: terminal bytes behind it.
     pub rest: Vec<u8>,
+    /// A tmux was to keep it, and why none does.
+    pub not_kept: Option<String>,
 }
 
 struct Opening {
@@ -72,8 +80,15 @@ struct Opening {
     dialog: Option<Asking>,
     wiring: Wiring,
     connection: Arc<Connection>,
-    terminal: ChannelWriter,
+    /// Not there before the helper is, where a tmux keeps the shell.
+    terminal: Option<ChannelWriter>,
     helper: Option<ChannelWriter>,
+    /// The line that runs the helper.
+    command: String,
+    /// The session's name for tmux, where one keeps the shell.
+    kept: Option<String>,
+    /// The process of its pane.
+    below: Option<u32>,
     /// It is on another connection than the shell.
     is_apart: bool,
     /// When the helper said that it can be given its script.
@@ -99,8 +114,7 @@ pub async fn open(
     pool: &Arc<Pool>,
     claims: &Claims,
     target: &Target,
-    cols: u16,
-    rows: u16,
+    (cols, rows): (u16, u16),
     dialog: Option<Asking>,
 ) -> Result<Opened, Fault> {
     let pty = Pty {
@@ -108,8 +122,8 @@ pub async fn open(
         cols,
         rows,
     };
-    let nonce = format!("{:016x}", rand::random::<u64>());
-    let (command, script) = order::helper_command(&nonce);
+    let nonce = new_nonce();
+    let (command, script) = order::helper_command(&nonce, &Keeping::Connection);
     let Pair {
         connection,
         shell,
@@ -125,41 +139,87 @@ pub async fn open(
             None
         }
     };
-    let opening = Opening {
-        pool: pool.clone(),
-        target: target.clone(),
-        began: Instant::now(),
-        dialog,
-        wiring,
-        connection,
-        terminal,
-        helper,
-        is_apart,
-        reading: None,
-        hello: None,
-        helper_frames: Scanner::new(&frame::helper_introducer(&nonce), frame::TERMINATOR),
-        marks: Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR),
-        nonce,
-        shown: Vec::new(),
-        shown_total: 0,
-        last_shown: None,
-        shell: None,
-        installed: 0,
-        after: Vec::new(),
-        candidates: None,
-        tty: String::new(),
-    };
-    opening.run(claims, script).await
+    let mut opening = Opening::new(pool, target, dialog, nonce, wiring, connection);
+    opening.terminal = Some(terminal);
+    opening.helper = helper;
+    opening.command = command;
+    opening.is_apart = is_apart;
+    opening.prepare(script).await?;
+    opening.run(claims).await
+}
+
+fn new_nonce() -> String {
+    format!("{:016x}", rand::random::<u64>())
 }
 
 impl Opening {
-    async fn run(mut self, claims: &Claims, script: Vec<u8>) -> Result<Opened, Fault> {
+    fn new(
+        pool: &Arc<Pool>,
+        target: &Target,
+        dialog: Option<Asking>,
+        nonce: String,
+        wiring: Wiring,
+        connection: Arc<Connection>,
+    ) -> Self {
+        Self {
+            pool: pool.clone(),
+            target: target.clone(),
+            began: Instant::now(),
+            dialog,
+            wiring,
+            connection,
+            terminal: None,
+            helper: None,
+            command: String::new(),
+            kept: None,
+            below: None,
+            is_apart: false,
+            reading: None,
+            hello: None,
+            helper_frames: Scanner::new(&frame::helper_introducer(&nonce), frame::TERMINATOR),
+            marks: Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR),
+            nonce,
+            shown: Vec::new(),
+            shown_total: 0,
+            last_shown: None,
+            shell: None,
+            installed: 0,
+            after: Vec::new(),
+            candidates: None,
+            tty: String::new(),
+        }
+    }
+
+    /// Gives the helper its script and waits for its first words.
+    async fn prepare(&mut self, script: Vec<u8>) -> Result<(), Fault> {
         self.wait_for_helper().await?;
         self.order(script).await?;
         self.wait_until(HELPER_WAIT, |opening| {
             opening.hello.is_some() || opening.helper.is_none()
         })
-        .await?;
+        .await
+    }
+
+    /// Has the helper look at the shell that may be ours.
+    async fn look_for_shell(&self) -> Result<(), Fault> {
+        self.order(match self.below {
+            Some(pid) => order::look_below(pid),
+            None => order::look_for_shells(self.is_apart),
+        })
+        .await
+    }
+
+    /// Types.
+    async fn write(&self, bytes: Vec<u8>) -> Result<(), Fault> {
+        match &self.terminal {
+            Some(terminal) => terminal.write(Bytes::from(bytes)).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Opening {
+    async fn run(mut self, claims: &Claims) -> Result<Opened, Fault> {
         let hello = self.hello.clone().unwrap_or_default();
         let fifos = !hello.dir.is_empty();
         self.answer(&self.shown).await;
@@ -173,7 +233,7 @@ impl Opening {
             // It takes no orders then.
             self.candidates.get_or_insert_default();
         }
-        if fifos && self.is_apart {
+        if fifos && self.is_apart && self.below.is_none() {
             // What it saw by itself are others.
             self.wait_until(HELPER_WAIT, |opening| opening.candidates.is_some())
                 .await?;
@@ -200,9 +260,7 @@ impl Opening {
         let name = seen.as_ref().map_or("", |candidate| candidate.name.as_str());
         let typed = match other {
             Some(dialect) => {
-                self.terminal
-                    .write(Bytes::from(typed::greet(&self.nonce)))
-                    .await?;
+                self.write(typed::greet(&self.nonce)).await?;
                 Some(dialect)
             }
             None if fifos => {
@@ -232,14 +290,27 @@ impl Opening {
         }
         self.order(order::introduce(shell.pid, &shell.tty)).await?;
         let cwd = shell.cwd.clone();
+        let kept = self.kept.take().map(|name| Kept {
+            name,
+            nonce: self.nonce.clone(),
+            dir: hello.dir.clone(),
+            boot_id: hello.boot_id.clone(),
+            shell: shell.clone(),
+            has_alias: shell.kind != "fish",
+        });
+        let terminal = self
+            .terminal
+            .clone()
+            .ok_or_else(|| Fault::new(Reason::Internal, "the shell has no terminal"))?;
         let link = std::mem::take(&mut self.wiring).finish(Parts {
             connection: self.connection.clone(),
-            terminal: self.terminal.clone(),
+            terminal,
             helper: self.helper.take(),
             shell,
             hello,
             nonce: std::mem::take(&mut self.nonce),
             typed,
+            kept,
         });
         Ok(Opened {
             link,
@@ -247,6 +318,7 @@ impl Opening {
             greeted,
             cwd,
             rest: std::mem::take(&mut self.after),
+            not_kept: None,
         })
     }
 
@@ -284,7 +356,7 @@ impl Opening {
     /// prompt without having done so.
     async fn install(&mut self, dir: &str, name: &str) -> Result<(), Fault> {
         for line in order::type_install(dir, name) {
-            self.terminal.write(Bytes::from(line)).await?;
+            self.write(line).await?;
             self.wait_until(INSTALL_LOOK, |opening| opening.shell.is_some())
                 .await?;
             let until = Instant::now() + INSTALL_WAIT;
@@ -294,7 +366,7 @@ impl Opening {
                     return Ok(());
                 }
                 self.candidates = None;
-                self.order(order::look_for_shells(self.is_apart)).await?;
+                self.look_for_shell().await?;
                 self.wait_until(HELPER_WAIT, |opening| {
                     opening.candidates.is_some() || opening.helper.is_none()
                 })
@@ -317,9 +389,7 @@ impl Opening {
     /// Sets up a shell that has no FIFOs, and of which perhaps nothing is known.
     async fn install_unseen(&mut self, is_seen: bool) -> Result<Dialect, Fault> {
         if !is_seen {
-            self.terminal
-                .write(Bytes::from(typed::greet_unseen(&self.nonce)))
-                .await?;
+            self.write(typed::greet_unseen(&self.nonce)).await?;
             self.wait_until(INSTALL_WAIT, |opening| opening.shell.is_some())
                 .await?;
             let dialect = self
@@ -332,14 +402,16 @@ impl Opening {
             }
             self.shell = None;
         }
-        self.terminal
-            .write(Bytes::from(typed::install(&self.nonce)))
-            .await?;
+        self.write(typed::install(&self.nonce)).await?;
         Ok(Dialect::Posix)
     }
 
     /// Answers what fish asks its terminal; nobody else is answered, who might not be there any more to read it.
     async fn answer(&self, shown: &[u8]) {
+        // tmux answers what runs in it.
+        if self.below.is_some() {
+            return;
+        }
         let login = self.hello.as_ref().map(|hello| hello.shell.as_str());
         let now = self.candidates.iter().flatten();
         let now = now.filter(|candidate| candidate.tty == self.tty);
@@ -348,7 +420,7 @@ impl Opening {
             .chain(now.map(|candidate| candidate.name.as_str()))
             .any(|shell| Script::of(shell) == Script::Fish);
         if is_fish && let Some(answer) = fish::answers(shown) {
-            let _ = self.terminal.write(Bytes::from_static(answer)).await;
+            let _ = self.write(answer.to_vec()).await;
         }
     }
 
@@ -371,6 +443,7 @@ impl Opening {
                         Piece::Frame(body) => match mark::parse(&body) {
                             Some(Mark::Hello(hello)) => self.shell = Some(hello),
                             Some(Mark::Terminal(tty)) => self.tty = tty,
+                            Some(Mark::Exit(code)) => return Err(ended_early(&self.shown, Some(code))),
                             Some(_) | None => {
                                 // A prompt mark that came with the hello is given to the session as it was.
                                 self.after.extend(mark::introducer(&self.nonce));
@@ -382,19 +455,22 @@ impl Opening {
                 }
             }
             (Source::Terminal, ChannelEvent::Closed { reason }) => {
-                let said = last_words(&self.shown);
                 return Err(match reason {
                     CloseReason::ConnectionLost(cause) => Fault::new(
                         Reason::ConnectionLost,
                         format!("the connection was lost while the shell started: {cause}"),
                     )
                     .retryable(),
-                    CloseReason::Normal => Fault::new(
-                        Reason::NotSupported,
-                        format!("the login shell ended before it showed a prompt: {said}"),
-                    )
-                    .hint("check that the account has a login shell and may log in interactively"),
+                    CloseReason::Normal => ended_early(&self.shown, None),
                 });
+            }
+            // What it showed before we came.
+            (Source::Terminal, ChannelEvent::Screen(screen)) => {
+                let rows = screen.rows.join(&b"\r\n"[..]);
+                let rows = rows.trim_ascii_end();
+                self.last_shown = Some(Instant::now());
+                self.shown_total += rows.len() as u64;
+                self.shown.extend(rows);
             }
             (Source::Helper, ChannelEvent::Stdout(bytes)) => {
                 for piece in self.helper_frames.feed(&bytes) {
@@ -409,7 +485,8 @@ impl Opening {
                             | HelperFrame::Probe(_)
                             | HelperFrame::Front(_)
                             | HelperFrame::Foreground(..)
-                            | HelperFrame::Flow(_),
+                            | HelperFrame::Flow(_)
+                            | HelperFrame::Kept(_),
                         )
                         | None => {}
                     }
@@ -423,6 +500,16 @@ impl Opening {
         }
         Ok(())
     }
+}
+
+fn ended_early(shown: &[u8], code: Option<i32>) -> Fault {
+    let said = last_words(shown);
+    let code = code.map_or_else(String::new, |code| format!(" with exit code {code}"));
+    Fault::new(
+        Reason::NotSupported,
+        format!("the login shell ended{code} before it showed a prompt: {said}"),
+    )
+    .hint("check that the account has a login shell and may log in interactively")
 }
 
 /// The last line on the terminal, for an error's words.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Opening, Session};
 use crate::{
+    config::Keeper,
     host::Overrides,
     state::{EarlierShown, Hop, SavedSession, ShownLog, Store},
 };
@@ -43,7 +44,7 @@ impl Saving {
 impl Session {
     /// Its shell outlives the daemon, and so do its commands.
     pub fn is_kept(&self) -> bool {
-        self.keeper != "daemon"
+        self.summary.borrow().keeper != Keeper::Daemon
     }
 
     /// What was given beside its host when it was opened.
@@ -108,7 +109,7 @@ impl Session {
                     port,
                 })
                 .collect(),
-            keeper: self.keeper.clone(),
+            keeper: summary.keeper.word().to_owned(),
             is_default: self.saving.is_default.load(Ordering::Relaxed),
             cols: summary.size.0,
             rows: summary.size.1,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::{id::CommandId, terminal::fullscreen::InputMode};
+use crate::{config::Keeper, id::CommandId, terminal::fullscreen::InputMode};
 
 /// What a session is and does, for lists and decisions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Summary {
     pub state: SessionState,
     /// The shell's kind; empty if not known yet.
     pub shell: String,
+    /// What keeps its shell alive.
+    pub keeper: Keeper,
     /// Commands' stdout and stderr are got apart.
     pub apart: bool,
     /// Working directory; empty if not known.

@@ -20,6 +20,7 @@ use crate::{
         fullscreen::{FullScreen, InputMode},
         screen::{Painting, SCROLLBACK, Screen, Shot},
     },
+    tmux,
 };
 
 /// What is kept: some thousand lines.
@@ -28,7 +29,8 @@ const KEPT: usize = 256 << 10; // 256 KiB
 const MIRRORED: usize = 64 << 10; // 64 KiB
 /// How much of it is recorded: a flood must not push everything else out of the files.
 const RECORDED: usize = 4 << 20; // 4 MiB
-/// What waits for the emulator: most sessions are never looked at, and one costs 0.3 MB.
+/// What waits for the emulator: most sessions are never looked at, and one costs 0.3 MB (without scrollback: 2,000 lines
+/// of cells would be 6 MB).
 const UNSEEN_MAX: usize = 64 << 10; // 64 KiB
 /// Of plain text that nobody looks at, the last so many bytes are what scrollback and screen can hold.
 const PLAIN_MAX: usize = 512 << 10; // 512 KiB
@@ -51,7 +53,7 @@ pub struct View {
     is_torn: bool,
     full_screen: FullScreen,
     size: (u16, u16),
-    /// Made late, and fed late with `unseen`.
+    /// Made late, and fed late with `unseen`; it keeps no scrollback, which is made anew from `bytes` for who asks.
     screen: Option<Box<Screen>>,
     unseen: Vec<u8>,
     /// A captured command whose text was not shown yet.
@@ -193,6 +195,21 @@ impl View {
         }
     }
 
+    /// A pane of tmux looks so: what is shown from here on comes upon this.
+    pub fn repaint(&mut self, screen: &tmux::control::Screen) {
+        let pane = &screen.pane;
+        let mut bytes = Vec::from(if pane.is_alternate {
+            &b"\x1b[?1049h"[..]
+        } else {
+            b"\x1b[?1049l"
+        });
+        bytes.extend_from_slice(b"\x1b[0m\x1b[H\x1b[2J");
+        bytes.extend(screen.rows.join(&b"\r\n"[..]));
+        let (row, column) = (u32::from(pane.y) + 1, u32::from(pane.x) + 1);
+        bytes.extend(format!("\x1b[0m\x1b[{row};{column}H").into_bytes());
+        self.screen().feed(&bytes);
+    }
+
     /// What a command that has the terminal wrote there.
     pub fn show_output(&mut self, bytes: &[u8]) {
         let from = self.end;
@@ -274,7 +291,7 @@ impl View {
         let unseen = std::mem::take(&mut self.unseen);
         let screen = self
             .screen
-            .get_or_insert_with(|| Box::new(Screen::new(cols, rows, SCROLLBACK)));
+            .get_or_insert_with(|| Box::new(Screen::new(cols, rows, 0)));
         screen.feed(&unseen);
         screen
     }
@@ -359,12 +376,15 @@ impl View {
     /// The screen, below so many lines of what was scrolled out of it.
     pub fn screen_now(&mut self, scrollback: usize) -> Shown {
         let Shot {
-            rows,
+            mut rows,
             row,
             column,
             title,
             alternate,
-        } = self.screen().shot(scrollback);
+        } = self.screen().shot(0);
+        if scrollback > 0 && !alternate {
+            rows.splice(0..0, self.scrolled(scrollback));
+        }
         Shown {
             text: rows.join("\n"),
             row,
@@ -373,6 +393,21 @@ impl View {
             alternate,
             ..self.shown()
         }
+    }
+
+    /// So many lines of what was scrolled out of the screen, as far as the bytes are kept, in the terminal's width now.
+    fn scrolled(&self, lines: usize) -> Vec<String> {
+        let (cols, rows) = self.size;
+        let mut screen = Screen::new(cols, rows, lines.min(SCROLLBACK));
+        let (first, second) = self.bytes.as_slices();
+        // Where the beginning is gone, what is left may begin within a sequence.
+        let is_cut = self.end > self.bytes.len() as u64;
+        let from = memchr::memchr(b'\n', first).filter(|_| is_cut).unwrap_or(0);
+        screen.feed(first.get(from..).unwrap_or_default());
+        screen.feed(second);
+        let mut all = screen.shot(lines).rows;
+        all.truncate(all.len().saturating_sub(usize::from(rows.max(2))));
+        all
     }
 
     /// The screen for a person's terminal of so many columns and rows.

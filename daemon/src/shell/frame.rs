@@ -24,6 +24,46 @@ pub enum HelperFrame {
     Foreground(u32, Foreground),
     /// Ctrl-S stops what the terminal shows.
     Flow(bool),
+    /// The streams of a kept session.
+    Kept(Vec<KeptStream>),
+}
+
+/// One stream that is kept on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptStream {
+    /// It is a pair's stderr.
+    pub is_err: bool,
+    /// The pair.
+    pub set: u8,
+    /// The FIFO that is drained, or is next.
+    pub turn: u8,
+    /// Somebody may still write to that one.
+    pub held: bool,
+    /// The last segment, and how much is in it.
+    pub segment: u64,
+    /// As above, bytes.
+    pub size: u64,
+}
+
+impl KeptStream {
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let name = words.next()?;
+        let (is_err, set) = match name.split_at_checked(1)? {
+            ("o", set) => (false, set),
+            ("e", set) => (true, set),
+            _ => return None,
+        };
+        let turn = words.next()?.parse().ok().filter(|turn| *turn < 2)?;
+        Some(Self {
+            is_err,
+            set: set.parse().ok()?,
+            turn,
+            held: words.next()? == "1",
+            segment: words.next()?.parse().ok()?,
+            size: words.next()?.parse().ok()?,
+        })
+    }
 }
 
 /// What the helper says first.
@@ -37,6 +77,51 @@ pub struct HelperHello {
     pub system: String,
     /// `$SHELL` there.
     pub shell: String,
+    /// The tmux that keeps the shell, where one was to.
+    pub tmux: Tmux,
+}
+
+/// What the helper says of tmux.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tmux {
+    /// Where it is; empty where there is none.
+    pub path: String,
+    /// `tmux 3.3a`; empty where there is none.
+    pub version: String,
+    /// Our pane, `%0`; empty where there is none.
+    pub pane: String,
+    /// Its process.
+    pub pid: u32,
+    /// Its terminal.
+    pub tty: String,
+    /// How its shell ended, if it has and that is known.
+    pub exit: Option<i32>,
+}
+
+impl Tmux {
+    /// From the fields that are left; what is put into commands later holds nothing that a shell or tmux would take for
+    /// anything else.
+    fn parse<'f>(mut fields: impl Iterator<Item = &'f str>) -> Self {
+        let is_plain = |word: &&str| {
+            word.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte))
+        };
+        let mut next = || fields.next().unwrap_or_default();
+        let (path, version, pane, pid, tty, exit) = (next(), next(), next(), next(), next(), next());
+        let is_pane = |word: &&str| {
+            word.strip_prefix('%')
+                .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        let owned = |word: Option<&str>| word.unwrap_or_default().to_owned();
+        Self {
+            path: owned(Some(path).filter(is_plain)),
+            version: version.chars().take(40).collect(),
+            pane: owned(Some(pane).filter(is_pane)),
+            pid: pid.parse().unwrap_or_default(),
+            tty: owned(Some(tty).filter(is_plain)),
+            exit: exit.parse().ok(),
+        }
+    }
 }
 
 /// A frame that came through the FIFO of a command's stream, in order with its data.
@@ -52,6 +137,10 @@ pub enum StreamFrame {
     Level(u32),
     /// The reader was killed; the stream is of no more use.
     Broken,
+    /// What is kept of the stream goes on in the segment with this number.
+    Next(u64),
+    /// Up to 64 KiB are missing here: the host's disk had no room.
+    Dropped,
 }
 
 /// The introducer of the helper's own frames.
@@ -62,6 +151,12 @@ pub fn helper_introducer(nonce: &str) -> Vec<u8> {
 /// The introducer of frames within a stream.
 pub fn stream_introducer(nonce: &str) -> Vec<u8> {
     format!("\x1e{nonce};").into_bytes()
+}
+
+/// Bytes of a whole frame within a stream.
+pub const fn stream_length(nonce: &str, body: &[u8]) -> usize {
+    // RS, nonce, semicolon; US.
+    nonce.len() + body.len() + 3
 }
 
 /// Ends either kind of frame.
@@ -79,6 +174,11 @@ pub fn parse_helper(body: &[u8]) -> Option<HelperFrame> {
                 boot_id: fields.next()?.to_owned(),
                 system: fields.next()?.to_owned(),
                 shell: fields.next()?.to_owned(),
+                tmux: {
+                    // Its own process comes first.
+                    fields.next();
+                    Tmux::parse(fields)
+                },
             }))
         }
         "R" => Some(HelperFrame::Reading),
@@ -97,6 +197,9 @@ pub fn parse_helper(body: &[u8]) -> Option<HelperFrame> {
             ))
         }
         "S" => Some(HelperFrame::Flow(rest == "on")),
+        "P" => Some(HelperFrame::Kept(
+            rest.split('|').filter_map(KeptStream::parse).collect(),
+        )),
         _ => None,
     }
 }
@@ -107,6 +210,11 @@ pub fn parse_stream(body: &[u8]) -> Option<StreamFrame> {
         b'M' if body == b"M0" => Some(StreamFrame::Eof(0)),
         b'M' if body == b"M1" => Some(StreamFrame::Eof(1)),
         b'X' => Some(StreamFrame::Broken),
+        b'D' => Some(StreamFrame::Dropped),
+        b'G' => {
+            let text = String::from_utf8_lossy(body);
+            text.strip_prefix("G;")?.parse().ok().map(StreamFrame::Next)
+        }
         b'L' => {
             let text = String::from_utf8_lossy(body);
             text.strip_prefix("L;")?.parse().ok().map(StreamFrame::Level)
@@ -137,8 +245,36 @@ mod tests {
                 boot_id: "boot".into(),
                 system: "Linux x86_64".into(),
                 shell: "/bin/bash".into(),
+                tmux: Tmux::default(),
             }))
         );
+        let kept = parse_helper(
+            b"H;/var/tmp/.sshmcp-1;boot;Linux x86_64;/bin/bash;77;/usr/bin/tmux;tmux 3.3a;%0;12;/dev/pts/3;",
+        );
+        assert!(
+            matches!(kept, Some(HelperFrame::Hello(HelperHello { tmux: Tmux { pane, pid: 12, exit: None, .. }, .. })) if pane == "%0")
+        );
+        let odd = parse_helper(b"H;/d;;;/bin/sh;77;/a b;tmux;%0 x;x;/dev/$(x);3");
+        let tmux = Tmux {
+            version: "tmux".into(),
+            exit: Some(3),
+            ..Tmux::default()
+        };
+        assert!(matches!(odd, Some(HelperFrame::Hello(HelperHello { tmux: found, .. })) if found == tmux));
+        let stream = KeptStream {
+            is_err: true,
+            set: 2,
+            turn: 1,
+            held: false,
+            segment: 3,
+            size: 40,
+        };
+        assert_eq!(
+            parse_helper(b"P;e2 1 0 3 40|o0 2 0 1 1|x|e0 0|"),
+            Some(HelperFrame::Kept(vec![stream]))
+        );
+        assert_eq!(parse_stream(b"G;12"), Some(StreamFrame::Next(12)));
+        assert_eq!(parse_stream(b"G;x"), None);
         assert_eq!(parse_helper(b"B"), Some(HelperFrame::Installed));
         assert_eq!(parse_helper(b"O;3"), Some(HelperFrame::Opened(3)));
         assert_eq!(parse_helper(b"O;999"), None);

@@ -4,35 +4,50 @@
 # RS nonce ; letter ; fields US from the FIFOs, in order with the data there, perhaps with one of the former inside.
 # Leaves nothing: whatever ends it, the directory goes with it.
 # The function `clear` of clear.sh comes before it.
+# Where a tmux keeps the shell (kp=n: it is begun; kp=o: we come back to it), directory and drains outlive us, until the
+# order y.
+um=$(umask) lc=${LC_ALL-}
 umask 077
 LC_ALL=C
 export LC_ALL
 n=@NONCE@
+kp=@KEEP@
 d=
 # Whoever started us may be gone at any time.
 trap '' INT QUIT HUP PIPE
-trap '[ -z "$d" ] || clear "$d"; exit 0' TERM EXIT
-for b in /dev/shm "${XDG_RUNTIME_DIR:-}" "${TMPDIR:-}" /tmp /var/tmp "${HOME:-}"; do
+trap '[ -z "$d" ] || [ "$kp" = o ] || clear "$d"; exit 0' TERM EXIT
+case $kp in
+o)
+  d=@DIR@
+  [ -p "$d/x" ] && [ -w "$d/x" ] || d=
+  set --
+  ;;
+# What is kept may be much, and stay long: not in memory, if there is another place.
+n) set -- /var/tmp /tmp "${HOME:-}" /dev/shm ;;
+*) set -- /dev/shm "${XDG_RUNTIME_DIR:-}" "${TMPDIR:-}" /tmp /var/tmp "${HOME:-}" ;;
+esac
+for b; do
   [ -n "$b" ] && [ -d "$b" ] && [ -w "$b" ] || continue
   # Its name stands in what is typed and sourced.
   case $b in *[!A-Za-z0-9/._-]*) continue ;; esac
   d=$b/.sshmcp-$n
   mkdir "$d" 2>/dev/null || { d=; continue; }
   # What is put there later needs room: a full disk is seen now.
-  if mkfifo "$d/x" "$d/o00" "$d/o01" "$d/e00" "$d/e01" && printf '%16384s' '' >"$d/b"; then break; fi 2>/dev/null
+  if mkfifo "$d/x" && printf '%16384s' '' >"$d/b"; then break; fi 2>/dev/null
   rm -rf "$d"
   d=
 done
 r=
 u=$(uname -sm)
 [ -r /proc/sys/kernel/random/boot_id ] && read -r r </proc/sys/kernel/random/boot_id
-printf '\036%s!H;%s;%s;%s;%s;%s\037' "$n" "$d" "$r" "$u" "${SHELL:-}" "$$"
+@PANE@
+printf '\036%s!H;%s;%s;%s;%s;%s;%s\037' "$n" "$d" "$r" "$u" "${SHELL:-}" "$$" "$tp"
+case $kp,$d,$tp in
+n,?*,*%*) ;;
+n,?*,*) clear "$d"; d= ;;
+esac
 [ -n "$d" ] || { cat >/dev/null; exit 0; }
 
-# The end-of-file marks that the drains below print whenever the last writer of a FIFO has gone, one for each of the
-# two in turn: what somebody prints of them by chance is no end of the other.
-printf '\036%s;M0\037' "$n" >"$d/m0"
-printf '\036%s;M1\037' "$n" >"$d/m1"
 : >"$d/s"
 # Whose it is: process, the time when that began, boot.
 began() {
@@ -46,50 +61,27 @@ began() {
 }
 began "$$"
 bg=$st
-printf '%s %s %s\n' "$$" "$st" "$r" >"$d/h"
+[ -n "$kp" ] || printf '%s %s %s\n' "$$" "$st" "$r" >"$d/h"
 
-# cat reads its arguments one after the other: when the last writer of a FIFO has gone it prints the mark and opens
-# the other FIFO, without a fork. Two in turn, so that what is written after the end of one command never meets the
-# reader of the next. The list is long and even, and the loop begins it anew. Which process reads is in a file, so that
-# it can be stopped: then the FIFO fills, and its writers wait.
-drain() {
-  cd "$d" || exit 0
-  w=p$1
-  set -- "${1}0" m0 "${1}1" m1
-  # A reader whose number is not in the file yet is known here alone.
-  trap 'kill "$!" 2>/dev/null; kill -s CONT "$!" 2>/dev/null; exit 0' TERM
-  set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
-  while :; do
-    cat "$@" 2>/dev/null &
-    printf '%s\n' "$!" >"$w"
-    wait "$!" || break
-  done
-  [ -p "$1" ] && printf '\036%s;X\037' "$n"
-}
-( drain o0 ) </dev/null &
-po=$!
-( drain e0 ) </dev/null >&2 &
-pe=$!
-
-leave() {
-  trap '' TERM EXIT
-  kill "$po" "$pe" 2>/dev/null
-  clear "$d"
-  exit 0
-}
-trap leave TERM EXIT
+@DRAINS@
 t=
 sp=
 
 @LOOK@
-# The login shells on our connection: children of the same sshd that have a terminal. With an argument those on others of
-# the user's connections that are not older than a minute (clock ticks, 100 a second).
+# The login shells on our connection: children of the same sshd that have a terminal. With a number the child of that
+# process; with another argument those on others of the user's connections that are not older than a minute (clock
+# ticks, 100 a second).
 who() {
   out=
   c=
   wi=${1-}
   case $wi in
   '') { read -r c <"/proc/$PPID/task/$PPID/children"; } 2>/dev/null ;;
+  [0-9]*)
+    # What a tmux runs in our pane.
+    { read -r c <"/proc/$wi/task/$wi/children"; } 2>/dev/null
+    wi=
+    ;;
   *) for k in /proc/[0-9]*; do [ ! -O "$k" ] || c="$c ${k#/proc/}"; done ;;
   esac
   for k in $c; do
@@ -285,10 +277,10 @@ takers() {
 
 exec 6<>"$d/x"
 # What the shell will source, and a first look at it, without being asked.
-sed "s|@DIR@|$d|" >"$d/b" <<'@NONCE@' && printf '\036%s!B\037' "$n"
+[ "$kp" = o ] || sed "s|@DIR@|$d|" >"$d/b" <<'@NONCE@' && printf '\036%s!B\037' "$n"
 @SCRIPT@
 @NONCE@
-who
+[ -n "$kp" ] || who
 while IFS= read -r l; do
   # shellcheck disable=SC2086
   case $l in
@@ -326,6 +318,8 @@ while IFS= read -r l; do
     ;;
   w) who ;;
   W) who everywhere ;;
+  "w "*) who "${l#w }" ;;
+@ORDERS@
   "n "*)
     # Not to be held up by one that is stopped.
     for k in ${l#n }; do
@@ -346,7 +340,7 @@ while IFS= read -r l; do
     ;;
   "o "*)
     k=${l#o }
-    mkfifo "$d/o${k}0" "$d/o${k}1" "$d/e${k}0" "$d/e${k}1" 2>/dev/null
+    pair "$k" 2>/dev/null
     printf '\036%s!O;%s\037' "$n" "$k"
     ;;
   esac

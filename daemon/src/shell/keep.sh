@@ -30,7 +30,8 @@ keep() {
   keep_max=${2:-16} keep_g=1 keep_k=0 keep_z=0
   printf '%s\n' "$$" >"k.$1"
   exec 4<>"g.$1"
-  while exec 3<"$1$keep_k"; do
+  # n.NAME: which FIFO it is at.
+  while { printf '%s\n' "$keep_k" >"n.$1"; } 2>/dev/null; exec 3<"$1$keep_k"; do
     while :; do
       # 32 reads of at most 64 KiB: fewer are the end of file.
       keep_w=$(dd bs=65536 count=32 2>&1 <&3 >>"s.$1.$keep_g") && keep_r=0 || keep_r=1
@@ -107,27 +108,32 @@ taken() {
 # on with it. "v": somebody is still interested. Any other is for the function `order`, if there is one.
 # What is not there any more is told by the frame X in its stream.
 follow() {
-  keep_ts=
   while read -r keep_a keep_s keep_g keep_o; do
     case $keep_a in
-    n)
-      case " $keep_ts " in
-      *" $keep_s "*) follow_end "$keep_s" ;;
-      *) keep_ts="$keep_ts $keep_s" ;;
-      esac
-      taken "$keep_s" "$keep_g"
-      case $keep_s in
-      e*) follow_one >&2 & ;;
-      *) follow_one & ;;
-      esac
-      eval "keep_t$keep_s=$!"
-      ;;
+    n) follow_from "$keep_s" "$keep_g" "$keep_o" ;;
     p) eval "kill -s STOP \"\$keep_t$keep_s\"" 2>/dev/null ;;
     c) eval "kill -s CONT \"\$keep_t$keep_s\"" 2>/dev/null ;;
     v) interested ;;
     *) ! command -v order >/dev/null || order "$keep_a" "$keep_s" "$keep_g" ;;
     esac
   done
+  unfollow
+}
+keep_ts=
+follow_from() {
+  keep_s=$1 keep_g=$2 keep_o=$3
+  case " $keep_ts " in
+  *" $keep_s "*) follow_end "$keep_s" ;;
+  *) keep_ts="$keep_ts $keep_s" ;;
+  esac
+  taken "$keep_s" "$keep_g"
+  case $keep_s in
+  e*) follow_one >&2 & ;;
+  *) follow_one & ;;
+  esac
+  eval "keep_t$keep_s=$!"
+}
+unfollow() {
   for keep_s in $keep_ts; do
     follow_end "$keep_s"
   done

@@ -27,6 +27,8 @@ pub enum Mark {
         /// Working directory then.
         cwd: String,
     },
+    /// The shell has ended, with this exit code; what a tmux runs in its pane says so.
+    Exit(i32),
     /// The shell is about to show its prompt.
     Prompt {
         /// Working directory.
@@ -35,7 +37,7 @@ pub enum Mark {
 }
 
 /// What the shell says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ShellHello {
     /// `bash`, `zsh`, `dash`, …
     pub kind: String,
@@ -81,6 +83,7 @@ pub fn parse(body: &[u8]) -> Option<Mark> {
                 cwd: fields.next()?.to_owned(),
             }))
         }
+        "X" => rest.parse().ok().map(Mark::Exit),
         "T" => Some(Mark::Terminal(rest.to_owned())),
         "A" => CommandId::parse(rest).map(Mark::NoAlias),
         "S" => CommandId::parse(rest).map(Mark::Below),
@@ -139,6 +142,7 @@ mod tests {
                 cwd: "/".into()
             })
         );
+        assert_eq!(parse(b"X;3"), Some(Mark::Exit(3)));
         assert_eq!(parse(b"P;/x"), Some(Mark::Prompt { cwd: "/x".into() }));
         for bad in [
             &b""[..],

@@ -1,16 +1,28 @@
 //! What is sent to the helper and typed into the shell. Every command goes as data of the helper's channel; what is
 //! typed is fixed but for a command's id.
 
+mod kept;
+
+pub use kept::{Keeping, end_keeping, follow, follow_command, still_interested};
+
 use super::{
     mark::ShellHello,
     sudo::{self, Sudo},
 };
 use crate::id::CommandId;
+use kept::KEPT_ORDERS;
 
 /// The helper as it is in the source.
 const HELPER: &str = include_str!("helper.sh");
 /// Its part that looks at the terminal and at what waits for input there.
 const LOOK: &str = include_str!("look.sh");
+/// Its drains.
+const DRAINS: &str = include_str!("drains.sh");
+/// Its drains where a tmux keeps the shell, and its way to that.
+const KEPT: &str = include_str!("kept.sh");
+const PANE: &str = include_str!("pane.sh");
+/// What survives on a host.
+const KEEP: &str = include_str!("keep.sh");
 /// What removes a helper's directory, as it is in the source.
 const CLEAR: &str = include_str!("clear.sh");
 /// What ends a helper whose connection is dead, as it is in the source.
@@ -33,9 +45,49 @@ pub enum Capture {
 }
 
 /// The command line of the exec channel that runs the helper: short, and the same in every login shell's syntax.
-pub fn helper_command(nonce: &str) -> (String, Vec<u8>) {
+pub fn helper_command(nonce: &str, keeping: &Keeping) -> (String, Vec<u8>) {
     // The integration script goes with it: on a slow link that is a round trip less than an order for it.
-    let script = without_comments(&format!("{CLEAR}{HELPER}"))
+    let kept = |keep: &str| {
+        let functions = format!("{CLEAR}{KEEP}");
+        [
+            ("@KEEP@", keep.to_owned()),
+            ("@PANE@\n", without_comments(PANE)),
+            (
+                "@DRAINS@\n",
+                without_comments(&format!("{functions}{}", KEPT.replace("@KEEP@\n", &functions))),
+            ),
+            ("@ORDERS@\n", KEPT_ORDERS.to_owned()),
+        ]
+    };
+    let parts = match keeping {
+        Keeping::Connection => [
+            ("@KEEP@", String::new()),
+            ("@PANE@\n", "tp=\n".to_owned()),
+            ("@DRAINS@\n", without_comments(DRAINS)),
+            ("@ORDERS@\n", String::new()),
+        ],
+        Keeping::Begin { .. } => kept("n"),
+        Keeping::Return { .. } => kept("o"),
+    };
+    let mut script = without_comments(&format!("{CLEAR}{HELPER}"));
+    for (place, part) in parts {
+        script = script.replacen(place, &part, 1);
+    }
+    script = match keeping {
+        Keeping::Connection => script.replacen("@DIR@", "", 1),
+        Keeping::Begin {
+            name,
+            cols,
+            rows,
+            orphan_after,
+        } => script
+            .replacen("@DIR@", "", 1)
+            .replace("@NAME@", name)
+            .replace("@SIZE@", &format!("-x {cols} -y {rows}"))
+            .replace("@ORPHAN@", &orphan_after.to_string()),
+        Keeping::Return { name, dir } => script.replacen("@DIR@", dir, 1).replace("@NAME@", name),
+    };
+    let script = script
         .replace("@LOOK@\n", &without_comments(LOOK))
         .replace("@NONCE@", nonce)
         .replace("@SCRIPT@\n", &posix_script("@DIR@", nonce));
@@ -43,11 +95,6 @@ pub fn helper_command(nonce: &str) -> (String, Vec<u8>) {
     let length = script.len();
     let command = format!(r#"exec /bin/sh -c 'printf "\036%s!R\037" {nonce}; eval "$(head -c {length})"'"#);
     (command, script.into_bytes())
-}
-
-/// A line for a shell that reads its channel instead of having run the helper's command there.
-pub fn helper_line(nonce: &str) -> String {
-    helper_command(nonce).0 + "\n"
 }
 
 /// The command line of an exec channel that drains one further pair of FIFOs.
@@ -207,6 +254,10 @@ pub fn name_terminals<'t>(terminals: impl Iterator<Item = &'t str>) -> Vec<u8> {
     order.into_bytes()
 }
 
+/// The order to look at what runs in our pane, below its process.
+pub fn look_below(pid: u32) -> Vec<u8> {
+    format!("w {pid}\n").into_bytes()
+}
 /// The order that tells the helper which shell and terminal are ours.
 pub fn introduce(pid: u32, tty: &str) -> Vec<u8> {
     let tty: String = tty

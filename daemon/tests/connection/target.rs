@@ -77,6 +77,7 @@ impl Home {
             connect_timeout: Duration::from_secs(15),
             keepalive: None,
             kind: Kind::Auto,
+            keeper: None,
             description: String::new(),
             tags: Vec::new(),
             notes_path: None,
@@ -166,7 +167,7 @@ pub(crate) async fn drain(channel: &mut Channel) -> Said {
             ChannelEvent::Stderr(bytes) => said.stderr.extend_from_slice(&bytes),
             ChannelEvent::ExitStatus(status) => said.status = Some(status),
             ChannelEvent::ExitSignal { name, .. } => said.signal = Some(name),
-            ChannelEvent::Eof => {}
+            ChannelEvent::Eof | ChannelEvent::Screen(_) | ChannelEvent::Gap => {}
             ChannelEvent::Closed { reason } => said.end = Some(reason),
         }
     }

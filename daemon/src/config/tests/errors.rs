@@ -93,8 +93,8 @@ fn errors_inside_a_connection() {
             "2:8 `kind` must be one of auto, posix, network, windows, found a boolean ()",
         ),
         (
-            "keeper = 'remote-tmux'",
-            "2:10 the keeper `remote-tmux` is not supported yet (remove",
+            "keeper = 'local-tmux'",
+            "2:10 the keeper `local-tmux` is not supported yet (remove",
         ),
         (
             "keeper = 'screen'",

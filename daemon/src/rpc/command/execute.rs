@@ -77,6 +77,7 @@ pub(super) async fn execute(
         host: host.map(from_proto::host).transpose()?,
         session,
         size,
+        keeper: None,
     };
     let capture = if terminal {
         Capture::Terminal

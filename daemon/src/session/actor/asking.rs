@@ -32,8 +32,10 @@ impl Actor {
     pub(super) fn awaiting(&mut self, id: CommandId, asked: Asked) {
         let Some(shell) = &self.shell else { return };
         let Some(command) = shell.find(id) else { return };
-        let found = if shell.answering.as_ref().is_some_and(Answering::is_pending) {
-            // sudo's prompt is about to be answered: nobody else has to.
+        let is_answered =
+            shell.signals.is_answering() || shell.answering.as_ref().is_some_and(Answering::is_pending);
+        let found = if is_answered {
+            // sudo's prompt, or a question to the terminal, is about to be answered: nobody else has to.
             Found::Works
         } else {
             self.found(&command, asked)

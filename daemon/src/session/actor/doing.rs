@@ -97,6 +97,9 @@ impl Actor {
             (starts, run.stdin) = (Some(text), Some(input));
         }
         shell.wrote_since_input = false;
+        if shell.link.kept.is_some() && !command.internal {
+            shell.keep(&command);
+        }
         let announced = run.durable.as_ref().map_or(&command, |durable| &durable.command);
         if !announced.internal {
             self.view
@@ -447,7 +450,17 @@ impl Actor {
     /// The further pair of FIFOs is there: a channel of its own drains it.
     pub(super) fn drain(&mut self, set: u8) {
         let Some(shell) = &self.shell else { return };
-        let (command, script) = order::drain_command(&shell.link.hello.dir, &shell.link.nonce, set);
+        let (dir, nonce) = (&shell.link.hello.dir, &shell.link.nonce);
+        let (command, script) = if shell.link.kept.is_some() {
+            order::follow_command(dir, nonce, &[('o', set, 1, 0), ('e', set, 1, 0)])
+        } else {
+            order::drain_command(dir, nonce, set)
+        };
+        self.open_drain(set, command, script);
+    }
+
+    pub(super) fn open_drain(&mut self, set: u8, command: String, script: Vec<u8>) {
+        let Some(shell) = &self.shell else { return };
         let (pool, target) = (self.pool.clone(), self.session.target());
         let connection = shell.link.connection.clone();
         self.draining = Some((

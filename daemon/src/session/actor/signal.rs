@@ -87,6 +87,13 @@ impl Signals {
         }
     }
 
+    /// What a program asked of its terminal is about to be answered.
+    pub(super) fn is_answering(&self) -> bool {
+        self.asked
+            .iter()
+            .any(|(_, asked)| matches!(asked, Asked::Answers(_)))
+    }
+
     /// A command's end waits.
     pub(super) const fn is_ending(&self) -> bool {
         self.ending.is_some()
@@ -273,7 +280,10 @@ impl Actor {
                 }
             }
             Some(Asked::Look(reply)) => drop(reply.send(front)),
-            Some(Asked::Answers(bytes)) => shell.answer(&front, bytes),
+            Some(Asked::Answers(bytes)) => {
+                let effects = shell.answer(&front, bytes);
+                self.carry_out(effects).await;
+            }
             Some(Asked::End) => self.end_stopped(Some(&front)).await,
             None => {}
         }

@@ -6,16 +6,18 @@ use std::time::Instant;
 use sshmcp_proto::error::Fault;
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use super::{Actor, Shell, signal::Signals};
+use super::{Actor, Shell, Stream, signal::Signals};
 use crate::{
+    config::Keeper,
     output::StreamKind,
     recording,
     session::{
         Caller, Run,
         flow::Flow,
+        link::Link,
         machine::Machine,
         open::{
-            self, Opened,
+            self, Keep, NotOpened, Opened,
             dialog::{Listening, Question, dialog},
         },
     },
@@ -46,12 +48,30 @@ impl Actor {
             return;
         }
         let (pool, claims, target) = (self.pool.clone(), self.claims.clone(), self.session.target());
-        let (cols, rows) = (self.opening.cols, self.opening.rows);
+        let size = (self.opening.cols, self.opening.rows);
+        let keeper = self.opening.keeper;
+        let keep = Keep {
+            name: tmux_name(self.session.name.as_str()),
+            orphan_after: self.opening.orphan_after.as_secs(),
+        };
         let (asking, listening) = dialog();
+        let asking = Some(asking);
+        let opening = async move {
+            if !matches!(keeper, Keeper::RemoteTmux | Keeper::Auto) {
+                return open::open(&pool, &claims, &target, size, asking).await;
+            }
+            let kept = open::open_kept(&pool, &claims, &target, size, asking, &keep).await;
+            let (words, asking) = match kept {
+                Ok(opened) => return Ok(opened),
+                Err(NotOpened::Failed(fault)) => return Err(fault),
+                Err(NotOpened::NoTmux(words, asking)) => (words, asking),
+            };
+            let mut opened = open::open(&pool, &claims, &target, size, asking).await?;
+            opened.not_kept = Some(words);
+            Ok(opened)
+        };
         self.starting = Some(Starting {
-            task: tokio::spawn(
-                async move { open::open(&pool, &claims, &target, cols, rows, Some(asking)).await },
-            ),
+            task: tokio::spawn(opening),
             dialog: listening,
             greeted: 0,
         });
@@ -82,7 +102,9 @@ impl Actor {
             greeted: total,
             cwd,
             rest,
+            not_kept,
         } = opened;
+        self.note_keeper(link.kept.is_some(), not_kept);
         if self.claims.add(link.connection.id(), link.shell.pid) {
             link.order(order::sweep());
         }
@@ -110,45 +132,33 @@ impl Actor {
         let wanted_cwd = std::mem::replace(&mut self.cwd, cwd);
         let nonce = link.nonce.clone();
         let machine = Machine::new(link.shell.pid, Instant::now());
-        let streams = [StreamKind::Stdout, StreamKind::Stderr].map(|stream| {
-            (
-                0,
-                stream,
-                Scanner::new(&frame::stream_introducer(&nonce), frame::TERMINATOR),
-            )
-        });
-        self.shell = Some(Shell {
-            machine,
-            helper_frames: Scanner::new(&frame::helper_introducer(&nonce), frame::TERMINATOR),
-            streams: streams.into(),
-            marks: Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR),
-            running: None,
-            names: None,
-            unfetched: None,
-            answering: None,
-            late: Vec::new(),
-            exit: None,
-            exit_at: None,
-            closed: false,
-            last_status: None,
-            is_told: false,
-            is_dead: false,
-            signals: Signals::default(),
-            started_at: None,
-            terminal_text: Vec::new(),
-            typed_meanwhile: false,
-            fish_text: None,
-            flow: Flow::default(),
-            terminal_stopped: false,
-            unowned: 0,
-            last_on_terminal: false,
-            wrote_since_input: false,
-            pulse: link.connection.pulse(),
-            link,
-        });
+        let streams = [StreamKind::Stdout, StreamKind::Stderr].map(|kind| Stream::new(0, kind, &nonce));
+        if let Some(kept) = &link.kept {
+            self.session
+                .keep(serde_json::to_value(kept).unwrap_or(serde_json::Value::Null));
+        }
+        self.shell = Some(Shell::new(link, machine, streams.into()));
         self.after_opening(&wanted_cwd);
         self.end_ghosts();
         self.on_terminal(&rest).await;
+    }
+
+    /// What keeps the shell, and why it is not what was asked for.
+    fn note_keeper(&self, is_kept: bool, not_kept: Option<String>) {
+        let keeper = if is_kept {
+            Keeper::RemoteTmux
+        } else {
+            Keeper::Daemon
+        };
+        let was_asked = self.opening.keeper == Keeper::RemoteTmux;
+        self.summary.send_modify(|summary| {
+            summary.keeper = keeper;
+            if let Some(words) = not_kept.filter(|_| was_asked) {
+                summary.notice = format!(
+                    "not kept by remote-tmux: {words}; the daemon keeps this shell, which ends with its connection"
+                );
+            }
+        });
     }
 
     /// What the start-up files of a shell that is being opened ask now.
@@ -215,6 +225,55 @@ impl Actor {
             }
         }
     }
+}
+
+impl Shell {
+    /// A living shell of which nothing is known but this.
+    pub(super) fn new(link: Link, machine: Machine, streams: Vec<Stream>) -> Self {
+        let nonce = &link.nonce;
+        Self {
+            machine,
+            helper_frames: Scanner::new(&frame::helper_introducer(nonce), frame::TERMINATOR),
+            streams,
+            marks: Scanner::new(&mark::introducer(nonce), mark::TERMINATOR),
+            running: None,
+            names: None,
+            unfetched: None,
+            answering: None,
+            late: Vec::new(),
+            exit: None,
+            exit_at: None,
+            closed: false,
+            last_status: None,
+            is_told: false,
+            is_dead: false,
+            signals: Signals::default(),
+            started_at: None,
+            terminal_text: Vec::new(),
+            typed_meanwhile: false,
+            fish_text: None,
+            flow: Flow::default(),
+            terminal_stopped: false,
+            unowned: 0,
+            last_on_terminal: false,
+            wrote_since_input: false,
+            pulse: link.connection.pulse(),
+            link,
+        }
+    }
+}
+
+/// A name for tmux that tells a person which session it is, and is no other's.
+fn tmux_name(session: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
+    let name: String = session.chars().map(plain).collect();
+    format!("{name}-{:08x}", rand::random::<u32>())
 }
 
 /// Of the end of what a terminal showed, `total` bytes in all, what is not in the view yet.

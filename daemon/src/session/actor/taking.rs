@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Actor, Shell};
+use super::{Actor, Shell, Stream};
 use crate::{
     command::Command,
     connection::{ChannelEvent, CloseReason},
@@ -14,6 +14,7 @@ use crate::{
     session::{
         Look, Request,
         flow::Place,
+        kept::Taken,
         link::{LinkEvent, Source},
         machine::{Event, Phase},
     },
@@ -21,7 +22,7 @@ use crate::{
         frame::{self, HelperFrame, StreamFrame},
         mark::{self, Mark},
         order,
-        scan::{Piece, Scanner},
+        scan::Piece,
     },
 };
 
@@ -36,7 +37,10 @@ impl Actor {
         match request {
             Request::Open(client, reply) => {
                 self.shown_as_used_by(&client);
-                if self.shell.is_some() {
+                if self.is_away() {
+                    self.waiting_open.push(reply);
+                    self.return_now();
+                } else if self.shell.is_some() {
                     let _ = reply.send(Ok(false));
                 } else if let Some(question) = self.asked() {
                     let _ = reply.send(Err(question.fault(&self.session.name)));
@@ -81,7 +85,7 @@ impl Actor {
                 let _ = reply.send(self.view.paint(cols, rows));
             }
             Request::Resize(cols, rows) => self.resize(cols, rows),
-            Request::Close(_) | Request::CloseIfIdle(..) => {}
+            Request::Close(_) | Request::Leave(_) | Request::CloseIfIdle(..) => {}
         }
     }
 
@@ -102,6 +106,7 @@ impl Actor {
     }
 
     pub(super) async fn on_link(&mut self, event: LinkEvent) {
+        let is_kept = self.shell.as_ref().is_some_and(|shell| shell.link.kept.is_some());
         match (event.source, event.event) {
             (Source::Terminal, ChannelEvent::Stdout(bytes) | ChannelEvent::Stderr(bytes)) => {
                 self.on_terminal(&bytes).await;
@@ -126,6 +131,17 @@ impl Actor {
                         .await;
                 }
             }
+            // Its control client has ended, and it may not have.
+            (
+                Source::Terminal,
+                ChannelEvent::Closed {
+                    reason: CloseReason::Normal,
+                },
+            ) if is_kept && self.shell.as_ref().is_some_and(|shell| shell.exit_at.is_none()) => {
+                self.lose("its terminal was detached on the host", true).await;
+            }
+            (Source::Terminal, ChannelEvent::Screen(screen)) => self.view.repaint(&screen),
+            (Source::Terminal, ChannelEvent::Gap) => self.on_gap(),
             (
                 Source::Terminal,
                 ChannelEvent::Closed {
@@ -153,6 +169,7 @@ impl Actor {
             (Source::Drain(set), ChannelEvent::Stderr(bytes)) => {
                 self.on_stream(set, StreamKind::Stderr, &bytes).await;
             }
+            (Source::Helper, ChannelEvent::ExitStatus(_) | ChannelEvent::ExitSignal { .. }) if is_kept => {}
             (Source::Helper, ChannelEvent::ExitStatus(_) | ChannelEvent::ExitSignal { .. }) => {
                 self.helper_died().await;
             }
@@ -166,6 +183,12 @@ impl Actor {
         match reason {
             CloseReason::ConnectionLost(cause) if !exiting => {
                 self.lose(&format!("the connection was lost ({cause})"), true)
+                    .await;
+            }
+            CloseReason::Normal
+                if !exiting && self.shell.as_ref().is_some_and(|shell| shell.link.kept.is_some()) =>
+            {
+                self.lose("the session's helper on the host was ended", true)
                     .await;
             }
             CloseReason::Normal if !exiting => self.helper_died().await,
@@ -229,6 +252,10 @@ impl Actor {
                         shell.fish_text = None;
                         self.view.start();
                     }
+                    if let Mark::Exit(code) = mark {
+                        self.pane_ended(code).await;
+                        continue;
+                    }
                     if let Mark::Below(id) = mark {
                         shell.below_began(id);
                         continue;
@@ -245,7 +272,11 @@ impl Actor {
                             }
                         }
                         Mark::Start(_) | Mark::Prompt { .. } => shell.unowned = 0,
-                        Mark::Hello(_) | Mark::Terminal(_) | Mark::Below(_) | Mark::NoAlias(_) => {}
+                        Mark::Hello(_)
+                        | Mark::Terminal(_)
+                        | Mark::Below(_)
+                        | Mark::Exit(_)
+                        | Mark::NoAlias(_) => {}
                     }
                     let is_prompt = matches!(mark, Mark::Prompt { .. });
                     let effects = shell.machine.on(Event::Mark(mark), now);
@@ -303,22 +334,33 @@ impl Actor {
             HelperFrame::Foreground(number, found) => self.on_foreground(number, found).await,
             HelperFrame::Opened(set) => self.drain(set),
             HelperFrame::Flow(takes) => shell.on_terminal_flow(takes),
-            HelperFrame::Reading | HelperFrame::Hello(_) | HelperFrame::Installed | HelperFrame::Who(_) => {}
+            HelperFrame::Reading
+            | HelperFrame::Hello(_)
+            | HelperFrame::Installed
+            | HelperFrame::Who(_)
+            | HelperFrame::Kept(_) => {}
         }
     }
 
     async fn on_stream(&mut self, set: u8, stream: StreamKind, bytes: &[u8]) {
         let Some(shell) = &mut self.shell else { return };
-        let Some((_, _, scanner)) = shell
+        let Some(drained) = shell
             .streams
             .iter_mut()
-            .find(|(number, kind, _)| *number == set && *kind == stream)
+            .find(|drained| drained.set == set && drained.kind == stream)
         else {
             return;
         };
-        for piece in scanner.feed(bytes) {
+        let mut taken = drained.taken();
+        drained.place.offset += bytes.len() as u64;
+        for piece in drained.scanner.feed(bytes) {
             let now = Instant::now();
             let Some(shell) = &mut self.shell else { return };
+            taken.offset += match &piece {
+                Piece::Data(data) => data.len(),
+                Piece::Frame(body) => frame::stream_length(&shell.link.nonce, body),
+            } as u64;
+            let consumed = taken.consumed(set, stream);
             match piece {
                 Piece::Data(data) => {
                     self.session.touch();
@@ -333,7 +375,11 @@ impl Actor {
                         (data, false)
                     };
                     if let Some(command) = shell.find(id) {
-                        let demand = command.append(stream, &data);
+                        let demand = if shell.link.kept.is_some() {
+                            command.append_from(stream, &data, consumed)
+                        } else {
+                            command.append(stream, &data)
+                        };
                         shell.passed(Place::Pair(set), length, Some(&command), demand, now);
                         shell.last_on_terminal &= !is_running;
                         shell.wrote_since_input |= is_running;
@@ -347,9 +393,23 @@ impl Actor {
                     }
                 }
                 Piece::Frame(body) => {
+                    if shell.link.kept.is_some()
+                        && let Some(command) = shell.machine.owner(set, stream).and_then(|id| shell.find(id))
+                    {
+                        command.consumed(consumed);
+                    }
                     if let Some(frame) = frame::parse_stream(&body) {
                         if let StreamFrame::Below(id) = frame {
                             shell.below_began(id);
+                            continue;
+                        }
+                        if let StreamFrame::Next(segment) = frame {
+                            shell.next_segment(set, stream, segment);
+                            taken = Taken { segment, offset: 0 };
+                            continue;
+                        }
+                        if frame == StreamFrame::Dropped {
+                            shell.dropped(set, stream);
                             continue;
                         }
                         if !matches!(frame, StreamFrame::Level(_)) {
@@ -365,7 +425,7 @@ impl Actor {
     }
 
     /// The shell ended by itself and said how.
-    async fn shell_exited(&mut self, code: Option<i32>) {
+    pub(super) async fn shell_exited(&mut self, code: Option<i32>) {
         let Some(shell) = &mut self.shell else { return };
         if shell.exit_at.is_some() {
             return;
@@ -430,7 +490,8 @@ impl Shell {
     /// ash asks where the cursor is before it reads a line, and waits 20 ms at the line's end unless it was told.
     fn answer_ash(&mut self, shown: &[u8]) {
         let at_prompt = matches!(self.machine.phase(), Phase::Ready { .. } | Phase::Settling { .. });
-        if at_prompt && self.link.shell.kind == "ash" && memchr::memmem::find(shown, b"\x1b[6n").is_some() {
+        let is_asked = self.link.kept.is_none() && self.link.shell.kind == "ash";
+        if at_prompt && is_asked && memchr::memmem::find(shown, b"\x1b[6n").is_some() {
             self.link.write(b"\x1b[1;1R".to_vec());
         }
     }
@@ -457,7 +518,7 @@ impl Shell {
     /// Lets go of ended commands that no stream belongs to any more.
     pub(super) fn forget_late(&mut self) {
         let machine = &self.machine;
-        let sets: Vec<u8> = self.streams.iter().map(|(set, ..)| *set).collect();
+        let sets: Vec<u8> = self.streams.iter().map(|stream| stream.set).collect();
         self.late.retain(|command| {
             sets.iter().any(|&set| {
                 [StreamKind::Stdout, StreamKind::Stderr]
@@ -468,10 +529,11 @@ impl Shell {
     }
 
     pub(super) fn add_streams(&mut self, set: u8) {
-        for stream in [StreamKind::Stdout, StreamKind::Stderr] {
-            let introducer = frame::stream_introducer(&self.link.nonce);
-            self.streams
-                .push((set, stream, Scanner::new(&introducer, frame::TERMINATOR)));
+        if self.streams.iter().any(|stream| stream.set == set) {
+            return;
+        }
+        for kind in [StreamKind::Stdout, StreamKind::Stderr] {
+            self.streams.push(Stream::new(set, kind, &self.link.nonce));
         }
     }
 }

@@ -5,11 +5,15 @@ use std::time::Instant;
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::{sync::mpsc, time::sleep_until};
 
-use super::{Actor, Shell, starting::Starting, taking};
+use super::{Actor, Shell, returning::Returning, starting::Starting, taking};
 use crate::{
     connection::Channel,
     secret::Secret,
-    session::{Request, link::LinkEvent, open::Opened},
+    session::{
+        Request,
+        link::LinkEvent,
+        open::{Back, NotBack, Opened},
+    },
 };
 
 /// What woke a session.
@@ -18,6 +22,7 @@ pub(super) enum Wake {
     Link(Option<LinkEvent>),
     Pulse,
     Started(Box<Result<Opened, Fault>>),
+    Returned(Box<Result<Back, NotBack>>),
     Asked,
     Drained(u8, Result<Channel, Fault>),
     Fetched(Result<Secret, Fault>),
@@ -39,6 +44,7 @@ impl Actor {
         let deadline = deadline.map(tokio::time::Instant::from_std);
         let shell = &mut self.shell;
         let starting = &mut self.starting;
+        let returning = &mut self.returning;
         let draining = &mut self.draining;
         let fetching = &mut self.fetching;
         tokio::select! {
@@ -65,6 +71,12 @@ impl Actor {
                     }
                 }
             } => woken,
+            outcome = async {
+                let Some(Returning { task: Some(task), .. }) = returning else {
+                    return std::future::pending().await;
+                };
+                task.await.unwrap_or_else(|error| Err(failed_task(&error).into()))
+            } => Wake::Returned(Box::new(outcome)),
             (set, outcome) = async {
                 match draining {
                     Some((set, task)) => (*set, task.await),
@@ -88,6 +100,9 @@ impl Actor {
     }
 
     fn deadline(&self) -> Option<Instant> {
+        if let Some(returning) = &self.returning {
+            return returning.deadline();
+        }
         let shell = self.shell.as_ref()?;
         let exit = shell.exit_at.map(|at| at + taking::EXIT_GRACE);
         [

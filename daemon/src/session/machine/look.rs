@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::word::Asked;
+use super::{Machine, word::Asked};
 use crate::{
     output::StreamKind,
     shell::probe::{self, Clue, LineMode, Probe, Verdict},
@@ -71,6 +71,29 @@ struct Held {
 impl Level {
     const fn has(&self, level: probe::Level) -> bool {
         level.number != self.number || ((self.out || !level.out) && (self.err || !level.err))
+    }
+}
+
+impl Machine {
+    /// Somebody waits for the running command, or nobody does any more.
+    pub fn set_wanted(&mut self, wanted: bool, now: Instant) {
+        self.probes.want(wanted, now);
+    }
+
+    /// Somebody wants to know now whether the running command waits for input.
+    pub fn look_now(&mut self, now: Instant) {
+        self.probes.look_now(now);
+    }
+
+    /// That is known.
+    pub fn has_looked(&self) -> bool {
+        self.probes.has_looked()
+    }
+
+    /// The text does not look like a question after all; the wait that `Asked::Text` told is taken back.
+    pub fn not_a_question(&mut self) {
+        self.probes.told = false;
+        self.probes.seen = None;
     }
 }
 

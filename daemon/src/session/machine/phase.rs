@@ -41,4 +41,6 @@ pub struct Running {
     pub(super) interrupted: bool,
     /// When the shell was asked for the last status.
     pub(super) synced: Option<Instant>,
+    /// After an absence it is not known whether it began.
+    pub(super) in_doubt: bool,
 }

@@ -1,7 +1,7 @@
 //! Pairs of FIFOs on the host and whose output comes through them. A pair is free again only when its readers saw the
 //! end of file: until then a background job of an earlier command may still write to it.
 
-use crate::{id::CommandId, output::StreamKind};
+use crate::{id::CommandId, output::StreamKind, shell::frame::KeptStream};
 
 /// Pairs of FIFOs a session may have: one in use, the rest held by background jobs of earlier commands until these end
 /// or let go of their output. Each takes an exec channel, of which a connection has ten by default (then a further
@@ -18,6 +18,14 @@ pub struct SlotNames {
 }
 
 impl SlotNames {
+    /// Of a pair, with the FIFO of each of its streams that is used now.
+    pub fn of(set: u8, out: u8, err: u8) -> Self {
+        Self {
+            out: format!("o{set}{out}"),
+            err: format!("e{set}{err}"),
+        }
+    }
+
     /// Of a command that has the terminal.
     pub fn none() -> Self {
         Self {
@@ -61,6 +69,38 @@ impl Slots {
         }
     }
 
+    /// A pair as it was found on the host. What somebody may still write to belongs to a command that is not known any
+    /// more.
+    pub(super) fn resume(&mut self, stream: &KeptStream) {
+        self.add(stream.set);
+        let kind = if stream.is_err {
+            StreamKind::Stderr
+        } else {
+            StreamKind::Stdout
+        };
+        if let Some(side) = self.find(stream.set).map(|slot| slot.side_mut(kind)) {
+            side.turn = stream.turn;
+            side.owner = stream.held.then_some(CommandId::new(0));
+            side.ended = stream.held;
+        }
+    }
+
+    /// A command's output comes through these two FIFOs of the pair.
+    pub(super) fn own(&mut self, number: u8, id: CommandId, (out, err): (u8, u8)) {
+        self.add(number);
+        for (kind, turn) in [(StreamKind::Stdout, out), (StreamKind::Stderr, err)] {
+            if let Some(side) = self.find(number).map(|slot| slot.side_mut(kind)) {
+                (side.owner, side.turn, side.ended) = (Some(id), turn, false);
+            }
+        }
+    }
+
+    /// Which FIFOs of a pair are used now.
+    pub(super) fn turns(&self, number: u8) -> (u8, u8) {
+        let slot = self.0.iter().find(|slot| slot.number == number);
+        slot.map_or((0, 0), |slot| (slot.out.turn, slot.err.turn))
+    }
+
     /// A free pair for a command, or the number of one that has to be made, or nothing.
     pub(super) fn take(&mut self, id: CommandId) -> Result<(u8, SlotNames), Option<u8>> {
         let free = self
@@ -76,10 +116,7 @@ impl Slots {
             side.last = None;
             side.ended = false;
         }
-        let names = SlotNames {
-            out: format!("o{}{}", slot.number, slot.out.turn),
-            err: format!("e{}{}", slot.number, slot.err.turn),
-        };
+        let names = SlotNames::of(slot.number, slot.out.turn, slot.err.turn);
         Ok((slot.number, names))
     }
 

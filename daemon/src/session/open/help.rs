@@ -7,7 +7,7 @@ use bytes::Bytes;
 use sshmcp_proto::{error::Fault, v1::Reason};
 
 use super::{HELPER_WAIT, Opening, QUIET, STARTUP_MAX, last_words};
-use crate::{connection::ChannelEvent, session::link::Source, shell::order};
+use crate::{connection::ChannelEvent, session::link::Source};
 
 /// A helper that has said nothing this long, although the terminal is quiet already, is asked why.
 const SILENT: Duration = Duration::from_millis(1500);
@@ -62,7 +62,7 @@ impl Opening {
                 }
                 (Tried::Ended(_), None, None) => {
                     // A shell read there that has ended with its input.
-                    self.again(Some(order::helper_line(&self.nonce))).await?;
+                    self.again(Some(format!("{}\n", self.command))).await?;
                     since = Instant::now();
                     Tried::Line
                 }
@@ -89,7 +89,7 @@ impl Opening {
             .await?;
         self.reading = None;
         self.candidates = None;
-        let (command, _) = order::helper_command(&self.nonce);
+        let command = self.command.clone();
         let opened = self
             .pool
             .open_exec(&self.target, &self.connection, &command)

@@ -3,7 +3,6 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::time::sleep_until;
 
@@ -135,7 +134,7 @@ impl Opening {
             }
             if takes_orders {
                 self.candidates = None;
-                self.order(order::look_for_shells(self.is_apart)).await?;
+                self.look_for_shell().await?;
             }
         }
     }
@@ -218,7 +217,7 @@ impl Opening {
                         None => std::future::pending().await,
                     }
                 } => {
-                    let written = self.terminal.write(Bytes::from(typed.bytes)).await;
+                    let written = self.write(typed.bytes).await;
                     // What it brings is waited for.
                     self.last_shown = Some(Instant::now());
                     self.asks(None);

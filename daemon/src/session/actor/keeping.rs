@@ -1,0 +1,59 @@
+//! What comes of a shell that a tmux keeps, and of no other: its exit, pauses of its terminal, segments of its streams.
+
+use std::time::Instant;
+
+use super::{Actor, Shell};
+use crate::{output::StreamKind, session::kept::Taken, shell::order};
+
+impl Actor {
+    /// The shell of a pane has ended; what it wrote before has come.
+    pub(super) async fn pane_ended(&mut self, code: i32) {
+        self.shell_exited(Some(code)).await;
+        if let Some(shell) = &mut self.shell {
+            shell.closed = true;
+            if shell.machine.has_started() {
+                self.end_running().await;
+                self.finish_if_exited().await;
+            } else {
+                self.finish_shell().await;
+            }
+        }
+    }
+
+    /// tmux did not send some of what the terminal showed; what it looks like follows.
+    pub(super) fn on_gap(&mut self) {
+        let Some(shell) = &mut self.shell else { return };
+        let owner = shell.machine.terminal_owner();
+        if let Some(command) = owner.and_then(|id| shell.find(id)) {
+            command
+                .notice("a part of its output is missing: the terminal wrote faster than it could be sent");
+        }
+        // An end may be among it.
+        shell.machine.returned(Instant::now());
+    }
+}
+
+impl Shell {
+    /// What is kept of a stream goes on in another segment; the one before may go.
+    pub(super) fn next_segment(&mut self, set: u8, kind: StreamKind, segment: u64) {
+        let mut streams = self.streams.iter_mut();
+        let Some(stream) = streams.find(|stream| stream.set == set && stream.kind == kind) else {
+            return;
+        };
+        stream.place = Taken { segment, offset: 0 };
+        let order = order::follow(stream.letter(), set, segment, 0);
+        if set == 0 {
+            self.link.order(order);
+        } else {
+            self.link.order_drain(set, order);
+        }
+    }
+
+    /// The host's disk had no room for some of a stream.
+    pub(super) fn dropped(&self, set: u8, kind: StreamKind) {
+        let owner = self.machine.owner(set, kind);
+        if let Some(command) = owner.and_then(|id| self.find(id)) {
+            command.notice("up to 64 KiB of its output are missing: the host's disk had no room for them");
+        }
+    }
+}

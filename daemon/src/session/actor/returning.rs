@@ -1,0 +1,440 @@
+//! The way back to a shell that is kept: begun when its connection is lost, tried again with growing pauses, and at once
+//! when somebody wants it. What ran goes on meanwhile; nothing is run twice.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::task::JoinHandle;
+
+use super::{Actor, Shell, Stream};
+use crate::{
+    command::{Command, Status},
+    connection::Backoff,
+    id::CommandId,
+    output::StreamKind,
+    recording,
+    session::{
+        flow::Flow,
+        kept::{self, Kept, Origin, Taken},
+        link::Link,
+        machine::{Machine, SlotNames},
+        open::{Back, NotBack, come_back},
+    },
+    shell::{
+        frame::{self, KeptStream},
+        mark, order,
+        scan::Scanner,
+    },
+};
+
+/// A session that is closed from afar is given up after this; on the host its own time ends it.
+const ENDING_MAX: Duration = Duration::from_secs(3);
+
+/// On the way back.
+pub(super) struct Returning {
+    kept: Kept,
+    /// What ran when an earlier daemon ended, where it is not known here yet.
+    pub(super) running: Option<Arc<Command>>,
+    /// The attempt that is under way.
+    pub(super) task: Option<JoinHandle<Result<Back, NotBack>>>,
+    /// The next one, unless somebody wants it sooner; none: not by itself.
+    due: Option<Instant>,
+    backoff: Backoff,
+    since: Instant,
+    cause: String,
+}
+
+impl Returning {
+    /// When there is something to be done.
+    pub(super) const fn deadline(&self) -> Option<Instant> {
+        if self.task.is_some() { None } else { self.due }
+    }
+}
+
+impl Drop for Returning {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+impl Actor {
+    /// The shell lives, and its connection does not.
+    pub(super) const fn is_away(&self) -> bool {
+        self.returning.is_some()
+    }
+
+    /// What an earlier daemon left is gone back to.
+    pub(super) fn begin_returning(&mut self) {
+        let Some(saved) = self.opening.kept.take() else {
+            return;
+        };
+        let cause = self.opening.ended.clone().unwrap_or_default();
+        let name = saved.name;
+        let running =
+            self.commands.unfinished().into_iter().find(|command| {
+                command.session.as_str() == name && command.state().status == Status::Running
+            });
+        let kept: Kept = match serde_json::from_value(saved.kept) {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::warn!(session = name, %error, "what was remembered of it cannot be read");
+                self.never_back(
+                    running,
+                    &format!("{cause}, and what was remembered of it cannot be read"),
+                );
+                return;
+            }
+        };
+        self.opened_before = true;
+        self.returning = Some(Returning {
+            kept,
+            running,
+            task: None,
+            due: None,
+            backoff: Backoff::new(),
+            since: Instant::now(),
+            cause,
+        });
+        self.return_now();
+    }
+
+    /// There is nothing to come back to.
+    fn never_back(&mut self, running: Option<Arc<Command>>, cause: &str) {
+        if let Some(command) = running {
+            command.notice(format!(
+                "{cause}; whether the command ended, and how, is not known"
+            ));
+            command.end(Status::Lost, None, None);
+        }
+        self.ended = Some(cause.to_owned());
+        self.session.keep(serde_json::Value::Null);
+    }
+
+    /// The connection was lost: a kept shell is gone back to. False if it is none, or has ended anyway.
+    pub(super) fn go_away(&mut self, cause: &str) -> bool {
+        let Some(shell) = &mut self.shell else {
+            return false;
+        };
+        let Some(kept) = shell.link.kept.clone().filter(|_| !shell.is_dead) else {
+            return false;
+        };
+        if shell.link.is_down() {
+            return true;
+        }
+        shell.link.go_down();
+        shell.signals.lose(cause);
+        self.claims
+            .remove(shell.link.connection.id(), shell.link.shell.pid);
+        self.draining = None;
+        self.view.release();
+        tracing::info!(session = %self.session.name, cause, "away from a kept shell");
+        self.returning = Some(Returning {
+            kept,
+            running: None,
+            task: None,
+            due: None,
+            backoff: Backoff::new(),
+            since: Instant::now(),
+            cause: cause.to_owned(),
+        });
+        self.return_now();
+        true
+    }
+
+    /// Tries it, unless that is being done.
+    pub(super) fn return_now(&mut self) {
+        let Some(returning) = self
+            .returning
+            .as_mut()
+            .filter(|returning| returning.task.is_none())
+        else {
+            return;
+        };
+        let (pool, target, kept) = (self.pool.clone(), self.session.target(), returning.kept.clone());
+        returning.due = None;
+        returning.task = Some(tokio::spawn(async move { come_back(&pool, &target, kept).await }));
+    }
+
+    pub(super) fn return_when_due(&mut self, now: Instant) {
+        let due = self.returning.as_ref().and_then(Returning::deadline);
+        if due.is_some_and(|due| due <= now) {
+            self.return_now();
+        }
+    }
+
+    pub(super) async fn on_returned(&mut self, outcome: Result<Back, NotBack>) {
+        let Some(returning) = &mut self.returning else {
+            return;
+        };
+        returning.task = None;
+        match outcome {
+            Ok(back) => self.is_back(back).await,
+            Err(NotBack::Gone(words)) => {
+                let cause = format!("{}, and {words}", returning.cause);
+                let running = returning.running.take();
+                self.returning = None;
+                if let Some(shell) = &mut self.shell {
+                    shell.link.kept = None;
+                    self.lose(&cause, false).await;
+                }
+                self.never_back(running, &cause);
+            }
+            Err(NotBack::Failed(fault)) => {
+                tracing::info!(session = %self.session.name, %fault, "not back yet");
+                returning.due = returning.backoff.after(&fault).map(|wait| Instant::now() + wait);
+                let fault = self.still_away(fault);
+                for reply in self.waiting_open.drain(..) {
+                    let _ = reply.send(Err(fault.clone()));
+                }
+                for run in self.queue.drain(..) {
+                    run.fail(fault.clone());
+                }
+            }
+        }
+    }
+
+    /// What a call is told that wanted the session while it is away.
+    pub(super) fn still_away(&self, fault: Fault) -> Fault {
+        let running = self.running_away();
+        let running = running.map_or_else(String::new, |command| format!(" {} goes on there.", command.id));
+        let seconds = self
+            .returning
+            .as_ref()
+            .map_or(0, |returning| returning.since.elapsed().as_secs());
+        Fault {
+            message: format!(
+                "session {} is away since {seconds} s and could not come back: {}; nothing was run",
+                self.session.name, fault.message
+            ),
+            hint: format!(
+                "its shell is kept on the host and is tried again by itself.{running} {}",
+                fault.hint
+            ),
+            ..fault
+        }
+    }
+
+    /// What runs there, as far as is known.
+    pub(super) fn running_away(&self) -> Option<&Arc<Command>> {
+        let left = self
+            .returning
+            .as_ref()
+            .and_then(|returning| returning.running.as_ref());
+        left.or_else(|| self.shell.as_ref().and_then(|shell| shell.running.as_ref()))
+    }
+
+    async fn is_back(&mut self, Back { link, ended, streams }: Back) {
+        let Some(mut returning) = self.returning.take() else {
+            return;
+        };
+        let now = Instant::now();
+        self.claims.add(link.connection.id(), link.shell.pid);
+        match &mut self.shell {
+            Some(shell) => shell.come_up(link, now),
+            None => {
+                let running = returning.running.take();
+                self.session.recorder.opened(recording::Opened {
+                    target: self.session.target().key().to_string(),
+                    shell: link.shell.kind.clone(),
+                    size: self.view.size(),
+                });
+                self.shell = Some(Shell::left_by_another(link, &streams, running, now));
+            }
+        }
+        let Some(shell) = &mut self.shell else { return };
+        let seconds = returning.since.elapsed().as_secs();
+        tracing::info!(session = %self.session.name, seconds, "back at a kept shell");
+        let words = format!(
+            "{}; the session came back after {seconds} s: its shell lived on, and what it wrote is complete",
+            returning.cause
+        );
+        match &shell.running {
+            Some(command) if !command.internal => command.notice(words),
+            Some(_) | None => self.summary.send_modify(|summary| summary.notice = words),
+        }
+        let sets: Vec<u8> = shell.further_sets();
+        for set in sets {
+            self.follow_again(set);
+        }
+        if let Some(code) = ended {
+            self.shell_exited(code).await;
+            if let Some(shell) = &mut self.shell {
+                shell.closed = true;
+            }
+            self.end_running().await;
+            self.finish_if_exited().await;
+            return;
+        }
+        self.tell_wanted();
+        self.publish();
+    }
+
+    /// A further pair is drained again, from where we were.
+    fn follow_again(&mut self, set: u8) {
+        let Some(shell) = &self.shell else { return };
+        let places: Vec<_> = shell
+            .streams
+            .iter()
+            .filter(|stream| stream.set == set)
+            .map(|stream| {
+                let place = stream.taken();
+                (stream.letter(), set, place.segment, place.offset)
+            })
+            .collect();
+        let (command, script) = order::follow_command(&shell.link.hello.dir, &shell.link.nonce, &places);
+        self.open_drain(set, command, script);
+    }
+
+    /// Ends a kept shell that we are away from, if the host can be reached now.
+    pub(super) async fn end_from_afar(&mut self) {
+        let Some(returning) = self.returning.take() else {
+            return;
+        };
+        let kept = returning.kept.clone();
+        let (pool, target) = (self.pool.clone(), self.session.target());
+        let _ = tokio::time::timeout(ENDING_MAX, async move {
+            if let Ok(Back { link, .. }) = come_back(&pool, &target, kept).await {
+                link.close().await;
+            }
+        })
+        .await;
+    }
+
+    /// The daemon ends: a kept shell is left as it is, any other is ended.
+    pub(super) async fn leave(&mut self) -> Option<CommandId> {
+        let is_kept = self.shell.as_ref().is_some_and(|shell| shell.link.kept.is_some());
+        if !is_kept && !self.is_away() {
+            return self.close().await;
+        }
+        let gone = Fault::new(Reason::DaemonUnavailable, "the daemon is ending").retryable();
+        for run in self.queue.drain(..) {
+            run.fail(gone.clone());
+        }
+        for reply in self.waiting_open.drain(..) {
+            let _ = reply.send(Err(gone.clone()));
+        }
+        self.returning = None;
+        let shell = self.shell.take()?;
+        let running = shell.running.clone();
+        shell.link.leave().await;
+        running
+            .filter(|command| !command.internal && command.state().status != Status::Queued)
+            .map(|command| command.id)
+    }
+}
+
+impl Shell {
+    /// A shell that an earlier daemon left, with what ran in it.
+    fn left_by_another(
+        link: Link,
+        found: &[KeptStream],
+        running: Option<Arc<Command>>,
+        now: Instant,
+    ) -> Self {
+        let origin: Option<Origin> = running
+            .as_ref()
+            .and_then(|command| serde_json::from_value(command.place()).ok());
+        let pair = origin
+            .as_ref()
+            .and_then(|origin| origin.set.map(|set| (set, origin.turns.0, origin.turns.1)));
+        let machine = Machine::resumed(
+            link.shell.pid,
+            found,
+            running.as_ref().map(|command| (command.id, pair)),
+            now,
+        );
+        let positions = running
+            .as_ref()
+            .map(|command| command.positions())
+            .unwrap_or_default();
+        let streams = found.iter().map(|stream| {
+            let kind = if stream.is_err {
+                StreamKind::Stderr
+            } else {
+                StreamKind::Stdout
+            };
+            let mut own = Stream::new(stream.set, kind, &link.nonce);
+            // What others wrote meanwhile is nobody's any more.
+            own.place = Taken {
+                segment: stream.segment,
+                offset: stream.size,
+            };
+            if let Some(origin) = origin.as_ref().filter(|origin| origin.set == Some(stream.set)) {
+                let source = kept::source(stream.set, kind);
+                let taken = positions.iter().find(|taken| taken.source == source);
+                let from = if stream.is_err {
+                    origin.from.1
+                } else {
+                    origin.from.0
+                };
+                own.place = taken.map_or(from, |taken| Taken::of(*taken));
+            }
+            own
+        });
+        let streams: Vec<Stream> = streams.collect();
+        let mut shell = Self::new(link, machine, streams);
+        shell.names = pair.map(|(set, out, err)| SlotNames::of(set, out, err));
+        shell.running = running;
+        shell.follow();
+        shell
+    }
+
+    /// Works on the new link, from where the last one was.
+    fn come_up(&mut self, link: Link, now: Instant) {
+        let nonce = link.nonce.clone();
+        let has_alias = self.link.has_alias;
+        self.pulse = link.connection.pulse();
+        self.link = link;
+        self.link.has_alias = has_alias;
+        self.helper_frames = Scanner::new(&frame::helper_introducer(&nonce), frame::TERMINATOR);
+        self.marks = Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR);
+        self.flow = Flow::default();
+        self.terminal_stopped = false;
+        for stream in &mut self.streams {
+            let place = stream.taken();
+            *stream = Stream::new(stream.set, stream.kind, &nonce);
+            stream.place = place;
+        }
+        self.follow();
+        self.machine.returned(now);
+    }
+
+    /// Has the helper hand on the first pair's streams from where we are.
+    fn follow(&mut self) {
+        for stream in self.streams.iter().filter(|stream| stream.set == 0) {
+            let place = stream.taken();
+            let order = order::follow(stream.letter(), 0, place.segment, place.offset);
+            self.link.order(order);
+        }
+    }
+
+    /// Has a command that begins outlive the daemon, and remembers where its output comes from.
+    pub(super) fn keep(&self, command: &Command) {
+        let set = self.machine.pair();
+        let at = |kind: StreamKind| {
+            let mut streams = self.streams.iter();
+            let stream = streams.find(|stream| Some(stream.set) == set && stream.kind == kind);
+            stream.map_or(Taken::START, Stream::taken)
+        };
+        let origin = Origin {
+            set,
+            turns: set.map_or((0, 0), |set| self.machine.turns(set)),
+            from: (at(StreamKind::Stdout), at(StreamKind::Stderr)),
+        };
+        command.keep();
+        command.set_place(serde_json::to_value(origin).unwrap_or(serde_json::Value::Null));
+    }
+
+    /// The pairs beside the first.
+    fn further_sets(&self) -> Vec<u8> {
+        let mut sets: Vec<u8> = self.streams.iter().map(|stream| stream.set).collect();
+        sets.dedup();
+        sets.retain(|set| *set != 0);
+        sets
+    }
+}

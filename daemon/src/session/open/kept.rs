@@ -1,0 +1,138 @@
+//! Opens a session's shell in a tmux on the host: the helper begins it there, and its pane is the terminal.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sshmcp_proto::error::Fault;
+
+use super::{HELPER_WAIT, Opened, Opening, dialog::Asking, new_nonce};
+use crate::{
+    connection::Pool,
+    host::Target,
+    session::{
+        Claims,
+        link::{Source, Wiring},
+    },
+    shell::{
+        frame::HelperHello,
+        order::{self, Keeping},
+    },
+    tmux,
+};
+
+/// A session that a tmux of the host is to keep.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    /// Its name for tmux: letters, digits, `_` and `-`.
+    pub name: String,
+    /// It ends when nobody came back to it for so many seconds.
+    pub orphan_after: u64,
+}
+
+/// Why there is no shell.
+pub enum NotOpened {
+    /// As it says.
+    Failed(Fault),
+    /// The host has no tmux that can keep it; what there is, in words. Nothing was left there, and the dialog comes back.
+    NoTmux(String, Option<Asking>),
+}
+
+impl From<Fault> for NotOpened {
+    fn from(fault: Fault) -> Self {
+        Self::Failed(fault)
+    }
+}
+
+/// The same in a session of a tmux on the host, which outlives the connection.
+pub async fn open_kept(
+    pool: &Arc<Pool>,
+    claims: &Claims,
+    target: &Target,
+    (cols, rows): (u16, u16),
+    dialog: Option<Asking>,
+    keep: &Keep,
+) -> Result<Opened, NotOpened> {
+    let nonce = new_nonce();
+    let keeping = Keeping::Begin {
+        name: keep.name.clone(),
+        cols,
+        rows,
+        orphan_after: keep.orphan_after,
+    };
+    let (command, script) = order::helper_command(&nonce, &keeping);
+    let (connection, helper) = pool.open_beside(target, &command).await?;
+    let mut wiring = Wiring::new();
+    let helper = wiring.add(Source::Helper, helper);
+    let mut opening = Opening::new(pool, target, dialog, nonce, wiring, connection);
+    opening.helper = Some(helper);
+    opening.command = command;
+    opening.kept = Some(keep.name.clone());
+    opening.prepare(script).await?;
+    if let Err(why) = opening.enter_pane(&keep.name).await {
+        opening.give_back().await;
+        return Err(match why {
+            NotOpened::NoTmux(words, _) => NotOpened::NoTmux(words, opening.dialog.take()),
+            why => why,
+        });
+    }
+    // Whatever stops us here leaves nothing there, unless the connection is gone: then its time ends it.
+    let ending = opening.helper.clone();
+    let opened = opening.run(claims).await;
+    if opened.is_err()
+        && let Some(helper) = ending
+    {
+        let _ = helper.write(Bytes::from(order::end_keeping())).await;
+    }
+    Ok(opened?)
+}
+
+impl Opening {
+    /// The pane is the terminal from here on.
+    async fn enter_pane(&mut self, name: &str) -> Result<(), NotOpened> {
+        let hello = self.hello.clone().unwrap_or_default();
+        let found = &hello.tmux;
+        if found.pane.is_empty() || hello.dir.is_empty() {
+            return Err(no_tmux(&hello));
+        }
+        let attach = tmux::command::attach(&found.path, name);
+        let (_, client) = self
+            .pool
+            .open_exec(&self.target, &self.connection, &attach)
+            .await?;
+        let terminal = self.wiring.add(Source::Terminal, client.of_pane(&found.pane));
+        terminal.capture().await?;
+        self.terminal = Some(terminal);
+        self.tty.clone_from(&found.tty);
+        self.below = Some(found.pid);
+        for letter in ['o', 'e'] {
+            self.order(order::follow(letter, 0, 1, 0)).await?;
+        }
+        self.look_for_shell().await?;
+        Ok(())
+    }
+
+    /// Nothing of a session that did not come to be is left.
+    async fn give_back(&mut self) {
+        // The helper had begun, or left nothing.
+        let _ = self.order(order::end_keeping()).await;
+        let _ = self
+            .wait_until(HELPER_WAIT, |opening| opening.helper.is_none())
+            .await;
+    }
+}
+
+/// What is missing on the host.
+fn no_tmux(hello: &HelperHello) -> NotOpened {
+    let tmux::command::Version { major, minor } = tmux::command::OLDEST;
+    let found = &hello.tmux;
+    if found.path.is_empty() {
+        return NotOpened::NoTmux("the host has no tmux".into(), None);
+    }
+    let version = crate::connection::plain(&found.version);
+    let is_old = tmux::command::version(&found.version).is_none_or(|version| version < tmux::command::OLDEST);
+    if is_old {
+        let words = format!("the host has {version}, and tmux {major}.{minor} or later is needed");
+        return NotOpened::NoTmux(words, None);
+    }
+    NotOpened::NoTmux(format!("{version} on the host did not begin a session"), None)
+}

@@ -1,0 +1,82 @@
+//! What is sent for a shell that a tmux on the host keeps, and for no other.
+
+use super::{CLEAR, KEEP, without_comments};
+
+/// Where a session's shell lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// On the connection; it ends with that.
+    Connection,
+    /// In a session that a tmux of the host begins, by this name and size; it ends by itself when nobody has come back
+    /// to it for so long.
+    Begin {
+        /// Its name for tmux.
+        name: String,
+        /// Columns.
+        cols: u16,
+        /// Rows.
+        rows: u16,
+        /// Seconds.
+        orphan_after: u64,
+    },
+    /// In such a session that was begun earlier, with this directory.
+    Return {
+        /// Its name for tmux.
+        name: String,
+        /// The helper's directory.
+        dir: String,
+    },
+}
+
+/// The orders that only a helper of a kept shell takes.
+pub(super) const KEPT_ORDERS: &str = r#"  "g "*)
+    set -- ${l#g }
+    follow_from "$1" "$2" "$3"
+    eval "printf '%s\\n' \"\$keep_t$1\"" >"$d/p$1"
+    ;;
+  v) interested ;;
+  y)
+    unstick
+    "$tm" -L sshmcp kill-session -t "=$(cat "$d/na")" 2>/dev/null
+    unfollow
+    clear "$d"
+    trap '' TERM EXIT
+    exit 0
+    ;;
+"#;
+/// The same where a tmux keeps the shell: from these places on, and on from there by orders as `follow` gives them.
+pub fn follow_command(dir: &str, nonce: &str, places: &[(char, u8, u64, u64)]) -> (String, Vec<u8>) {
+    let mut script = format!("n={nonce} d={dir}\n{CLEAR}{KEEP}trap '' INT QUIT HUP PIPE\n");
+    for (letter, set, segment, offset) in places {
+        script += &format!(
+            "follow_from {letter}{set} {segment} {offset}\nprintf '%s\\n' \"$keep_t{letter}{set}\" >\"$d/p{letter}{set}\"\n"
+        );
+    }
+    script += r#"while IFS= read -r l; do
+  case $l in
+  "g "*)
+    set -- ${l#g }
+    follow_from "$1" "$2" "$3"
+    eval "printf '%s\n' \"\$keep_t$1\"" >"$d/p$1"
+    ;;
+  esac
+done
+unfollow
+"#;
+    let script = without_comments(&script);
+    let command = format!(r#"exec /bin/sh -c 'eval "$(head -c {})"'"#, script.len());
+    (command, script.into_bytes())
+}
+/// The order to hand on what a kept stream says from this place on; what is before its segment may go.
+/// `letter` is `o` or `e`.
+pub fn follow(letter: char, set: u8, segment: u64, offset: u64) -> Vec<u8> {
+    format!("g {letter}{set} {segment} {offset}\n").into_bytes()
+}
+/// The order that ends a kept session for good, with all that is there of it.
+pub fn end_keeping() -> Vec<u8> {
+    b"y\n".to_vec()
+}
+/// The order that tells what is kept that somebody is still interested.
+pub fn still_interested() -> Vec<u8> {
+    b"v\n".to_vec()
+}

@@ -1,0 +1,210 @@
+//! Sessions whose shell a tmux on the host keeps: they outlive the connection and the daemon, and what ran goes on.
+
+mod links;
+mod restarts;
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    process::Command,
+};
+
+use serde_json::{Value, json};
+use sshmcp_tests::{Outcome, Shell, Shim, SshdOptions, TestBed, eventually};
+use tempfile::TempDir;
+
+/// A bed whose hosts have a tmux server of its own.
+struct Kept {
+    bed: TestBed,
+    sockets: TempDir,
+}
+
+impl Kept {
+    fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// With these further variables on the hosts.
+    fn with(variables: &[&str]) -> Self {
+        let sockets = tempfile::Builder::new()
+            .prefix("sshmcp-tmux-")
+            .permissions(Permissions::from_mode(0o1777))
+            .tempdir()
+            .expect("a directory");
+        fs::set_permissions(sockets.path(), Permissions::from_mode(0o1777)).expect("everybody's");
+        let line = format!(
+            "Match All\n SetEnv %MARK TMUX_TMPDIR={} {}",
+            sockets.path().display(),
+            variables.join(" ")
+        );
+        let bed = TestBed::with(&SshdOptions {
+            lines: vec![line],
+            ..SshdOptions::default()
+        });
+        Self { bed, sockets }
+    }
+
+    /// Opens the kept session of a shell's host.
+    fn open(&self, shim: &mut Shim, shell: Shell) -> Value {
+        let arguments = json!({"host": shell.host(), "keeper": "remote-tmux"});
+        let opened = shim.call("open_session", arguments).expect("it opens");
+        assert_eq!(opened["keeper"], "remote-tmux", "{opened}");
+        opened
+    }
+
+    /// What tmux says on the host, to its user.
+    fn tmux(&self, shell: Shell, arguments: &[&str]) -> String {
+        let mut command: Command = self.bed.user(shell).command(&sshmcp_tests::program::tool("tmux"));
+        command
+            .env("TMUX_TMPDIR", self.sockets.path())
+            .args(["-L", "sshmcp"])
+            .args(arguments);
+        let said = command.output().expect("tmux runs");
+        String::from_utf8_lossy(&said.stdout).into_owned()
+    }
+
+    /// Cuts every connection.
+    fn cut(&self) {
+        for sshd in self.bed.sshds() {
+            sshd.cut_connections();
+        }
+    }
+
+    /// Ends the story: what is closed leaves nothing on the hosts.
+    fn finish(self, mut shim: Shim, shells: &[Shell]) {
+        shim.call("close_session", json!({"all": true})).expect("closed");
+        for shell in shells {
+            eventually("tmux has no session", || {
+                self.tmux(*shell, &["list-sessions"]).is_empty()
+            });
+        }
+        drop(shim);
+        self.bed.finish();
+    }
+}
+
+fn state(shim: &mut Shim, session: &str) -> String {
+    let listed = shim.call("list_sessions", json!({})).expect("a list");
+    let sessions = listed["sessions"].as_array().expect("a list");
+    let found = sessions.iter().find(|one| one["session"] == session);
+    found.map_or_else(String::new, |one| {
+        one["state"].as_str().unwrap_or_default().to_owned()
+    })
+}
+
+/// Everything that holds of a session holds of a kept one, in every shell; and it is known by a name on the host.
+#[test]
+fn in_every_shell() {
+    let kept = Kept::new();
+    let shells = [
+        Shell::Bash,
+        Shell::Zsh,
+        Shell::Dash,
+        Shell::Fish,
+        Shell::Ksh,
+        Shell::Mksh,
+        Shell::Ash,
+    ];
+    std::thread::scope(|scope| {
+        for shell in shells {
+            let kept = &kept;
+            scope.spawn(move || {
+                let mut shim = kept.bed.shim();
+                kept.open(&mut shim, shell);
+                let host = shell.host();
+                let both = shim.run(host, "echo out; echo err >&2; sh -c 'exit 3'");
+                let got = (both.exit_code, &*both.stdout, &*both.stderr);
+                assert_eq!(got, (Some(3), "out\n", "err\n"), "{shell:?}: {both:?}");
+                // Its own tmux is nobody's business there, and neither is ours.
+                let set = if shell == Shell::Fish {
+                    "set -g kept yes"
+                } else {
+                    "kept=yes"
+                };
+                let clean = shim.run(
+                    host,
+                    &format!("cd /usr; {set}; echo \"[$TMUX]\"; umask; tty <&1 || echo none"),
+                );
+                assert!(clean.stdout.starts_with("[]\n"), "{shell:?}: {clean:?}");
+                let stays = shim.run(
+                    host,
+                    "echo $kept; pwd; printf '\\303\\244\\000\\377' | od -An -tx1",
+                );
+                assert_eq!(stays.stdout, "yes\n/usr\n c3 a4 00 ff\n", "{shell:?}");
+                let many = shim.run(host, "seq 1 100000");
+                assert_eq!(many.object["total_bytes"], 588_895, "{shell:?}");
+                let sleeping = json!({"host": host, "command": "sleep 300", "timeout": 0});
+                let sleeping = shim.execute(sleeping).expect("it runs");
+                eventually("it runs", || {
+                    let asked = json!({"command_id": sleeping.id});
+                    let ended = shim.call("interrupt_command", asked).expect("interrupted");
+                    ended["ended"] == true
+                });
+                let next = shim.run(host, "echo next");
+                assert_eq!(next.stdout, "next\n", "{shell:?}: {next:?}");
+                let left = shim.run(host, "exit 4");
+                assert_eq!(left.exit_code, Some(4), "{shell:?}: {left:?}");
+                let anew = shim.run(host, "echo \"[$kept]\"; pwd");
+                assert_eq!(anew.stdout, "[]\n/usr\n", "{shell:?}: {anew:?}");
+                let named = kept.tmux(shell, &["list-sessions", "-F", "#{session_name}"]);
+                assert!(named.starts_with(&format!("{host}-")), "{shell:?}: {named}");
+            });
+        }
+    });
+    let shim = kept.bed.shim();
+    kept.finish(shim, &shells);
+}
+
+/// Where no tmux serves, the session is kept by the daemon, and says why.
+#[test]
+fn hosts_without_tmux() {
+    let old = tempfile::tempdir().expect("a directory");
+    fs::set_permissions(old.path(), Permissions::from_mode(0o755)).expect("everybody's");
+    let program = old.path().join("tmux");
+    fs::write(&program, "#!/bin/sh\necho tmux 2.9\n").expect("written");
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("executable");
+    let kept = Kept::with(&[&format!("PATH={}:/usr/bin:/bin", old.path().display())]);
+    let mut shim = kept.bed.shim();
+    let asked = json!({"host": "bash", "keeper": "remote-tmux"});
+    let opened = shim.call("open_session", asked).expect("it opens");
+    assert_eq!(opened["keeper"], "daemon");
+    let notice = opened["notice"].as_str().expect("a notice");
+    assert!(notice.contains("tmux 2.9") && notice.contains("3.2"), "{notice}");
+    assert_eq!(shim.run("bash", "echo works").stdout, "works\n");
+    // Who leaves it to us is not bothered.
+    let asked = json!({"host": "dash", "keeper": "auto"});
+    let opened = shim.call("open_session", asked).expect("it opens");
+    assert_eq!(
+        (&opened["keeper"], &opened["notice"]),
+        (&json!("daemon"), &Value::Null)
+    );
+    kept.finish(shim, &[]);
+}
+
+/// Configuration says it too: for a connection, and for all.
+#[test]
+fn configured() {
+    let kept = Kept::new();
+    let user = &kept.bed.user(Shell::Dash).name;
+    let port = kept.bed.sshd().port();
+    let config = kept.bed.path("config.toml");
+    let text = format!(
+        "[settings]\nkeeper = \"auto\"\n[connections.plain]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"{user}\"\nkeeper = \"daemon\"\n"
+    );
+    fs::write(&config, text).expect("written");
+    let mut server = kept.bed.program("mcp-ssh");
+    server.arg("--config").arg(&config);
+    let mut shim = Shim::start(server);
+    for (host, keeper) in [("bash", "remote-tmux"), ("plain", "daemon")] {
+        let run: Outcome = shim.run(host, "echo $PPID");
+        assert_eq!(run.exit_code, Some(0));
+        let listed = shim.call("list_sessions", json!({})).expect("a list");
+        let sessions = listed["sessions"].as_array().expect("a list");
+        let found = sessions
+            .iter()
+            .find(|one| one["session"] == host)
+            .expect("it is there");
+        assert_eq!(found["keeper"], keeper, "{found}");
+    }
+    kept.finish(shim, &[Shell::Bash]);
+}

@@ -1,0 +1,114 @@
+//! The daemon dies under kept sessions: the next one has them under the same names, with the same commands, and nothing
+//! that ran was stopped, lost or run twice.
+
+use rustix::process::Signal;
+use serde_json::json;
+use sshmcp_tests::{Shell, TestBed, eventually, process::Process};
+
+use super::{Kept, state};
+
+fn kill_daemon(bed: &TestBed) {
+    for daemon in bed.daemons() {
+        daemon.signal(Signal::KILL);
+    }
+    eventually("it is gone", || bed.daemons().is_empty());
+}
+
+/// Killed without a word while commands run and write, in several shells at once.
+#[test]
+fn killed() {
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    let shells = [Shell::Bash, Shell::Zsh, Shell::Dash, Shell::Fish];
+    let mut begun = Vec::new();
+    for shell in shells {
+        kept.open(&mut shim, shell);
+        shim.run(shell.host(), "cd /usr");
+        let earlier = shim.run(shell.host(), "echo earlier; echo words >&2");
+        let command = "sh -c 'i=0; while [ $i -lt 40 ]; do i=$((i+1)); echo $i; sleep 0.1; done; exit 6'";
+        let call = json!({"host": shell.host(), "command": command, "timeout": 1});
+        begun.push((shell, earlier.id, shim.execute(call).expect("it runs").id));
+    }
+    kill_daemon(&kept.bed);
+    drop(shim);
+
+    let mut shim = kept.bed.shim();
+    let listed = shim.call("list_sessions", json!({})).expect("a list");
+    assert_eq!(
+        listed["sessions"].as_array().map(Vec::len),
+        Some(shells.len()),
+        "{listed}"
+    );
+    for (shell, earlier, id) in &begun {
+        let ended = shim.wait_for(id);
+        assert_eq!(
+            (&*ended.status, ended.exit_code),
+            ("completed", Some(6)),
+            "{shell:?}: {ended:?}"
+        );
+        let (out, _) = shim.whole_output(id);
+        let wanted: String = (1..=40).map(|number| format!("{number}\n")).collect();
+        assert_eq!(out, wanted, "{shell:?}");
+        assert_eq!(shim.whole_output(earlier), ("earlier\n".into(), "words\n".into()));
+        let next = shim.run(shell.host(), "pwd");
+        assert_eq!(next.stdout, "/usr\n", "{shell:?}: {next:?}");
+    }
+    kept.finish(shim, &shells);
+}
+
+/// Told to stop: it lets go of them at once, whatever runs there, and the next one has the end that came meanwhile.
+#[test]
+fn stopped() {
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    kept.open(&mut shim, Shell::Bash);
+    let go = kept.bed.scratch(Shell::Bash).join("go");
+    let done = kept.bed.scratch(Shell::Bash).join("done");
+    let command = format!(
+        "variable=kept; until [ -e {} ]; do sleep 0.05; done; echo meanwhile; touch {}; (exit 8)",
+        go.display(),
+        done.display()
+    );
+    let begun = shim.execute(json!({"host": "bash", "command": command, "timeout": 1}));
+    let begun = begun.expect("it runs");
+    let stopped = kept.bed.ctl(&["daemon", "stop"]);
+    assert!(stopped.status.success(), "{stopped:?}");
+    eventually("it is gone", || kept.bed.daemons().is_empty());
+    std::fs::write(&go, "").expect("written");
+    eventually("it went on", || done.exists());
+
+    let ended = shim.wait_for(&begun.id);
+    let got = (&*ended.status, ended.exit_code, &*ended.stdout);
+    assert_eq!(got, ("completed", Some(8), "meanwhile\n"), "{ended:?}");
+    let next = shim.run("bash", "echo $variable");
+    assert_eq!(next.stdout, "kept\n", "{next:?}");
+    kept.finish(shim, &[Shell::Bash]);
+}
+
+/// The host lost what was kept while nobody was there: that is said, and what ran is lost, never run again.
+#[test]
+fn gone_meanwhile() {
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    kept.open(&mut shim, Shell::Bash);
+    let call = json!({"host": "bash", "command": "echo begun; sleep 300", "timeout": 1});
+    let begun = shim.execute(call).expect("it runs");
+    kill_daemon(&kept.bed);
+    let server = kept.tmux(Shell::Bash, &["display-message", "-p", "#{pid}"]);
+    let server = server
+        .trim()
+        .parse()
+        .ok()
+        .and_then(Process::read)
+        .expect("a server");
+    server.signal(Signal::KILL);
+    let lost = shim.wait_for(&begun.id);
+    assert_eq!((lost.exit_code, &*lost.stdout), (None, "begun\n"), "{lost:?}");
+    assert!(matches!(&*lost.status, "lost" | "completed"), "{lost:?}");
+    eventually("it is without a shell", || {
+        state(&mut shim, "bash") == "disconnected"
+    });
+    let next = shim.run("bash", "echo anew");
+    assert_eq!(next.stdout, "anew\n", "{next:?}");
+    kept.finish(shim, &[Shell::Bash]);
+}
