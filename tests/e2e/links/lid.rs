@@ -18,10 +18,10 @@ fn everything_stops_and_goes_on() {
     let (lines, stopped) = if is_long() {
         ("", Duration::from_secs(60))
     } else {
-        // Dead after 4 s of silence, if it were the far side's.
+        // Dead after 3 s of silence, if it were the far side's.
         (
-            " ServerAliveInterval 1\n ServerAliveCountMax 3\n",
-            Duration::from_secs(6),
+            " ServerAliveInterval 1\n ServerAliveCountMax 2\n",
+            Duration::from_secs(4),
         )
     };
     let far = Far::with(lines);
@@ -29,7 +29,7 @@ fn everything_stops_and_goes_on() {
     shim.run(HOST, "cd /usr; kept=variable");
     let second = json!({"host": HOST, "session": "second", "command": "true"});
     shim.execute(second.clone()).expect("another session");
-    let call = begin(&mut shim, 40);
+    let call = begin(&mut shim, 20);
     let mut all = far.bed.processes();
     all.extend(far.bed.sshds().iter().flat_map(|sshd| sshd.serving()));
     for process in &all {
@@ -55,7 +55,7 @@ fn everything_stops_and_goes_on() {
     }
     assert_eq!(
         (&*outcome.status, outcome.exit_code, &*outcome.stdout),
-        ("completed", Some(7), &*numbered(40)),
+        ("completed", Some(7), &*numbered(20)),
         "{outcome:?}"
     );
     let after = shim.run(HOST, "echo $PWD $kept");

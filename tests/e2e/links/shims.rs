@@ -66,7 +66,7 @@ fn killed_servers_leave_nothing_behind() {
     let seed: u64 = named.unwrap_or_else(rand::random);
     say(&format!("SSHMCP_SEED={seed}"));
     let mut random = StdRng::seed_from_u64(seed);
-    let rounds = if is_long() { 100 } else { 8 };
+    let rounds = if is_long() { 100 } else { 5 };
     let counter = bed.scratch(Shell::Bash).join("counter");
     let mut keeper = bed.shim();
     keeper.run("bash", "kept=variable; cd /usr");
