@@ -14,8 +14,9 @@ use std::{
     thread,
 };
 
-use keep::place::{NONCE, Place, SHELLS, eventually};
+use keep::place::{self, NONCE, Place, SHELLS, eventually};
 use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
+use sshmcpd::shell::durable::{Launch, parse_started};
 
 /// Each shell at once, each in a place of its own.
 fn in_each(story: impl Fn(&Place) + Sync) {
@@ -204,6 +205,29 @@ fn no_room() {
             "{zeros} and {marks}"
         );
     });
+}
+
+/// A durable command needs a directory; where there is none that is said, and nothing is run.
+#[test]
+fn no_directory() {
+    let launch = Launch {
+        nonce: NONCE.into(),
+        text: "echo no >&2".into(),
+        keep_for: 60,
+    };
+    for kind in ["bash", "dash"] {
+        let (text, input) = launch.order(kind, "/bin/sh");
+        // A place where something is mounted that cannot be written.
+        let script = format!(
+            "for d in /var/tmp /tmp; do mount -t tmpfs -o ro tmpfs $d || exit 1; done; unset TMPDIR; HOME=/proc; {text}"
+        );
+        let said = place::apart(&script, &input);
+        assert_eq!(
+            parse_started(NONCE, &said),
+            Some(Err("directory".to_owned())),
+            "{kind}: {said}"
+        );
+    }
 }
 
 /// The names and sizes of a stream's segments.

@@ -66,6 +66,8 @@ pub(super) struct Follower {
     paused: Option<Instant>,
     /// Bytes since the last pause.
     burst: u64,
+    /// How large the streams are was asked.
+    sizes_asked: bool,
     /// The clearing was ordered.
     clearing: bool,
     /// What callers are told while the host is away.
@@ -122,6 +124,7 @@ impl Follower {
             next_signal: 0,
             paused: None,
             burst: 0,
+            sizes_asked: false,
             clearing: false,
             away: None,
             seen: false,
@@ -141,7 +144,8 @@ impl Follower {
             for stream in &mut self.streams {
                 stream.rewind(&self.place.nonce);
             }
-            (self.state, self.paused, self.clearing) = (None, None, false);
+            (self.state, self.paused) = (None, None);
+            (self.sizes_asked, self.clearing) = (false, false);
             if broken.attached {
                 tries = 0;
             }
@@ -336,12 +340,21 @@ impl Follower {
             };
             match frame {
                 Some(StreamFrame::Segment(next)) => {
+                    // On our disk before it is removed there.
+                    self.command.consumed(consumed);
                     send(orders, words::go_on(name, next, 0))?;
+                    continue;
                 }
                 Some(StreamFrame::Dropped) => self.command.notice(DROPPED),
                 Some(StreamFrame::Missing) => {
+                    // The other may have more, and the host knows how it ended.
                     self.command.notice(INCOMPLETE);
+                    if let Some(eof) = self.place.eof.get_mut(which) {
+                        *eof = true;
+                    }
+                    self.place.save(&self.command);
                     send(orders, words::ASK_STATE.to_vec())?;
+                    continue;
                 }
                 Some(StreamFrame::End(_) | StreamFrame::Eof) => {
                     // What it says is on disk before that it was read.
@@ -390,11 +403,10 @@ impl Follower {
             return Ok(Step::Go);
         }
         // Nobody writes there any more: what is there is all.
-        if self.streams.iter().any(|stream| stream.last.is_none()) {
+        if !std::mem::replace(&mut self.sizes_asked, true) {
             for stream in &self.streams {
                 send(orders, words::ask_size(stream.name))?;
             }
-            return Ok(Step::Go);
         }
         if !self.streams.iter().all(|stream| stream.eof || stream.is_taken()) {
             return Ok(Step::Go);
@@ -552,3 +564,6 @@ fn pause(tries: u32, slowly: bool) -> Duration {
     let wait = if slowly { wait.max(AGAIN_LOGIN) } else { wait };
     wait.mul_f64(rand::rng().random_range(0.75..1.25))
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,7 @@ pub(super) struct Stream {
     scanner: Scanner,
     /// The command's exit code, once its end came in this stream.
     pub(super) ended: Option<i32>,
-    /// Its last writer has gone.
+    /// Its last writer has gone, or what it is read from.
     pub(super) eof: bool,
     /// What its last segment is and how large, where that was asked.
     pub(super) last: Option<(u32, u64)>,
@@ -95,9 +95,9 @@ impl Stream {
             };
             match frame {
                 Some(StreamFrame::End(code)) => self.ended = Some(code),
-                Some(StreamFrame::Eof) => self.eof = true,
+                Some(StreamFrame::Eof | StreamFrame::Missing) => self.eof = true,
                 Some(StreamFrame::Segment(next)) => (self.segment, self.fed, taken) = (next, 0, 0),
-                Some(StreamFrame::Dropped | StreamFrame::Missing) | None => {}
+                Some(StreamFrame::Dropped) | None => {}
             }
             let consumed = Consumed {
                 source: self.source,

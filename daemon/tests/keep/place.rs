@@ -178,6 +178,22 @@ impl Place {
     }
 }
 
+/// Runs a script with this input in a mount namespace of its own; all that it says.
+pub(crate) fn apart(script: &str, input: &[u8]) -> String {
+    let mut child = Command::new(which("unshare"))
+        .args(["--map-root-user", "--mount", "/bin/sh", "-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("unshare runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(input).expect("it reads");
+    drop(stdin);
+    let Output { stdout, stderr, .. } = child.wait_with_output().expect("it ends");
+    String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned()
+}
+
 /// Processes that work in a directory or whose command line names it.
 fn at_home(base: &Path) -> Vec<String> {
     let name = base.to_str().expect("UTF-8");
