@@ -31,6 +31,8 @@ use crate::{
 
 /// How often the host is asked how it is with the command, and told that somebody is interested.
 const LOOK: Duration = Duration::from_secs(20);
+/// The same where its streams have ended and its end was not told.
+const LOOK_SOON: Duration = Duration::from_secs(1);
 /// Orders that wait to be written: a host that takes none of so many has gone.
 const ORDERS_MAX: usize = 64;
 /// First and longest time between two tries to reach the host.
@@ -239,7 +241,12 @@ impl Follower {
                     Some(ChannelEvent::ExitStatus(_) | ChannelEvent::ExitSignal { .. } | ChannelEvent::Eof | ChannelEvent::Screen(_) | ChannelEvent::Gap) => Ok(Step::Go),
                 },
                 Some(ask) = self.asks.recv(), if self.state.is_some() => self.signal(ask, &orders),
-                _ = looks.tick() => send(&orders, words::ASK_STATE.to_vec()),
+                _ = looks.tick() => {
+                    if self.streams.iter().all(|stream| stream.eof) {
+                        looks.reset_after(LOOK_SOON);
+                    }
+                    send(&orders, words::ASK_STATE.to_vec())
+                }
                 () = until(resume) => self.resume(&orders),
             };
             match step {

@@ -9,7 +9,11 @@ born() {
   # shellcheck disable=SC2086
   set -- $keep_b
   keep_b=-
-  [ $# -lt 20 ] || { shift 19; keep_b=$1; }
+  # One that only waits to be forgotten is none.
+  case ${1-} in
+  Z) keep_b=gone ;;
+  *) [ $# -lt 20 ] || { shift 19; keep_b=$1; } ;;
+  esac
 }
 # lives FILE: the process of that file does.
 lives() {
