@@ -164,6 +164,11 @@ impl Command {
             let mut state = self.state();
             let result = change(&mut state);
             state.save();
+            if state.output.journal_problem().is_some()
+                && let Some(shelf) = self.shelf.upgrade()
+            {
+                shelf.is_behind();
+            }
             result
         };
         self.changed.send_modify(|count| *count = count.wrapping_add(1));

@@ -65,6 +65,8 @@ impl Engine {
         let resolving = registry.clone();
         tokio::spawn(async move { resolving.resolve_rest().await });
         registry.clone().follow_again();
+        let catching_up = registry.commands.clone();
+        tokio::spawn(async move { catching_up.catch_up().await });
         let closing = registry.clone();
         tokio::spawn(async move { closing.close_idle().await });
         Self { registry, claim }

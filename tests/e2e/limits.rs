@@ -8,7 +8,7 @@ use sshmcp_tests::{Outcome, Shell, Shim, TestBed, ToolError, eventually};
 
 pub(crate) mod disk;
 mod idle;
-mod output;
+pub(crate) mod output;
 
 /// Settings of a daemon that the first client starts.
 struct Limited {

@@ -5,8 +5,11 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use sshmcp_proto::{error::Fault, v1::Reason};
@@ -20,6 +23,12 @@ use crate::{
 
 /// Ids are reserved on disk so many at a time, so that a daemon that died never gives one out again.
 const RESERVED: u64 = 1000;
+
+/// Between two attempts to write what the disk did not take.
+const CATCH_UP_EVERY: Duration = Duration::from_secs(2);
+
+/// Where the reserved ids end; twice, for one may be damaged.
+const NEXT: [&str; 2] = ["next_command", "next_command.copy"];
 
 /// How much is kept.
 #[derive(Clone, Debug)]
@@ -47,6 +56,8 @@ pub struct Commands {
 pub(super) struct Shelf {
     pub(super) budget: Arc<Budget>,
     inner: Mutex<Inner>,
+    /// Something is not on disk that should be.
+    is_behind: AtomicBool,
 }
 
 pub(super) struct Inner {
@@ -58,6 +69,11 @@ pub(super) struct Inner {
 }
 
 impl Shelf {
+    /// Something could not be written that is to outlive the daemon.
+    pub(super) fn is_behind(&self) {
+        self.is_behind.store(true, Ordering::Relaxed);
+    }
+
     /// Gives up the output on disk of those that ended first, until there is room. Running ones keep theirs.
     pub(super) fn make_room(&self) {
         let all: Vec<Arc<Command>> = self.lock().all.values().cloned().collect();
@@ -89,10 +105,7 @@ impl Commands {
     /// that outlive it are there again; all other output of its is removed, for nobody can ask for it.
     pub fn open(state_dir: &Path, limits: impl Fn() -> CommandLimits + Send + Sync + 'static) -> Self {
         let dir = state_dir.join("spool");
-        let next = fs::read_to_string(state_dir.join("next_command"))
-            .ok()
-            .and_then(|text| text.trim().parse().ok())
-            .unwrap_or(1);
+        let (next, told) = next_number(state_dir);
         let commands = Self {
             dir,
             shelf: Arc::new(Shelf {
@@ -103,9 +116,10 @@ impl Commands {
                     all: BTreeMap::new(),
                     problem: None,
                 }),
+                is_behind: AtomicBool::new(false),
             }),
             limits: Box::new(limits),
-            told: Vec::new(),
+            told,
             first: CommandId::new(next),
         };
         commands.restored()
@@ -155,15 +169,18 @@ impl Commands {
         let Some(state_dir) = self.dir.parent() else {
             return Ok(());
         };
-        let temporary = state_dir.join("next_command.new");
-        fs::create_dir_all(state_dir)
-            .and_then(|()| fs::write(&temporary, format!("{reserved}\n")))
-            .and_then(|()| fs::rename(&temporary, state_dir.join("next_command")))
-            .map_err(|error| {
-                let path = temporary.display();
-                tracing::warn!(%path, %error, "command ids could not be reserved on disk");
-                format!("command ids cannot be reserved, so that they may be given out again after a restart: cannot write {path}: {error}")
-            })
+        for name in NEXT {
+            let temporary = state_dir.join(format!("{name}.new"));
+            fs::create_dir_all(state_dir)
+                .and_then(|()| fs::write(&temporary, format!("{reserved}\n")))
+                .and_then(|()| fs::rename(&temporary, state_dir.join(name)))
+                .map_err(|error| {
+                    let path = temporary.display();
+                    tracing::warn!(%path, %error, "command ids could not be reserved on disk");
+                    format!("command ids cannot be reserved, so that they may be given out again after a restart: cannot write {path}: {error}")
+                })?;
+        }
+        Ok(())
     }
 
     /// What is wrong with keeping commands beyond the daemon: what was damaged, and what cannot be written now.
@@ -182,6 +199,22 @@ impl Commands {
         });
         let told = self.told.iter().cloned();
         told.chain(reserving).chain(writing).collect()
+    }
+
+    /// Writes what the disk did not take before, now and then; for ever.
+    pub async fn catch_up(&self) {
+        loop {
+            tokio::time::sleep(CATCH_UP_EVERY).await;
+            if !self.shelf.is_behind.swap(false, Ordering::Relaxed) {
+                continue;
+            }
+            let all: Vec<Arc<Command>> = self.lock().all.values().cloned().collect();
+            for command in all {
+                if !command.retry() {
+                    self.shelf.is_behind();
+                }
+            }
+        }
     }
 
     /// The command with this id.
@@ -241,6 +274,29 @@ impl Commands {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.shelf.lock()
     }
+}
+
+/// The number of the next command, and what is to be said of how it was found.
+fn next_number(state_dir: &Path) -> (u64, Vec<String>) {
+    let mut next = None;
+    let mut is_damaged = false;
+    for name in NEXT {
+        if let Ok(text) = fs::read(state_dir.join(name)) {
+            let text = String::from_utf8_lossy(&text);
+            // Half a number is none.
+            let number = text.strip_suffix('\n').and_then(|text| text.parse::<u64>().ok());
+            is_damaged |= number.is_none();
+            next = next.max(number);
+        }
+    }
+    let told = (is_damaged && next.is_none()).then(|| {
+        let path = state_dir.join("next_command");
+        format!(
+            "{} was damaged: ids of commands that an earlier daemon ran may come again",
+            path.display()
+        )
+    });
+    (next.unwrap_or(1), told.into_iter().collect())
 }
 
 /// Takes out the eldest ended ones beyond so many.

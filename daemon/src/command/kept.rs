@@ -118,6 +118,19 @@ impl Command {
         self.state().output.positions()
     }
 
+    /// Writes what the disk did not take, if it does by now; false if it still does not.
+    pub(super) fn retry(&self) -> bool {
+        let mut state = self.state();
+        if state.output.journal_problem().is_none() {
+            return true;
+        }
+        state.output.retry();
+        if state.status.is_final() {
+            state.output.rest();
+        }
+        state.output.journal_problem().is_none()
+    }
+
     /// Removes what of it is on disk.
     pub(super) fn discard(&self) {
         let mut state = self.state();

@@ -145,6 +145,14 @@ impl Journal {
         let _written_later = self.begin().and_then(|()| self.write_meta());
     }
 
+    /// Something was not written: whether it can be now is seen by writing its owner's words again.
+    pub(super) fn retry(&mut self) {
+        if self.problem.is_some() {
+            self.is_meta_due = true;
+            let _told = self.begin().and_then(|()| self.write_meta());
+        }
+    }
+
     /// How far a source was taken by what is no output, or was written before.
     pub(super) fn write_position(&mut self, consumed: Consumed, more: bool) -> Result<(), NotWritten> {
         self.begin()?;

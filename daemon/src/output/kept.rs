@@ -151,6 +151,14 @@ impl Output {
         }
     }
 
+    /// Writes what the disk did not take, if it does by now.
+    pub fn retry(&mut self) {
+        self.catch_up();
+        if let Some(kept) = &mut self.kept {
+            kept.journal.retry();
+        }
+    }
+
     /// Little comes from now on: no file is held open for that.
     pub fn rest(&mut self) {
         if let Some(kept) = &mut self.kept {

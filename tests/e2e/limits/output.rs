@@ -6,7 +6,7 @@ use sshmcp_tests::{Outcome, Shell, Shim, eventually, eventually_some};
 use super::Limited;
 
 /// Reads all that is kept of an output, forward; tells how many bytes that is, and how many are said to be gone.
-pub(super) fn read_all(shim: &mut Shim, id: &str) -> (u64, u64) {
+pub(crate) fn read_all(shim: &mut Shim, id: &str) -> (u64, u64) {
     let (mut kept, mut gone, mut offset) = (0, 0, 0);
     loop {
         let part = json!({"command_id": id, "offset": offset, "output_limit": 40_000, "raw": true});
@@ -28,7 +28,7 @@ pub(super) fn read_all(shim: &mut Shim, id: &str) -> (u64, u64) {
 }
 
 /// A command that writes so many lines of 64 bytes.
-pub(super) fn lines(count: u64) -> String {
+pub(crate) fn lines(count: u64) -> String {
     format!("seq -f %063.0f 1 {count}")
 }
 

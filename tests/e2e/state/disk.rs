@@ -12,7 +12,10 @@ use serde_json::json;
 use sshmcp_tests::{Shim, TestBed, eventually};
 
 use super::{state_dir, state_problems};
-use crate::limits::disk::daemon;
+use crate::limits::{
+    disk::daemon,
+    output::{lines, read_all},
+};
 
 /// What is told while the state cannot be saved, and that commands run all the same.
 fn goes_on(bed: &TestBed, shim: &mut Shim, cause: &str) {
@@ -114,6 +117,49 @@ fn read_only_from_the_start() {
     shim.run("bash", "true");
     assert!(state.join("next_command").exists(), "ids are reserved now");
     assert!(!state_problems(&bed).contains("command ids"));
+    shim.call("close_session", json!({"all": true})).expect("closed");
+    shim.close();
+    bed.finish();
+    daemon.wait().expect("ours");
+}
+
+/// Output that outlives the daemon and finds no room: the command goes on to its end, and says what is missing, with path
+/// and cause; when there is room again nothing is wrong any more.
+#[test]
+fn full_of_output() {
+    let bed = TestBed::new();
+    let mut daemon = daemon(&bed);
+    eventually("it serves", || bed.ctl(&["status"]).status.success());
+    let state = PathBuf::from(format!(
+        "/proc/{}/root{}",
+        daemon.id(),
+        bed.path("state").display()
+    ));
+    fs::write(state.join("ballast"), vec![0; 512 << 10]).expect("there is room");
+    let mut shim = bed.shim();
+    let arguments = json!({
+        "host": "bash", "durable": true, "timeout": 50,
+        "command": format!("{}; exit 7", lines(50_000)),
+    });
+    let ran = shim.execute(arguments).expect("it runs");
+    assert_eq!((&*ran.status, ran.exit_code), ("completed", Some(7)), "{ran:?}");
+    let (kept, gone) = read_all(&mut shim, &ran.id);
+    assert_eq!(kept + gone, 50_000 * 64);
+    assert!(gone > 1 << 20, "{kept} and {gone}");
+    for word in [&*gone.to_string(), "spool/c", "No space left on device"] {
+        assert!(ran.notice.contains(word), "{word}: {ran:?}");
+    }
+    eventually("it is told", || {
+        state_problems(&bed).contains("No space left on device")
+    });
+    assert_eq!(shim.run("bash", "echo fine").stdout, "fine\n");
+    fs::remove_file(state.join("ballast")).expect("it was there");
+    eventually("nothing is wrong", || state_problems(&bed) == "[]");
+    assert_eq!(
+        read_all(&mut shim, &ran.id),
+        (kept, gone),
+        "and nothing more is lost"
+    );
     shim.call("close_session", json!({"all": true})).expect("closed");
     shim.close();
     bed.finish();
