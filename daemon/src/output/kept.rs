@@ -115,7 +115,12 @@ impl Output {
 
     /// Why it cannot be written now, with the path.
     pub fn journal_problem(&self) -> Option<&str> {
-        self.kept.as_ref()?.journal.problem()
+        let kept = self.kept.as_ref()?;
+        match &kept.cause {
+            // Smaller things may have found room since.
+            Some(NotWritten::Failed(cause)) => Some(cause),
+            Some(NotWritten::NoBudget) | None => kept.journal.problem(),
+        }
     }
 
     /// Takes the next bytes that came, and how far they take their source.
