@@ -2,17 +2,20 @@
 //! the time that a dead peer is given, and plays the stories of shims and stopped machines at full length.
 
 mod lid;
+mod returning;
 mod shims;
 
 use std::{
-    os::unix::fs::MetadataExt as _,
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::Path,
     process::Output,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 use sshmcp_tests::{
-    Net, Outcome, Shell, Shim, TestBed, eventually, eventually_some,
+    Net, Outcome, Shell, Shim, SshdOptions, TestBed, eventually, eventually_some,
     net::{FAR, NEAR, PORT},
     wait::within,
 };
@@ -43,8 +46,23 @@ struct Far {
 impl Far {
     /// With these further lines for the far host in the operator's ssh configuration.
     fn with(lines: &str) -> Self {
+        Self::of(lines, |_| {})
+    }
+
+    /// The same, where tmux has its servers' sockets in this directory.
+    fn keeping(lines: &str, sockets: &Path) -> Self {
+        fs::set_permissions(sockets, fs::Permissions::from_mode(0o1777)).expect("everybody's");
+        Self::of(lines, |options| {
+            let line = format!("Match All\n SetEnv %MARK TMUX_TMPDIR={}", sockets.display());
+            options.lines.push(line);
+        })
+    }
+
+    fn of(lines: &str, more: impl FnOnce(&mut SshdOptions)) -> Self {
         let net = Net::new();
-        let bed = TestBed::with(&net.sshd());
+        let mut options = net.sshd();
+        more(&mut options);
+        let bed = TestBed::with(&options);
         let known = bed.sshd().known_host();
         let (_, key) = known.split_once(' ').expect("a name and a key");
         bed.append(".ssh/known_hosts", &format!("{FAR} {key}"));
@@ -76,14 +94,25 @@ impl Far {
 }
 
 fn session(shim: &mut Shim) -> Value {
+    session_of(shim, HOST)
+}
+
+fn session_of(shim: &mut Shim, name: &str) -> Value {
     let listed = shim.call("list_sessions", json!({})).expect("a list");
     let sessions = listed["sessions"].as_array().expect("a list");
-    let found = sessions.iter().find(|one| one["session"] == HOST);
+    let found = sessions.iter().find(|one| one["session"] == name);
     found.cloned().unwrap_or_default()
 }
 
 fn state(shim: &mut Shim) -> String {
-    session(shim)["state"].as_str().unwrap_or_default().to_owned()
+    state_of(shim, HOST)
+}
+
+fn state_of(shim: &mut Shim, name: &str) -> String {
+    session_of(shim, name)["state"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Numbered lines, one every tenth of a second.

@@ -357,7 +357,9 @@ impl Actor {
             .shell
             .as_ref()
             .map(|shell| (shell.link.shell.kind.clone(), shell.link.typed.is_none()));
-        let silent_since = self.shell.as_ref().and_then(|shell| match *shell.pulse.borrow() {
+        // A dead connection is more than a silent one.
+        let reached = self.shell.as_ref().filter(|_| !self.is_away());
+        let silent_since = reached.and_then(|shell| match *shell.pulse.borrow() {
             Pulse::Stalled { since } => Some(since),
             Pulse::Answers => None,
         });
