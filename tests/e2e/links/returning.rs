@@ -125,3 +125,31 @@ fn streams_come_back_whole() {
     shim.close();
     far.finish();
 }
+
+/// The far side does not know that the first connection is dead: it ends all the same when the session is back, and what
+/// ran for it alone.
+#[test]
+fn nothing_of_the_dead_connection_is_left() {
+    let sockets = tempfile::tempdir().expect("a directory");
+    let far = Far::keeping(" ServerAliveInterval 1\n ServerAliveCountMax 2\n", sockets.path());
+    let mut shim = far.bed.shim();
+    let opened = json!({"host": super::HOST, "session": "kept", "keeper": "remote-tmux"});
+    shim.call("open_session", opened).expect("it opens");
+    far.net.swallow();
+    eventually("it is on its way back", || {
+        state_of(&mut shim, "kept") == "reconnecting"
+    });
+    far.net.deliver();
+    eventually("it is there again", || state_of(&mut shim, "kept") == "ready");
+    eventually("one connection is left", || {
+        let serving = far.bed.sshd().serving();
+        serving
+            .iter()
+            .filter(|process| process.line.contains("[priv]"))
+            .count()
+            == 1
+    });
+    shim.call("close_session", json!({"all": true})).expect("closed");
+    shim.close();
+    far.finish();
+}
