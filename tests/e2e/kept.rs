@@ -2,6 +2,7 @@
 
 mod links;
 mod restarts;
+mod saved;
 
 use std::{
     fs::{self, Permissions},

@@ -7,7 +7,7 @@ use sshmcp_tests::{Shell, TestBed, eventually, process::Process};
 
 use super::{Kept, state};
 
-fn kill_daemon(bed: &TestBed) {
+pub(super) fn kill_daemon(bed: &TestBed) {
     for daemon in bed.daemons() {
         daemon.signal(Signal::KILL);
     }
