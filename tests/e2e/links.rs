@@ -148,13 +148,41 @@ fn writes(shim: &mut Shim, more_than: u64) {
 /// Begins an outage (true), or ends it.
 type Outage = fn(&Net, bool);
 
-/// Outages of some seconds are ordinary: whatever swallows the packets, the session, its command and every line of its
-/// output are as if nothing had been.
+/// What can keep a shell, each as the session of that name; further a durable command, which has none.
+const KEEPERS: [&str; 2] = ["daemon", "remote-tmux"];
+
+/// Runs a command in the session of this keeper.
+fn run_in(shim: &mut Shim, keeper: &str, command: &str) -> Outcome {
+    let arguments = json!({"session": keeper, "command": command, "timeout": 50});
+    shim.execute(arguments)
+        .unwrap_or_else(|error| panic!("{keeper}: {error:?}"))
+}
+
+/// The state of each keeper's session is what it was, and nothing happened to it.
+fn untouched(shim: &mut Shim, what: &str) {
+    for keeper in KEEPERS {
+        let after = run_in(shim, keeper, "echo $PWD $kept");
+        assert_eq!(
+            (&*after.stdout, &*after.notice),
+            ("/usr variable\n", ""),
+            "{keeper}: {what}"
+        );
+    }
+}
+
+/// Outages of some seconds are ordinary: whatever swallows the packets, sessions, their commands and every line of their
+/// output are as if nothing had been, whatever keeps them.
 #[test]
 fn a_short_outage_loses_nothing() {
-    let far = Far::with("");
+    let sockets = tempfile::tempdir().expect("a directory");
+    let far = Far::keeping("", sockets.path());
     let mut shim = far.bed.shim();
-    shim.run(HOST, "cd /usr; kept=variable");
+    for keeper in KEEPERS {
+        let opening = json!({"host": HOST, "session": keeper, "keeper": keeper});
+        let opened = shim.call("open_session", opening).expect("it opens");
+        assert_eq!(opened["keeper"], keeper, "{opened}");
+        run_in(&mut shim, keeper, "cd /usr; kept=variable");
+    }
     let short = Duration::from_millis(if is_long() { 5_000 } else { 500 });
     let outages: [(&str, Duration, Outage); 3] = [
         ("swallowed", Duration::from_secs(5), |net, out| {
@@ -165,31 +193,50 @@ fn a_short_outage_loses_nothing() {
     ];
     for (what, time, outage) in outages {
         let number = if time > Duration::from_secs(1) { 30 } else { 10 };
-        let call = begin(&mut shim, number);
+        // A session takes part in a durable command's start alone.
+        let mut ways = vec![json!({"session": "daemon", "durable": true})];
+        ways.extend(KEEPERS.iter().map(|keeper| json!({"session": keeper})));
+        let commands: Vec<(String, String)> = ways
+            .into_iter()
+            .map(|mut arguments| {
+                let way = arguments.to_string();
+                arguments["command"] = lines(number).into();
+                arguments["timeout"] = 0.into();
+                (way, shim.execute(arguments).expect("it starts").id)
+            })
+            .collect();
+        for (way, id) in &commands {
+            eventually(&format!("{way} writes"), || {
+                let read = shim.call("get_command_output", json!({"command_id": id}));
+                read.expect("it is known")["total_bytes"] != 0
+            });
+        }
         outage(&far.net, true);
         pass(time);
         outage(&far.net, false);
-        let outcome = Outcome::read(shim.finish_call(call).expect("a result"));
-        assert_eq!(
-            (&*outcome.status, outcome.exit_code, &*outcome.stdout),
-            ("completed", Some(7), &*numbered(number)),
-            "{what}: {outcome:?}"
-        );
-        let after = shim.run(HOST, "echo $PWD $kept");
-        assert_eq!(
-            (&*after.stdout, &*after.notice),
-            ("/usr variable\n", ""),
-            "{what}"
-        );
+        for (way, id) in &commands {
+            let outcome = shim.wait_for(id);
+            assert_eq!(
+                (
+                    &*outcome.status,
+                    outcome.exit_code,
+                    &*outcome.stdout,
+                    &*outcome.notice
+                ),
+                ("completed", Some(7), &*numbered(number), ""),
+                "{way}, {what}: {outcome:?}"
+            );
+        }
+        untouched(&mut shim, what);
     }
     if is_long() {
-        // As long as is promised to be forgiven, on a line that is at rest when it begins.
+        // As long as is promised to be forgiven, on lines that are at rest when it begins.
         far.net.swallow();
         pass(Duration::from_secs(10));
         far.net.deliver();
-        let after = shim.run(HOST, "echo $PWD $kept");
-        assert_eq!((&*after.stdout, &*after.notice), ("/usr variable\n", ""), "10 s");
+        untouched(&mut shim, "10 s");
     }
+    shim.call("close_session", json!({"all": true})).expect("closed");
     shim.close();
     far.finish();
 }

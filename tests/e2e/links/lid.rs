@@ -24,11 +24,13 @@ fn everything_stops_and_goes_on() {
             Duration::from_secs(4),
         )
     };
-    let far = Far::with(lines);
+    let sockets = tempfile::tempdir().expect("a directory");
+    let far = Far::keeping(lines, sockets.path());
     let mut shim = far.bed.shim();
     shim.run(HOST, "cd /usr; kept=variable");
-    let second = json!({"host": HOST, "session": "second", "command": "true"});
-    shim.execute(second.clone()).expect("another session");
+    let opened = json!({"host": HOST, "session": "kept", "keeper": "remote-tmux"});
+    shim.call("open_session", opened).expect("another session");
+    let second = json!({"session": "kept", "command": "true"});
     let call = begin(&mut shim, 20);
     let mut all = far.bed.processes();
     all.extend(far.bed.sshds().iter().flat_map(|sshd| sshd.serving()));
@@ -61,6 +63,7 @@ fn everything_stops_and_goes_on() {
     let after = shim.run(HOST, "echo $PWD $kept");
     assert_eq!((&*after.stdout, &*after.notice), ("/usr variable\n", ""));
     eventually("it is at rest", || super::state(&mut shim) == "ready");
+    shim.call("close_session", json!({"all": true})).expect("closed");
     shim.close();
     other.close();
     far.finish();
