@@ -8,6 +8,7 @@ mod doing;
 mod flowing;
 mod keeping;
 mod leaving;
+mod mirroring;
 mod returning;
 mod signal;
 mod starting;
@@ -27,7 +28,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use self::{returning::Returning, signal::Signals, starting::Starting};
+use self::{mirroring::Mirror, returning::Returning, signal::Signals, starting::Starting};
 use super::{
     Caller, Claims, Opening, Request, Run, Session, SessionState, Summary,
     flow::Flow,
@@ -130,6 +131,12 @@ struct Shell {
     last_on_terminal: bool,
     /// The command wrote into its streams since somebody last typed.
     wrote_since_input: bool,
+    /// What the pane of a kept shell is to show otherwise.
+    mirror: Option<Mirror>,
+    /// What comes is what we show there ourselves.
+    is_mirroring: bool,
+    /// When a kept shell's host is told next that somebody is still interested.
+    interest: Option<Instant>,
 }
 
 /// One drained stream of a pair of FIFOs.
@@ -486,6 +493,8 @@ impl Actor {
             return;
         }
         self.on_flow_due(now);
+        self.mirror_when_due(now);
+        self.stay_interested(now);
         if let Some(shell) = &self.shell
             && shell.exit_at.is_some_and(|at| now >= at + taking::EXIT_GRACE)
         {

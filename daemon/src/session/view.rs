@@ -430,6 +430,18 @@ impl View {
         shown
     }
 
+    /// The bytes from a cursor on, as far as they are kept.
+    pub fn raw_since(&self, cursor: u64) -> Vec<u8> {
+        let first = self.end - self.bytes.len() as u64;
+        let skip = usize::try_from(cursor.saturating_sub(first)).unwrap_or(usize::MAX);
+        self.bytes.iter().skip(skip).copied().collect()
+    }
+
+    /// Column of the cursor, from 0.
+    pub fn column(&mut self) -> u16 {
+        self.screen().line().column
+    }
+
     /// What is new since a cursor.
     pub fn since(&mut self, cursor: u64) -> Shown {
         let first = self.end - self.bytes.len() as u64;

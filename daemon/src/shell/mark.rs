@@ -29,6 +29,8 @@ pub enum Mark {
     },
     /// The shell has ended, with this exit code; what a tmux runs in its pane says so.
     Exit(i32),
+    /// What we show in a pane ourselves begins, or ends.
+    Ours(bool),
     /// The shell is about to show its prompt.
     Prompt {
         /// Working directory.
@@ -83,6 +85,7 @@ pub fn parse(body: &[u8]) -> Option<Mark> {
                 cwd: fields.next()?.to_owned(),
             }))
         }
+        "Y" => Some(Mark::Ours(rest == "1")),
         "X" => rest.parse().ok().map(Mark::Exit),
         "T" => Some(Mark::Terminal(rest.to_owned())),
         "A" => CommandId::parse(rest).map(Mark::NoAlias),

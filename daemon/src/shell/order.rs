@@ -3,7 +3,7 @@
 
 mod kept;
 
-pub use kept::{Keeping, end_keeping, follow, follow_command, still_interested};
+pub use kept::{Keeping, end_keeping, follow, follow_command, show, still_interested};
 
 use super::{
     mark::ShellHello,

@@ -160,6 +160,8 @@ impl Actor {
         } else {
             line
         };
+        self.begin_mirror(capture == Capture::Apart, line.len().saturating_sub(1));
+        let Some(shell) = &mut self.shell else { return };
         shell.started_at = None;
         shell.names = (capture == Capture::Apart).then_some(names);
         shell.running = Some(command);

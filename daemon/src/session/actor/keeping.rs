@@ -1,11 +1,24 @@
 //! What comes of a shell that a tmux keeps, and of no other: its exit, pauses of its terminal, segments of its streams.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Actor, Shell};
 use crate::{output::StreamKind, session::kept::Taken, shell::order};
 
+/// How often a host is told that somebody is still interested: many times before a kept session's own end.
+const INTEREST: Duration = Duration::from_secs(600);
+
 impl Actor {
+    /// Tells the host, when it is time, that what it keeps is not forgotten.
+    pub(super) fn stay_interested(&mut self, now: Instant) {
+        let pause = INTEREST.min(self.opening.orphan_after / 4);
+        let Some(shell) = &mut self.shell else { return };
+        if shell.interest.is_some_and(|at| at <= now) {
+            shell.interest = Some(now + pause);
+            shell.link.order(order::still_interested());
+        }
+    }
+
     /// The shell of a pane has ended; what it wrote before has come.
     pub(super) async fn pane_ended(&mut self, code: i32) {
         self.shell_exited(Some(code)).await;

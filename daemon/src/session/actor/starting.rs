@@ -6,7 +6,7 @@ use std::time::Instant;
 use sshmcp_proto::error::Fault;
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use super::{Actor, Shell, Stream, signal::Signals};
+use super::{Actor, Shell, Stream, mirroring::Mirror, signal::Signals};
 use crate::{
     config::Keeper,
     output::StreamKind,
@@ -137,7 +137,11 @@ impl Actor {
             self.session
                 .keep(serde_json::to_value(kept).unwrap_or(serde_json::Value::Null));
         }
+        let mirror = link.kept.is_some().then(|| Mirror::all(Instant::now()));
         self.shell = Some(Shell::new(link, machine, streams.into()));
+        if let Some(shell) = &mut self.shell {
+            shell.mirror = mirror;
+        }
         self.after_opening(&wanted_cwd);
         self.end_ghosts();
         self.on_terminal(&rest).await;
@@ -257,6 +261,9 @@ impl Shell {
             unowned: 0,
             last_on_terminal: false,
             wrote_since_input: false,
+            mirror: None,
+            is_mirroring: false,
+            interest: link.kept.is_some().then(Instant::now),
             pulse: link.connection.pulse(),
             link,
         }

@@ -204,9 +204,13 @@ impl Actor {
             let now = Instant::now();
             let Some(shell) = &mut self.shell else { return };
             match piece {
+                Piece::Data(_) if shell.is_mirroring => {}
                 Piece::Data(data) => {
                     self.session.touch();
                     let length = data.len();
+                    if let Some(mirror) = &mut shell.mirror {
+                        mirror.passed(&data, now);
+                    }
                     let (data, asked) = shell.without_nonce(None, data);
                     let owner = shell.machine.terminal_owner();
                     let owner = owner.and_then(|id| shell.find(id));
@@ -252,6 +256,10 @@ impl Actor {
                         shell.fish_text = None;
                         self.view.start();
                     }
+                    if let Mark::Ours(begins) = mark {
+                        shell.is_mirroring = begins;
+                        continue;
+                    }
                     if let Mark::Exit(code) = mark {
                         self.pane_ended(code).await;
                         continue;
@@ -276,6 +284,7 @@ impl Actor {
                         | Mark::Terminal(_)
                         | Mark::Below(_)
                         | Mark::Exit(_)
+                        | Mark::Ours(_)
                         | Mark::NoAlias(_) => {}
                     }
                     let is_prompt = matches!(mark, Mark::Prompt { .. });

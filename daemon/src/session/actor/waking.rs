@@ -110,6 +110,8 @@ impl Actor {
             exit,
             shell.signal_due(),
             shell.flow.deadline(),
+            self.mirror_due(),
+            shell.interest,
         ]
         .into_iter()
         .flatten()

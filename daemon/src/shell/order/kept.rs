@@ -34,6 +34,11 @@ pub(super) const KEPT_ORDERS: &str = r#"  "g "*)
     follow_from "$1" "$2" "$3"
     eval "printf '%s\\n' \"\$keep_t$1\"" >"$d/p$1"
     ;;
+  "m "*)
+    head -c "${l#m }" >"$d/m" || exit 0
+    # A terminal that somebody stopped holds nobody else up.
+    ( dd bs=8192 if="$d/m" of="$t" 2>/dev/null ) </dev/null >/dev/null 2>&1 6>&- &
+    ;;
   v) interested ;;
   y)
     unstick
@@ -72,6 +77,13 @@ unfollow
 pub fn follow(letter: char, set: u8, segment: u64, offset: u64) -> Vec<u8> {
     format!("g {letter}{set} {segment} {offset}\n").into_bytes()
 }
+/// The order to write something on the pane's terminal, in one piece.
+pub fn show(bytes: &[u8]) -> Vec<u8> {
+    let mut order = format!("m {}\n", bytes.len()).into_bytes();
+    order.extend_from_slice(bytes);
+    order
+}
+
 /// The order that ends a kept session for good, with all that is there of it.
 pub fn end_keeping() -> Vec<u8> {
     b"y\n".to_vec()
