@@ -156,6 +156,58 @@ fn in_every_shell() {
     kept.finish(shim, &shells);
 }
 
+/// A person who attaches to the pane with tmux itself sees commands and their output, in order, and nothing of ours; of much
+/// output its beginning and its end.
+#[test]
+fn who_attaches_sees_the_commands() {
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    let shells = [Shell::Bash, Shell::Zsh, Shell::Dash, Shell::Fish];
+    for shell in shells {
+        kept.open(&mut shim, shell);
+        let pane = || kept.tmux(shell, &["capture-pane", "-p", "-S", "-", "-t", "%0"]);
+        let host = shell.host();
+        shim.run(host, "echo first; cd /usr");
+        shim.run(host, "echo second >&2");
+        let in_order = |texts: &[&str]| {
+            let seen = pane();
+            let mut rest = seen.as_str();
+            texts.iter().all(|text| {
+                let found = rest.split_once(text);
+                rest = found.map_or("", |(_, rest)| rest);
+                found.is_some()
+            })
+        };
+        eventually("they are shown", || {
+            in_order(&[
+                "echo first; cd /usr\n",
+                "first\n",
+                "echo second >&2\n",
+                "second\n",
+            ])
+        });
+        let seen = pane();
+        assert!(
+            !seen.contains("__sshmcp") && !seen.contains("builtin"),
+            "{shell:?}: {seen}"
+        );
+        shim.run(host, "seq 1 5000");
+        eventually("much is cut", || {
+            in_order(&["seq 1 5000\n1\n2\n", "[...]\n", "\n5000\n"])
+        });
+        assert!(!pane().contains("\n2500\n"), "{shell:?}");
+        // What was shown there for people is no output, and no part of our own screen.
+        let next = shim.run(host, "echo third");
+        assert_eq!(next.stdout, "third\n", "{shell:?}");
+        let screen = shim
+            .call("get_terminal_output", json!({"session": host}))
+            .expect("a screen");
+        let text = screen["text"].as_str().expect("text");
+        assert_eq!(text.matches("\nthird").count(), 1, "{shell:?}: {text}");
+    }
+    kept.finish(shim, &shells);
+}
+
 /// Where no tmux serves, the session is kept by the daemon, and says why.
 #[test]
 fn hosts_without_tmux() {

@@ -282,7 +282,7 @@ impl Login<'_> {
         )
         .hint("check the user name; too many keys in the agent are avoided by IdentitiesOnly and one IdentityFile");
         // A server that refuses says so before it goes; one that goes without a word may have been cut off.
-        if cause == "connection closed" {
+        if matches!(&*cause, "connection closed" | "connection reset") {
             fault.retryable()
         } else {
             fault

@@ -1,9 +1,12 @@
 //! The daemon dies under kept sessions: the next one has them under the same names, with the same commands, and nothing
 //! that ran was stopped, lost or run twice.
 
+use std::time::{Duration, Instant};
+
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use rustix::process::Signal;
 use serde_json::json;
-use sshmcp_tests::{Shell, TestBed, eventually, process::Process};
+use sshmcp_tests::{Shell, TestBed, eventually, process::Process, wait::within};
 
 use super::{Kept, state};
 
@@ -54,6 +57,90 @@ fn killed() {
         assert_eq!(next.stdout, "/usr\n", "{shell:?}: {next:?}");
     }
     kept.finish(shim, &shells);
+}
+
+/// Killed at moments of chance, again and again, while a counter writes, commands are run and output is read: every
+/// session is back each time, the counter's lines are there once each, and no command ran twice. `SSHMCP_LONG=1` makes it
+/// 50 rounds; `SSHMCP_SEED=N` repeats a run.
+#[test]
+#[expect(clippy::print_stderr, reason = "the figures of a run")]
+fn killed_at_any_moment() {
+    let is_long = std::env::var_os("SSHMCP_LONG").is_some();
+    let seed = std::env::var("SSHMCP_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(rand::random);
+    eprintln!("kept: SSHMCP_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    kept.open(&mut shim, Shell::Bash);
+    kept.open(&mut shim, Shell::Zsh);
+    let lines = if is_long { 3000 } else { 150 };
+    let go = kept.bed.scratch(Shell::Bash).join("go");
+    let count = format!(
+        "sh -c 'i=0; while [ $i -lt {lines} ] || [ ! -e {} ]; do i=$((i+1)); echo $i; sleep 0.02; done; exit 6'",
+        go.display()
+    );
+    let counter = shim.execute(json!({"host": "bash", "command": count, "timeout": 0}));
+    let counter = counter.expect("it runs").id;
+    let ran = kept.bed.scratch(Shell::Zsh).join("ran");
+    let mut slowest = Duration::ZERO;
+    let rounds = if is_long { 50 } else { 4 };
+    for round in 0..rounds {
+        let number = random.random_range(0..6);
+        let calls: Vec<String> = (0..number)
+            .map(|call| format!("echo {round}.{call} >> {}; seq 1 2000", ran.display()))
+            .collect();
+        for command in calls {
+            shim.begin_call(
+                "execute_command",
+                json!({"host": "zsh", "command": command, "timeout": 20}),
+            );
+        }
+        // At a moment of chance, not in answer to anything.
+        within(Duration::from_millis(random.random_range(0..400)), || None::<()>);
+        kill_daemon(&kept.bed);
+        shim.kill();
+        let since = Instant::now();
+        shim = kept.bed.shim();
+        eventually("both are back", || {
+            ["bash", "zsh"]
+                .iter()
+                .all(|name| !matches!(&*state(&mut shim, name), "" | "reconnecting" | "disconnected"))
+        });
+        slowest = slowest.max(since.elapsed());
+    }
+    std::fs::write(&go, "").expect("written");
+    let mut ended = shim.wait_for(&counter);
+    while ended.status == "running" {
+        ended = shim.wait_for(&counter);
+    }
+    assert_eq!(
+        (&*ended.status, ended.exit_code),
+        ("completed", Some(6)),
+        "{ended:?}"
+    );
+    let (out, _) = shim.whole_output(&counter);
+    let wanted: String = (1..=out.lines().count())
+        .map(|number| format!("{number}\n"))
+        .collect();
+    assert!(
+        out == wanted && out.lines().count() >= lines,
+        "{} lines",
+        out.lines().count()
+    );
+    let mut ran: Vec<String> = std::fs::read_to_string(&ran)
+        .unwrap_or_default()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    let all = ran.len();
+    ran.sort();
+    ran.dedup();
+    assert_eq!(ran.len(), all, "a command ran twice");
+    eprintln!("kept: {rounds} rounds, {all} commands ran, the slowest return took {slowest:?}");
+    kept.finish(shim, &[Shell::Bash, Shell::Zsh]);
 }
 
 /// Told to stop: it lets go of them at once, whatever runs there, and the next one has the end that came meanwhile.

@@ -84,7 +84,8 @@ impl Actor {
         let Some(mirror) = shell.mirror.take() else { return };
         let shown = self.view.raw_since(mirror.from);
         let to = match mirror.column {
-            None => "\x1b[H\x1b[2J".to_owned(),
+            // What is cleared from the first place on is put into tmux's history.
+            None => "\x1b[1;2H\x1b[J\x1b[H\x1b[K".to_owned(),
             Some(column) if mirror.rows == 0 => format!("\r\x1b[{}G\x1b[J", column + 1),
             Some(column) => format!("\r\x1b[{}A\x1b[{}G\x1b[J", mirror.rows, column + 1),
         };
@@ -103,7 +104,9 @@ impl Shell {
             let line = |part: &[u8]| memchr::memchr(b'\n', part).map_or(0, |at| at + 1);
             let (head, rest) = shown.split_at(BYTES_MAX / 2);
             let head = head.rsplitn(2, |byte| *byte == b'\n').last().unwrap_or_default();
-            let tail = rest.get(rest.len().saturating_sub(BYTES_MAX / 2)..).unwrap_or_default();
+            let tail = rest
+                .get(rest.len().saturating_sub(BYTES_MAX / 2)..)
+                .unwrap_or_default();
             let tail = tail.get(line(tail)..).unwrap_or_default();
             bytes.extend_from_slice(head);
             bytes.extend_from_slice(b"\r\n\x1b[0m[...]\r\n");
