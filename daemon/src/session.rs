@@ -1,5 +1,5 @@
 //! One task owns one session; everybody else holds a handle. A session outlives its shell: where that ended or its
-//! connection was lost, the next use opens a new one and says so.
+//! connection was lost, the next use opens a new one and says so. A shell that a tmux keeps is come back to.
 
 mod actor;
 mod claims;

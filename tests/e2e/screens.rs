@@ -91,6 +91,77 @@ fn vim_is_driven_by_its_screen() {
     bed.finish();
 }
 
+/// htop lists processes, takes function keys and a search; mc shows two panels, goes into a directory and opens a menu.
+#[test]
+fn htop_and_mc_are_driven_by_their_screens() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    let shell = Shell::Bash;
+    let scratch = bed.scratch(shell);
+    std::fs::create_dir(scratch.join("inner")).expect("made");
+    std::fs::write(scratch.join("inner/leaf"), "text\n").expect("written");
+    let command = format!("cd {}; sleep 4321 & htop -d 100", scratch.display());
+    let mut terminal = Terminal {
+        shim: &mut shim,
+        session: shell.host(),
+    };
+    let begun = terminal.start(&command);
+    let shown = terminal.screen();
+    assert_eq!(shown["alternate_screen"], true, "{shown}");
+    assert!(
+        rows(&shown)
+            .iter()
+            .any(|row| row.contains("PID") && row.contains("CPU%")),
+        "{shown}"
+    );
+    let shown = terminal.input(json!({"keys": ["f4"], "enter": false}));
+    assert!(
+        shown["text"]
+            .as_str()
+            .is_some_and(|text| text.contains("Filter:")),
+        "{shown}"
+    );
+    let shown = terminal.input(json!({"text": "4321", "keys": ["enter"], "enter": false}));
+    let found = rows(&shown)
+        .iter()
+        .filter(|row| row.contains("sleep 4321"))
+        .count();
+    assert_eq!(found, 1, "{shown}");
+    terminal.keys(&["f10"]);
+    let ended = terminal
+        .shim
+        .wait_for(begun["command_id"].as_str().expect("an id"));
+    assert_eq!(ended.exit_code, Some(0), "{ended:?}");
+    terminal.shim.run(shell.host(), "kill %1; wait");
+
+    let mut terminal = Terminal {
+        shim: &mut shim,
+        session: shell.host(),
+    };
+    let begun = terminal.start("mc -u");
+    let shown = terminal.screen();
+    assert!(rows(&shown).iter().any(|row| row.contains("/inner")), "{shown}");
+    let shown = terminal.input(json!({"keys": ["down", "enter"], "enter": false}));
+    assert!(rows(&shown).iter().any(|row| row.contains("leaf")), "{shown}");
+    let shown = terminal.keys(&["f9", "down"]);
+    assert!(
+        shown["text"]
+            .as_str()
+            .is_some_and(|text| text.contains("File listing")),
+        "{shown}"
+    );
+    terminal.keys(&["escape", "escape"]);
+    let shown = terminal.keys(&["f10"]);
+    if shown["command"]["status"] == "awaiting_input" {
+        // Some ask first.
+        terminal.keys(&["enter"]);
+    }
+    let ended = shim.wait_for(begun["command_id"].as_str().expect("an id"));
+    assert_eq!(ended.exit_code, Some(0), "{ended:?}");
+    shim.close();
+    bed.finish();
+}
+
 /// less searches, turns pages and leaves; cursor keys are what it asked for.
 #[test]
 fn less_is_driven_by_its_screen() {
