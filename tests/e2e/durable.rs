@@ -2,7 +2,7 @@
 //! their output is missing or comes twice, that they run once, and that nothing stays on the host.
 
 mod child;
-mod cuts;
+pub(crate) mod cuts;
 mod daemon;
 
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ fn so_far(shim: &mut Shim, id: &str) -> Option<u64> {
 }
 
 /// Waits until it has written so much.
-fn wrote(shim: &mut Shim, id: &str, bytes: u64) {
+pub(crate) fn wrote(shim: &mut Shim, id: &str, bytes: u64) {
     eventually_some(&format!("{id} writes {bytes} bytes"), || {
         so_far(shim, id).filter(|now| *now >= bytes)
     });

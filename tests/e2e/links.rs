@@ -1,6 +1,7 @@
 //! What a network does to sessions: between two hosts in namespaces, with a real sshd on the far one. `SSHMCP_LONG=1` takes
 //! the time that a dead peer is given, and plays the stories of shims and stopped machines at full length.
 
+mod durable;
 mod lid;
 mod returning;
 mod shims;

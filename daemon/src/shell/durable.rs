@@ -104,6 +104,7 @@ done
 [ -r /etc/machine-id ] && read -r m </etc/machine-id
 printf '\036%s!D;%s;%s;%s\037' "$n" "$d" "$r" "$m"
 [ -n "$d" ] || exit 0
+alone
 state
 interested
 follow

@@ -81,6 +81,7 @@ order() {
     printf '\036%s!Z;%s;%s;%s\037' "$n" "$1" "$2" "${7:-0}"
     ;;
   e)
+    rm -f "$d/k.follow"
     clear "$d"
     printf '\036%s!C\037' "$n"
     ;;
@@ -94,6 +95,17 @@ signal_ignored() {
     keep_q=
   done 2>/dev/null <"/proc/$1/status"
   [ -n "$keep_q" ] && [ $((0x${keep_q#????????} >> keep_b & 1)) = 1 ]
+}
+
+# alone: whoever followed before us over a connection that is dead, and does not know it yet, is ended.
+alone() {
+  cd "$d" || exit 0
+  keep_q=
+  { read -r keep_q <k.follow; } 2>/dev/null
+  if [ -n "$keep_q" ] && [ "/proc/$keep_q/cwd" -ef . ]; then
+    kill -- "-$keep_q" || kill "$keep_q"
+  fi 2>/dev/null
+  printf '%s\n' "$$" >k.follow
 }
 
 # The time is over (keep.sh): the command goes with its directory.

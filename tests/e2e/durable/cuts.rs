@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use rustix::process::Signal;
 use serde_json::json;
-use sshmcp_tests::{LONG, Outcome, Shell, Shim, TestBed, eventually_some};
+use sshmcp_tests::{LONG, Outcome, Shell, Shim, SshdOptions, TestBed, User, eventually_some};
 
 use super::{interrupt, start, wrote};
 
@@ -21,7 +22,7 @@ fn numbers() -> String {
 }
 
 /// Runs the numbers out in the language of each shell.
-pub(super) fn command(shell: Shell, counter: &str) -> String {
+pub(crate) fn command(shell: Shell, counter: &str) -> String {
     let steps = LINES / AT_A_TIME - 1;
     let line = format!("seq -f %07.0f $first $last; echo step $step >&2; sleep 0.03");
     let arithmetic = format!("first=$((step * {AT_A_TIME})) last=$((step * {AT_A_TIME} + {AT_A_TIME} - 1))");
@@ -36,7 +37,7 @@ pub(super) fn command(shell: Shell, counter: &str) -> String {
 }
 
 /// All that it wrote: everything once, in order, and its exit code.
-pub(super) fn complete(bed: &TestBed, shim: &mut Shim, id: &str, counter: &std::path::Path) {
+pub(crate) fn complete(bed: &TestBed, shim: &mut Shim, id: &str, counter: &std::path::Path) {
     let ended = eventually_some("it ends", || {
         let asked = json!({"commands": [id], "timeout": 20});
         shim.call("wait_for", asked).expect("a wait");
@@ -159,7 +160,7 @@ fn a_killed_runner() {
         .processes()
         .into_iter()
         .find(|process| process.line.contains(".sshmcp-") && process.line.contains("mv \"$0/x.new\""));
-    runner.expect("it waits").signal(rustix::process::Signal::KILL);
+    runner.expect("it waits").signal(Signal::KILL);
     interrupt(&mut shim, &id, "KILL");
     let ended = shim.wait_for(&id);
     assert_eq!(
@@ -168,6 +169,45 @@ fn a_killed_runner() {
         "{ended:?}"
     );
     assert!(ended.notice.contains("killed"), "{ended:?}");
+    shim.close();
+    bed.finish();
+}
+
+/// The host is rebooted under a command: what is still there is taken, and how it ended is not known to anybody.
+#[test]
+fn a_reboot() {
+    assert!(User::many(), "another boot id needs a mount: run this as root");
+    let boots = tempfile::tempdir().expect("a directory");
+    let boot = boots.path().join("boot_id");
+    std::fs::write(&boot, "00000000-0000-4000-8000-000000000001\n").expect("a file");
+    let mut bed = TestBed::with(&SshdOptions {
+        world: Some(format!(
+            "mount --bind {} /proc/sys/kernel/random/boot_id",
+            boot.display()
+        )),
+        ..SshdOptions::default()
+    });
+    std::fs::set_permissions(boots.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .expect("ours");
+    let mut shim = bed.shim();
+    let id = start(&mut shim, "dash", "echo one; sleep 300").id;
+    wrote(&mut shim, &id, 4);
+    bed.sshd_mut().stop();
+    for process in bed.processes() {
+        if !matches!(&*process.name, "sshmcpd" | "mcp-ssh") {
+            process.signal(Signal::KILL);
+        }
+    }
+    std::fs::write(&boot, "00000000-0000-4000-8000-000000000002\n").expect("a file");
+    bed.sshd_mut().start_again();
+    let ended = shim.wait_for(&id);
+    assert_eq!(
+        (&*ended.status, ended.exit_code, &*ended.stdout),
+        ("lost", None, "one\n"),
+        "{ended:?}"
+    );
+    assert!(ended.notice.contains("rebooted"), "{ended:?}");
+    shim.run("dash", "true");
     shim.close();
     bed.finish();
 }
