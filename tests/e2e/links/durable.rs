@@ -43,6 +43,10 @@ fn a_black_hole() {
         ("completed", Some(7), &*numbered(number), ""),
         "{ended:?}"
     );
+    eventually("what it had there is removed", || {
+        let left = far.bed.processes();
+        !left.iter().any(|process| process.line.ends_with("/k guard"))
+    });
     // The far sshd is told that the old connection is dead.
     far.net.reset();
     shim.close();
