@@ -2,6 +2,7 @@
 //! written behind, by one thread: a disk that is slow, full or read-only costs no session any time. Knows no command.
 
 mod claim;
+mod each;
 mod file;
 mod session;
 mod shown;

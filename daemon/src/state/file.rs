@@ -14,12 +14,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sshmcp_proto::endpoint::private_state;
 
-use super::SavedSession;
+use super::{SavedSession, each::Each};
 
 /// Below the state directory.
 const DIRECTORY: &str = "state";
 const CURRENT: &str = "current.json";
 const PREVIOUS: &str = "previous.json";
+/// A directory: a file for each session that outlives the daemon.
+const EACH: &str = "each";
 /// Being written.
 const NEW: &str = "current.json.new";
 /// In the name of what was set aside; its time follows.
@@ -71,6 +73,7 @@ enum Unusable {
 pub(super) struct Files {
     state_dir: PathBuf,
     directory: PathBuf,
+    each: Each,
 }
 
 impl Files {
@@ -78,6 +81,7 @@ impl Files {
         Self {
             state_dir: state_dir.to_owned(),
             directory: state_dir.join(DIRECTORY),
+            each: Each::new(state_dir.join(DIRECTORY).join(EACH)),
         }
     }
 
@@ -87,6 +91,16 @@ impl Files {
 
     /// The newest content that is whole, and what is to be said of the rest.
     pub(super) fn read(&self) -> (Content, Vec<String>) {
+        let (mut content, mut told) = self.read_generations();
+        if !told.is_empty() && self.each.correct(&mut content.sessions) {
+            told.push(
+                "sessions that outlive the daemon are as they were last, from files of their own".into(),
+            );
+        }
+        (content, told)
+    }
+
+    fn read_generations(&self) -> (Content, Vec<String>) {
         let mut told = Vec::new();
         match self.load(CURRENT) {
             Ok(content) => return (content, told),
@@ -110,6 +124,7 @@ impl Files {
                 let aside = self.set_aside(CURRENT, LATER);
                 // Older than what that one knew.
                 let _missing = self.set_aside(PREVIOUS, LATER);
+                let _missing = self.set_aside(EACH, LATER);
                 told.push(format!(
                     "{} is not used: sshmcpd {by} wrote it in form {version}, and this sshmcpd {} knows form {VERSION}; {aside}. Start that version to have its sessions back",
                     path.display(),
@@ -160,19 +175,7 @@ impl Files {
     }
 
     fn load(&self, name: &str) -> Result<Content, Unusable> {
-        let file = match fs::File::open(self.directory.join(name)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Unusable::Missing),
-            Err(error) => return Err(Unusable::Damaged(error.to_string())),
-        };
-        let mut bytes = Vec::new();
-        file.take(SIZE_MAX + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|error| Unusable::Damaged(error.to_string()))?;
-        if bytes.len() as u64 > SIZE_MAX {
-            return Err(Unusable::Damaged("it is larger than any state".into()));
-        }
-        decode(&bytes)
+        load(&self.directory.join(name))
     }
 
     /// Makes this the current generation, and the one that was the previous; path and cause if that is not possible.
@@ -183,6 +186,7 @@ impl Files {
         };
         let bytes = encode(&content).map_err(|error| format!("cannot write the state: {error}"))?;
         private_state(&self.state_dir, DIRECTORY).map_err(|fault| fault.message)?;
+        self.each.write(sessions);
         let new = self.directory.join(NEW);
         let cannot = |path: &Path| {
             let path = path.display().to_string();
@@ -248,6 +252,44 @@ impl Files {
             fs::remove_file(path).ok();
         }
     }
+}
+
+fn load(path: &Path) -> Result<Content, Unusable> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Unusable::Missing),
+        Err(error) => return Err(Unusable::Damaged(error.to_string())),
+    };
+    let mut bytes = Vec::new();
+    file.take(SIZE_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Unusable::Damaged(error.to_string()))?;
+    if bytes.len() as u64 > SIZE_MAX {
+        return Err(Unusable::Damaged("it is larger than any state".into()));
+    }
+    decode(&bytes)
+}
+
+/// The content in a file that is whole.
+pub(super) fn sessions_in(path: &Path) -> Option<Vec<SavedSession>> {
+    load(path).ok().map(|content| content.sessions)
+}
+
+/// Writes a file of one session, as a whole.
+pub(super) fn write_one(path: &Path, session: &SavedSession) -> io::Result<()> {
+    let content = Written {
+        written_ms: now_ms(),
+        sessions: vec![session],
+    };
+    let bytes = encode(&content).map_err(io::Error::other)?;
+    // No session's name begins with a dot.
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = path.with_file_name(format!(".{name}"));
+    let written = write_whole(&new, &bytes, false).and_then(|()| fs::rename(&new, path));
+    if written.is_err() {
+        fs::remove_file(&new).ok();
+    }
+    written
 }
 
 fn write_whole(path: &Path, bytes: &[u8], is_to_sync: bool) -> io::Result<()> {

@@ -59,6 +59,35 @@ fn the_generation_before() {
     kept.finish(shim, &[Shell::Bash]);
 }
 
+/// Both generations are damaged: the session is still found, and one that was closed does not come back.
+#[test]
+fn no_generation() {
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    kept.open(&mut shim, Shell::Bash);
+    kept.open(&mut shim, Shell::Dash);
+    shim.run("bash", "variable=kept; cd /usr");
+    shim.call("close_session", json!({"session": "dash"}))
+        .expect("closed");
+    eventually("it is saved", || {
+        let (_, loaded) = Store::open(&state_dir(&kept.bed));
+        matches!(loaded.sessions.as_slice(), [one] if one.name == "bash" && one.cwd == "/usr" && one.is_kept())
+    });
+    kill_daemon(&kept.bed);
+    drop(shim);
+    for name in ["current.json", "previous.json"] {
+        fs::write(state_dir(&kept.bed).join("state").join(name), "nothing").expect("written");
+    }
+    let mut shim = kept.bed.shim();
+    let list = shim.call("list_sessions", json!({})).expect("a list");
+    let sessions = list["sessions"].as_array().expect("a list");
+    assert_eq!(sessions.len(), 1, "{list}");
+    let next = shim.run("bash", "echo $variable; pwd");
+    assert_eq!(next.stdout, "kept\n/usr\n", "{next:?}");
+    assert!(state_problems(&kept.bed).contains("from files of their own"));
+    kept.finish(shim, &[Shell::Bash, Shell::Dash]);
+}
+
 /// A cursor means the same afterwards: what was shown before it is not told again, what came behind it is.
 #[test]
 fn cursors() {

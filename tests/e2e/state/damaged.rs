@@ -62,7 +62,7 @@ fn any_file() {
         bed.alias("nowhere", "nobody", 9);
         let state = state_dir(&bed);
         let [ended, _, queued] = leave(&bed);
-        let files = ["state", "spool", "state/shown"].map(|name| state.join(name));
+        let files = ["state", "spool", "state/shown", "state/each"].map(|name| state.join(name));
         let files = files.iter().filter_map(|directory| fs::read_dir(directory).ok());
         let files = files.flat_map(|entries| entries.flatten().map(|entry| entry.path()));
         let next = state.join("next_command");
