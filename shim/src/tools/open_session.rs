@@ -44,7 +44,7 @@ struct Arguments {
     host: String,
     /// Its name
     session: Option<String>,
-    /// remote-tmux (on the host) survives lost links and daemon restarts: for long work
+    /// remote-tmux survives lost links
     #[schemars(extend("enum" = ["auto", "daemon", "remote-tmux", "local-tmux"]))]
     keeper: Option<String>,
     /// Width (120)
