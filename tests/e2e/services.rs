@@ -15,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::Signal;
+use rustix::{
+    fs::{FlockOperation, flock},
+    process::Signal,
+};
 use serde_json::json;
 use sshmcp_tests::{LONG, Outcome, Shell, TestBed, eventually, process::Process, wait::within};
 
@@ -195,7 +198,25 @@ fn a_socket_is_handed_over() {
     let inode = path.metadata().expect("a socket").ino();
     let mut pids = BTreeSet::new();
     for end in [Signal::KILL, Signal::TERM, Signal::INT] {
-        let listed = bed.ctl(&["sessions", "--json"]);
+        // Somebody holds the lock of the last one for a moment yet: that its socket accepts connections means nothing.
+        let lock_path = path.with_extension("sock.lock");
+        let lock = fs::File::open(&lock_path).ok();
+        if let Some(lock) = &lock {
+            eventually("it is free", || {
+                flock(lock, FlockOperation::NonBlockingLockShared).is_ok()
+            });
+        }
+        let mut listing = bed.program("sshctl");
+        listing.args(["sessions", "--json"]).stdout(Stdio::piped());
+        let listing = listing.spawn().expect("sshctl runs");
+        eventually("it is started", || {
+            let files = bed.daemons().first().map(Process::open_files);
+            files.is_some_and(|files| files.contains(&lock_path))
+        });
+        // One that gave up would be gone, and could not be started once more.
+        within(Duration::from_millis(200), || None::<()>);
+        drop(lock);
+        let listed = listing.wait_with_output().expect("it ends");
         assert!(listed.status.success(), "{listed:?}");
         let daemons = bed.daemons();
         let [daemon] = daemons.as_slice() else {

@@ -45,6 +45,8 @@ pub enum Refusal {
 
 impl Instance {
     /// Takes the socket for this process. Waits for a predecessor that is ending, calling `waiting` now and then.
+    ///
+    /// A socket that a service manager has handed over says nothing of a predecessor: it accepts connections all the time.
     pub async fn claim(socket: Socket, mut waiting: impl FnMut()) -> Result<Self, Refusal> {
         socket.prepare_directory().map_err(Refusal::Failed)?;
         let path = socket.life_lock();
@@ -53,14 +55,20 @@ impl Instance {
         let mut signed = begun;
         while !try_lock(&lock).map_err(|error| Refusal::Failed(cannot(&path, &error)))? {
             let holder = holder(&mut lock);
-            if matches!(
-                timeout(PROBE_TIME, UnixStream::connect(socket.path())).await,
-                Ok(Ok(_))
-            ) {
+            if !is_handed_over()
+                && matches!(
+                    timeout(PROBE_TIME, UnixStream::connect(socket.path())).await,
+                    Ok(Ok(_))
+                )
+            {
                 return Err(Refusal::Serving(serving(&socket, &holder)));
             }
             if begun.elapsed() >= PREDECESSOR_TIME {
-                return Err(Refusal::Failed(ending(&socket, &holder)));
+                return Err(if is_handed_over() {
+                    Refusal::Serving(serving(&socket, &holder))
+                } else {
+                    Refusal::Failed(ending(&socket, &holder))
+                });
             }
             if signed.elapsed() >= SIGN_OF_LIFE {
                 signed = Instant::now();
@@ -81,6 +89,16 @@ impl Instance {
     pub const fn socket(&self) -> &Socket {
         &self.socket
     }
+}
+
+/// True if a service manager listens for us (`sd_listen_fds`).
+fn is_handed_over() -> bool {
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .and_then(|value| value.parse::<u32>().ok())
+    };
+    number("LISTEN_PID") == Some(std::process::id()) && number("LISTEN_FDS").is_some_and(|count| count > 0)
 }
 
 /// The lock under which clients start daemons, if nobody has it; while we hold it none is started.
