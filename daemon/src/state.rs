@@ -107,7 +107,7 @@ impl Store {
 
     /// Forgets a session and what its terminal showed; when nobody writes that any more.
     pub fn remove_session(&self, name: &str) {
-        shown::remove(self.0.files.directory(), name);
+        self.forget_shown(name);
         self.change(|work| work.sessions.remove(name).is_some());
     }
 
@@ -119,6 +119,17 @@ impl Store {
     /// Where the terminal of a session is written that outlives the daemon, and what an earlier daemon wrote there.
     pub fn shown(&self, name: &str) -> (ShownLog, Option<EarlierShown>) {
         ShownLog::open(self.0.files.directory(), name)
+    }
+
+    /// Removes what the terminal of a session showed.
+    pub fn forget_shown(&self, name: &str) {
+        shown::remove(self.0.files.directory(), name);
+    }
+
+    /// Removes what terminals showed of sessions that are not remembered; before there are others.
+    pub fn sweep_shown(&self) {
+        let sessions = self.0.lock().sessions.clone();
+        shown::sweep(self.0.files.directory(), |name| sessions.contains_key(name));
     }
 
     /// Waits until all that was put so far is on disk; false if the disk does not take it, or takes too long.

@@ -58,6 +58,7 @@ impl Registry {
                 Ok(_) | Err(_) => self.store.remove_session(&session.name),
             }
         }
+        self.store.sweep_shown();
         let until = Instant::now() + RESOLVE_MAX;
         for some in kept.chunks(AT_A_TIME) {
             join_all(some.iter().map(|session| self.restore_one(session, until))).await;

@@ -24,6 +24,8 @@ pub(super) struct Saving {
     /// What the session finds its shell by.
     kept: Mutex<Value>,
     is_default: AtomicBool,
+    /// An earlier daemon had it.
+    is_restored: bool,
     /// Up to here no cursor has to be remembered again.
     cursor: AtomicU64,
 }
@@ -35,6 +37,7 @@ impl Saving {
             store,
             overrides: opening.overrides.clone(),
             kept: Mutex::new(earlier.map_or(Value::Null, |earlier| earlier.kept.clone())),
+            is_restored: earlier.is_some(),
             is_default: AtomicBool::new(earlier.is_some_and(|earlier| earlier.is_default)),
             cursor: AtomicU64::new(earlier.map_or(0, |earlier| earlier.cursor)),
         }
@@ -60,8 +63,16 @@ impl Session {
 
     /// Where its terminal is written, and what an earlier daemon wrote there, if it outlives the daemon.
     pub(super) fn shown_log(&self) -> Option<(ShownLog, Option<EarlierShown>)> {
-        self.is_kept()
-            .then(|| self.saving.store.shown(self.name.as_str()))
+        let Saving {
+            store, is_restored, ..
+        } = &self.saving;
+        self.is_kept().then(|| {
+            if !is_restored {
+                // Another session had the name, and nobody closed it.
+                store.forget_shown(self.name.as_str());
+            }
+            store.shown(self.name.as_str())
+        })
     }
 
     /// Remembers what its shell is found by, from now on; null where there is nothing to come back to.

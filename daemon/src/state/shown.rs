@@ -130,6 +130,19 @@ pub(super) fn remove(directory: &Path, name: &str) {
     }
 }
 
+/// Removes what is there of sessions that are not known.
+pub(super) fn sweep(directory: &Path, is_known: impl Fn(&str) -> bool) {
+    let entries = fs::read_dir(directory.join(DIRECTORY)).into_iter().flatten();
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let session = name.rsplit_once('.').map_or("", |(session, _)| session);
+        if !is_known(session) {
+            fs::remove_file(entry.path()).ok();
+        }
+    }
+}
+
 fn path(stem: &Path, number: u8) -> PathBuf {
     let mut path = stem.as_os_str().to_owned();
     path.push(format!(".{number}"));
@@ -252,7 +265,9 @@ mod tests {
         let (whole, torn) = (earlier.expect("there"), torn.expect("there"));
         assert_eq!(torn.end(), at - 1199);
         assert!(whole.bytes.starts_with(&torn.bytes));
-        remove(directory.path(), "s");
+        sweep(directory.path(), |name| name == "s");
+        assert!(open(directory.path()).1.is_some());
+        sweep(directory.path(), |name| name == "t");
         assert_eq!(open(directory.path()).1, None);
     }
 
