@@ -43,6 +43,10 @@ const AGAIN_LOGIN: Duration = Duration::from_secs(60);
 const SLOW_RATE: u64 = 4 << 20; // 4 MiB
 /// As many at once.
 const SLOW_BURST: u64 = 1 << 20; // 1 MiB
+/// What a flood wrote before a signal is here in this time.
+const URGENT: Duration = Duration::from_secs(10);
+/// No pause is longer than for as many.
+const SLOW_DEBT: u64 = 8 << 20; // 8 MiB
 /// When to look again after a follower that has enough to read.
 const FOLLOWER_LOOK: Duration = Duration::from_millis(20);
 
@@ -66,10 +70,14 @@ pub(super) struct Follower {
     next_signal: u64,
     /// Nothing more is to be sent until then.
     paused: Option<Instant>,
-    /// Bytes since the last pause.
+    /// Which streams go on with their next segments then.
+    next_waits: [bool; 2],
+    /// Bytes that came slowly since the last pause began.
     burst: u64,
     /// How large the streams are was asked.
     sizes_asked: bool,
+    /// A signal was sent: what it does is wanted at once.
+    urgent_until: Option<Instant>,
     /// The clearing was ordered.
     clearing: bool,
     /// What callers are told while the host is away.
@@ -125,8 +133,10 @@ impl Follower {
             signals: Vec::new(),
             next_signal: 0,
             paused: None,
+            next_waits: [false; 2],
             burst: 0,
             sizes_asked: false,
+            urgent_until: None,
             clearing: false,
             away: None,
             seen: false,
@@ -146,7 +156,7 @@ impl Follower {
             for stream in &mut self.streams {
                 stream.rewind(&self.place.nonce);
             }
-            (self.state, self.paused) = (None, None);
+            (self.state, self.paused, self.next_waits) = (None, None, [false; 2]);
             (self.sizes_asked, self.clearing) = (false, false);
             if broken.attached {
                 tries = 0;
@@ -349,7 +359,12 @@ impl Follower {
                 Some(StreamFrame::Segment(next)) => {
                     // On our disk before it is removed there.
                     self.command.consumed(consumed);
-                    send(orders, words::go_on(name, next, 0))?;
+                    // A new reader would not be paused.
+                    if self.paused.is_none() {
+                        send(orders, words::go_on(name, next, 0))?;
+                    } else if let Some(waits) = self.next_waits.get_mut(which) {
+                        *waits = true;
+                    }
                     continue;
                 }
                 Some(StreamFrame::Dropped) => self.command.notice(DROPPED),
@@ -474,8 +489,9 @@ impl Follower {
         if ask.reply.is_closed() {
             return Ok(Step::Go);
         }
+        self.urgent_until = Some(Instant::now() + URGENT);
         if self.paused.is_some() {
-            self.resume(orders)?;
+            self.go_on(orders)?;
         }
         self.next_signal += 1;
         self.signals.push((self.next_signal, ask.reply));
@@ -484,23 +500,21 @@ impl Follower {
 
     /// What nobody can take is not sent: then the spool fills, and the command waits.
     fn slow_down(&mut self, demand: Demand, bytes: usize, orders: &mpsc::Sender<Vec<u8>>) -> Result<(), ()> {
+        if demand == Demand::Slow {
+            self.burst = self
+                .burst
+                .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
+        // What was on its way is paid for at the end of the pause.
         if self.paused.is_some() {
             return Ok(());
         }
-        let wait = match demand {
-            Demand::Free => return Ok(()),
-            Demand::Wait => FOLLOWER_LOOK,
-            Demand::Slow => {
-                self.burst = self
-                    .burst
-                    .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
-                if self.burst < SLOW_BURST {
-                    return Ok(());
-                }
-                self.command.notice(SLOWED);
-                Duration::from_millis(std::mem::take(&mut self.burst) * 1000 / SLOW_RATE)
-            }
+        let Some(wait) = self.wait(demand) else {
+            return Ok(());
         };
+        if demand == Demand::Slow {
+            self.command.notice(SLOWED);
+        }
         self.paused = Some(Instant::now() + wait);
         for stream in &self.streams {
             send(orders, words::pause(stream.name, true))?;
@@ -508,15 +522,48 @@ impl Follower {
         Ok(())
     }
 
+    /// For how long nothing more is wanted; none: more is.
+    fn wait(&mut self, demand: Demand) -> Option<Duration> {
+        // The end is behind what was written before it.
+        let is_urgent = self.urgent_until.is_some_and(|until| Instant::now() < until)
+            || self.state.is_some_and(|state| state.code.is_some());
+        match demand {
+            _ if is_urgent => None,
+            Demand::Free => {
+                self.burst = 0;
+                None
+            }
+            Demand::Wait => Some(FOLLOWER_LOOK),
+            Demand::Slow if self.burst < SLOW_BURST => None,
+            Demand::Slow => {
+                let millis = std::mem::take(&mut self.burst).min(SLOW_DEBT) * 1000 / SLOW_RATE;
+                Some(Duration::from_millis(millis))
+            }
+        }
+    }
+
+    /// The pause is over, unless it has to be longer.
     fn resume(&mut self, orders: &mpsc::Sender<Vec<u8>>) -> Result<Step, ()> {
         let now = Instant::now();
-        if self.command.state().demand(now) == Demand::Wait {
-            self.paused = Some(now + FOLLOWER_LOOK);
+        let demand = self.command.state().demand(now);
+        if let Some(wait) = self.wait(demand) {
+            self.paused = Some(now + wait);
             return Ok(Step::Go);
         }
+        self.go_on(orders)
+    }
+
+    fn go_on(&mut self, orders: &mpsc::Sender<Vec<u8>>) -> Result<Step, ()> {
         self.paused = None;
-        for stream in &self.streams {
-            send(orders, words::pause(stream.name, false))?;
+        let waits = std::mem::take(&mut self.next_waits);
+        for (stream, waits) in self.streams.iter().zip(waits) {
+            let (segment, offset) = stream.position();
+            let order = if waits {
+                words::go_on(stream.name, segment, offset)
+            } else {
+                words::pause(stream.name, false)
+            };
+            send(orders, order)?;
         }
         Ok(Step::Go)
     }

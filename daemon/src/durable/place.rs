@@ -109,7 +109,7 @@ impl Place {
         match serde_json::to_value(self) {
             Ok(place) => command.set_place(place),
             Err(error) => {
-                tracing::warn!(command = %command.id, %error, "a durable command's place cannot be remembered")
+                tracing::warn!(command = %command.id, %error, "a durable command's place cannot be remembered");
             }
         }
     }

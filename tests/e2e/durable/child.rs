@@ -201,3 +201,31 @@ fn from_the_command_line() {
     );
     bed.finish();
 }
+
+/// A flood that nobody reads goes free for a while and is then slowed on its host; it ends at once when it is told to, and
+/// the disk of the host holds no more than the spool's limit. For the long suite.
+#[test]
+fn a_flood() {
+    if std::env::var_os("SSHMCP_LONG").is_none() {
+        return;
+    }
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    let flood = start(&mut shim, "dash", "yes");
+    super::wrote(&mut shim, &flood.id, 150 << 20);
+    let before = std::time::Instant::now();
+    super::wrote(&mut shim, &flood.id, 170 << 20);
+    let slow = before.elapsed();
+    let ended = interrupt(&mut shim, &flood.id, "KILL");
+    assert_eq!(ended["ended"], true, "{ended}");
+    let read = sshmcp_tests::Outcome::read(
+        shim.call("get_command_output", json!({"command_id": flood.id, "tail": 1}))
+            .expect("its output"),
+    );
+    assert!(
+        read.notice.contains("slowed") && slow > std::time::Duration::from_secs(3),
+        "{slow:?}: {read:?}"
+    );
+    shim.close();
+    bed.finish();
+}

@@ -32,6 +32,9 @@ pub(super) async fn interrupt(
     };
     let message = match (reached, ended) {
         (Reached::Sent(_), true) => format!("{name} was sent to its process group, and the command ended"),
+        (Reached::Sent(_), false) if signal == Signal::Kill => {
+            "KILL was sent to its process group, but its end has not come yet: what was written before is on its way, or a process waits for a device; wait_for it".to_owned()
+        }
         (Reached::Sent(true), false) => format!(
             "{name} was sent to its process group, but the command has not ended: it ignores {name}; interrupt it with {}",
             stronger(signal)
