@@ -10,7 +10,7 @@ use super::*;
 use crate::{arguments, profile};
 
 /// Names, descriptions and input schemas of these tools together: their share of the 9 KB of all sixteen.
-const LISTED_BYTES: usize = 6_500;
+const LISTED_BYTES: usize = 6_550;
 /// The longest description.
 const DESCRIPTION_BYTES: usize = 600;
 /// The longest name.
