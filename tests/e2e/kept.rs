@@ -53,12 +53,26 @@ impl Kept {
         opened
     }
 
-    /// What tmux says on the host, to its user.
+    /// The sockets of tmux servers of ours on the host.
+    fn servers(&self, shell: Shell) -> Vec<String> {
+        let place = self
+            .sockets
+            .path()
+            .join(format!("tmux-{}", self.bed.user(shell).uid()));
+        let entries = fs::read_dir(place).into_iter().flatten().flatten();
+        entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect()
+    }
+
+    /// What tmux says on the host, to its user, of the one session that is kept there.
     fn tmux(&self, shell: Shell, arguments: &[&str]) -> String {
+        let servers = self.servers(shell);
+        let server = servers.first().expect("a server");
         let mut command: Command = self.bed.user(shell).command(&sshmcp_tests::program::tool("tmux"));
         command
             .env("TMUX_TMPDIR", self.sockets.path())
-            .args(["-L", "sshmcp"])
+            .args(["-L", server])
             .args(arguments);
         let said = command.output().expect("tmux runs");
         String::from_utf8_lossy(&said.stdout).into_owned()
@@ -75,9 +89,7 @@ impl Kept {
     fn finish(self, mut shim: Shim, shells: &[Shell]) {
         shim.call("close_session", json!({"all": true})).expect("closed");
         for shell in shells {
-            eventually("tmux has no session", || {
-                self.tmux(*shell, &["list-sessions"]).is_empty()
-            });
+            eventually("no server is left", || self.servers(*shell).is_empty());
         }
         drop(shim);
         self.bed.finish();
@@ -148,7 +160,10 @@ fn in_every_shell() {
                 let anew = shim.run(host, "echo \"[$kept]\"; pwd");
                 assert_eq!(anew.stdout, "[]\n/usr\n", "{shell:?}: {anew:?}");
                 let named = kept.tmux(shell, &["list-sessions", "-F", "#{session_name}"]);
-                assert!(named.starts_with(&format!("{host}-")), "{shell:?}: {named}");
+                assert!(
+                    named.starts_with(&format!("sshmcp-{host}-")),
+                    "{shell:?}: {named}"
+                );
             });
         }
     });

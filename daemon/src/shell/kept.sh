@@ -9,6 +9,8 @@ leave() {
   exit 0
 }
 trap leave TERM EXIT
+na=@NAME@
+@ENDTMUX@
 case $kp in
 n)
   cat >"$d/k" <<'@NONCE@'
@@ -16,11 +18,10 @@ d=${0%/*} n=@NONCE@
 # A session that nobody comes back to ends before its directory goes.
 expire() {
   read -r tm <"$d/tm"
-  for k in $("$tm" -L sshmcp list-clients -t "=$(cat "$d/na")" -F '#{client_pid}'); do
-    kill -s KILL "$k"
-  done
-  "$tm" -L sshmcp kill-session -t "=$(cat "$d/na")"
+  read -r na <"$d/na"
+  end_tmux
 }
+@ENDTMUX@
 @KEEP@
 "$@"
 @NONCE@

@@ -10,7 +10,7 @@ use super::{
     sudo::{self, Sudo},
 };
 use crate::id::CommandId;
-use kept::KEPT_ORDERS;
+use kept::{END_TMUX, KEPT_ORDERS};
 
 /// The helper as it is in the source.
 const HELPER: &str = include_str!("helper.sh");
@@ -54,7 +54,11 @@ pub fn helper_command(nonce: &str, keeping: &Keeping) -> (String, Vec<u8>) {
             ("@PANE@\n", without_comments(PANE)),
             (
                 "@DRAINS@\n",
-                without_comments(&format!("{functions}{}", KEPT.replace("@KEEP@\n", &functions))),
+                without_comments(&format!(
+                    "{functions}{}",
+                    KEPT.replace("@ENDTMUX@\n", END_TMUX)
+                        .replace("@KEEP@\n", &functions)
+                )),
             ),
             ("@ORDERS@\n", KEPT_ORDERS.to_owned()),
         ]

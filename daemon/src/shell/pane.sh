@@ -1,10 +1,11 @@
-# Finds the tmux of this host, begins the session of ours or finds it again, and tells its pane; a part of helper.sh.
+# Finds the tmux of this host, begins a server with the session of ours or finds it again, and tells its pane; a part of
+# helper.sh. A server for each session: tmux 3.3a dies of many control clients that come at once, and with it what it has.
 # tp: "PATH OF TMUX;WHAT IT SAYS OF ITS VERSION;PANE;PROCESS;TERMINAL;EXIT CODE OF ITS SHELL". The size of the window is
 # set once it is there: tmux 3.3a dies of `window-size manual` before it has a client.
 # A control client whose connection was lost with something on its way never ends by itself (tmux 3.3a), nor does its
 # server then.
 unstick() {
-  for x in $("$tm" -L sshmcp list-clients -F '#{?client_control_mode,#{client_pid},}' 2>/dev/null); do
+  for x in $("$tm" -L @NAME@ list-clients -F '#{?client_control_mode,#{client_pid},}' 2>/dev/null); do
     { read -r st <"/proc/$x/stat"; } 2>/dev/null || continue
     case ${st##*\) } in ?" 1 "*) kill -s KILL "$x" ;; esac
   done
@@ -18,10 +19,10 @@ tp="$tm;${tv%%;*};;;;"
 case $tv in
 "tmux 3."[2-9]* | "tmux 3."1[0-9]* | "tmux "[4-9].* | "tmux "[1-9][0-9].* | "tmux next-"*)
   f='#{pane_id};#{pane_pid};#{pane_tty}'
-  unstick
+  [ "$kp" != o ] || unstick
   case $kp,$d in
   ?*,) ;;
-  o,*) v=$("$tm" -L sshmcp list-panes -t "=@NAME@:" -F "$f" 2>/dev/null | head -n 1) ;;
+  o,*) v=$("$tm" -L @NAME@ list-panes -t "=@NAME@:" -F "$f" 2>/dev/null | head -n 1) ;;
   *)
     printf '%s\n' "$tm" >"$d/tm"
     printf '%s' @NAME@ >"$d/na"
@@ -41,7 +42,7 @@ sleep 20
       umask "$um"
       unset LC_ALL TMUX
       [ -z "$lc" ] || export LC_ALL="$lc"
-      "$tm" -L sshmcp -f /dev/null start-server \; set -s exit-empty on \; set -s escape-time 10 \; set -s set-clipboard off \; set -g history-limit 5000 \; set -g allow-rename off \; set -g remain-on-exit off \; set -g destroy-unattached off \; set -g detach-on-destroy on \; set -g default-terminal $te \; new-session -d -P -F "$f" -s @NAME@ @SIZE@ "exec /bin/sh $d/p" \; set -w -t "=@NAME@:" window-size manual 2>/dev/null
+      "$tm" -L @NAME@ -f /dev/null start-server \; set -s exit-empty on \; set -s escape-time 10 \; set -s set-clipboard off \; set -g history-limit 5000 \; set -g allow-rename off \; set -g remain-on-exit off \; set -g destroy-unattached off \; set -g detach-on-destroy on \; set -g default-terminal $te \; new-session -d -P -F "$f" -s @NAME@ @SIZE@ "exec /bin/sh $d/p" \; set -w -t "=@NAME@:" window-size manual 2>/dev/null
     )
     ;;
   esac

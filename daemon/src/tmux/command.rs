@@ -14,9 +14,6 @@ pub struct Version {
 /// Flow control of control mode came with it (tmux's CHANGES).
 pub const OLDEST: Version = Version { major: 3, minor: 2 };
 
-/// The name of the private server's socket.
-pub const SERVER: &str = "sshmcp";
-
 /// What the line before a captured screen begins with.
 pub const CAPTURE: &str = "sshmcp-screen ";
 
@@ -27,9 +24,9 @@ const KEYS_MAX: usize = 1024;
 /// pane, tens of MB in its memory.
 pub const PAUSE_AFTER: u32 = 3;
 
-/// The command line, for any login shell (zsh takes a bare `=name` for a program), that attaches to the session with exactly this name on our private server.
+/// The command line, for any login shell (zsh takes a bare `=name` for a program), that attaches to the session with exactly this name on the private server of that name.
 pub fn attach(tmux: &str, name: &str) -> String {
-    format!("exec {tmux} -u -L {SERVER} -C attach-session -f pause-after={PAUSE_AFTER} -t '={name}'")
+    format!("exec {tmux} -u -L {name} -C attach-session -f pause-after={PAUSE_AFTER} -t '={name}'")
 }
 
 /// Types these bytes, whatever they are (`send-keys -H`, tmux ≥ 3.0).

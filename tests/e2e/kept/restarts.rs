@@ -76,7 +76,7 @@ fn killed_at_any_moment() {
     let mut shim = kept.bed.shim();
     kept.open(&mut shim, Shell::Bash);
     kept.open(&mut shim, Shell::Zsh);
-    let lines = if is_long { 3000 } else { 150 };
+    let lines = if is_long { 1200 } else { 150 };
     let go = kept.bed.scratch(Shell::Bash).join("go");
     let count = format!(
         "sh -c 'i=0; while [ $i -lt {lines} ] || [ ! -e {} ]; do i=$((i+1)); echo $i; sleep 0.02; done; exit 6'",
@@ -112,10 +112,7 @@ fn killed_at_any_moment() {
         slowest = slowest.max(since.elapsed());
     }
     std::fs::write(&go, "").expect("written");
-    let mut ended = shim.wait_for(&counter);
-    while ended.status == "running" {
-        ended = shim.wait_for(&counter);
-    }
+    let ended = shim.wait_for(&counter);
     assert_eq!(
         (&*ended.status, ended.exit_code),
         ("completed", Some(6)),
@@ -141,6 +138,50 @@ fn killed_at_any_moment() {
     assert_eq!(ran.len(), all, "a command ran twice");
     eprintln!("kept: {rounds} rounds, {all} commands ran, the slowest return took {slowest:?}");
     kept.finish(shim, &[Shell::Bash, Shell::Zsh]);
+}
+
+/// Many of one host, which lets ten channels on a connection: all are back, in their directories. `SSHMCP_LONG=1` makes it
+/// fifty.
+#[test]
+#[expect(clippy::print_stderr, reason = "the figures of a run")]
+fn many_are_back() {
+    let count = if std::env::var_os("SSHMCP_LONG").is_some() {
+        50
+    } else {
+        8
+    };
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    let names: Vec<String> = (0..count).map(|number| format!("many{number}")).collect();
+    let calls: Vec<u64> = names
+        .iter()
+        .map(|name| {
+            let arguments = json!({"host": "dash", "session": name, "keeper": "remote-tmux"});
+            shim.begin_call("open_session", arguments)
+        })
+        .collect();
+    for call in calls {
+        shim.finish_call(call).expect("it opens");
+    }
+    for (number, name) in names.iter().enumerate() {
+        let run = json!({"session": name, "command": format!("cd /usr; number={number}")});
+        shim.execute(run).expect("it runs");
+    }
+    kill_daemon(&kept.bed);
+    shim.kill();
+    let since = Instant::now();
+    let mut shim = kept.bed.shim();
+    eventually("all are back", || {
+        let listed = shim.call("list_sessions", json!({})).expect("a list");
+        let sessions = listed["sessions"].as_array().expect("a list");
+        sessions.len() == count && sessions.iter().all(|session| session["state"] == "ready")
+    });
+    eprintln!("kept: {count} sessions were back after {:?}", since.elapsed());
+    for (number, name) in names.iter().enumerate() {
+        let run = shim.execute(json!({"session": name, "command": "echo $PWD $number"}));
+        assert_eq!(run.expect("it runs").stdout, format!("/usr {number}\n"));
+    }
+    kept.finish(shim, &[Shell::Dash]);
 }
 
 /// Told to stop: it lets go of them at once, whatever runs there, and the next one has the end that came meanwhile.

@@ -32,6 +32,9 @@ use crate::{
 /// What is shown of what start-up files printed.
 const GREETING_SHOWN: usize = 2000;
 
+/// Characters of the session's name in tmux's: a path of a socket has little room.
+const TMUX_NAME_MAX: usize = 32;
+
 /// A shell that is being opened.
 pub(super) struct Starting {
     pub(super) task: JoinHandle<Result<Opened, Fault>>,
@@ -279,8 +282,8 @@ fn tmux_name(session: &str) -> String {
             '_'
         }
     };
-    let name: String = session.chars().map(plain).collect();
-    format!("{name}-{:08x}", rand::random::<u32>())
+    let name: String = session.chars().map(plain).take(TMUX_NAME_MAX).collect();
+    format!("sshmcp-{name}-{:08x}", rand::random::<u32>())
 }
 
 /// Of the end of what a terminal showed, `total` bytes in all, what is not in the view yet.

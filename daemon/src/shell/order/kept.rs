@@ -28,6 +28,15 @@ pub enum Keeping {
     },
 }
 
+/// Ends the private server of a session, and what of its clients is stuck. tmux leaves its socket behind.
+pub(super) const END_TMUX: &str = r#"end_tmux() {
+  for k in $("$tm" -L "$na" list-clients -F '#{client_pid}'); do
+    kill -s KILL "$k"
+  done
+  "$tm" -L "$na" kill-server
+  rm -f "${TMUX_TMPDIR:-/tmp}/tmux-$(id -u)/$na"
+} 2>/dev/null
+"#;
 /// The orders that only a helper of a kept shell takes.
 pub(super) const KEPT_ORDERS: &str = r#"  "g "*)
     set -- ${l#g }
@@ -41,8 +50,7 @@ pub(super) const KEPT_ORDERS: &str = r#"  "g "*)
     ;;
   v) interested ;;
   y)
-    unstick
-    "$tm" -L sshmcp kill-session -t "=$(cat "$d/na")" 2>/dev/null
+    end_tmux
     unfollow
     clear "$d"
     trap '' TERM EXIT

@@ -19,6 +19,7 @@ mod feed;
 mod figures;
 mod hosts;
 mod idle;
+mod keepers;
 mod machine;
 mod mcp;
 mod openssh;
@@ -35,7 +36,9 @@ use sizes::Sizes;
 use sshmcp_tests::TestBed;
 
 /// What can be measured alone.
-const PARTS: [&str; 8] = ["start", "warm", "bulk", "far", "feed", "cold", "at-once", "idle"];
+const PARTS: [&str; 9] = [
+    "start", "warm", "bulk", "keepers", "far", "feed", "cold", "at-once", "idle",
+];
 
 fn main() {
     if feed::is_part() {
@@ -75,6 +78,9 @@ fn run(sizes: &Sizes, wanted: &dyn Fn(&str) -> bool) -> String {
     }
     if wanted("bulk") {
         bulk::measure(&bed, sizes, &mut report);
+    }
+    if wanted("keepers") {
+        keepers::measure(&bed, sizes, &mut report);
     }
     if wanted("far") {
         far::measure(&bed, sizes, &mut report);

@@ -90,6 +90,14 @@ impl Client {
         content["command_id"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// A command in a session; all of its bytes were counted.
+    pub(crate) fn run_in(&mut self, session: &str, command: &str, bytes: u64) {
+        let arguments = json!({"session": session, "command": command, "timeout": 50});
+        let content = self.call("execute_command", &arguments);
+        assert_eq!(content["exit_code"], 0, "{content}");
+        assert_eq!(content["total_bytes"], bytes, "{content}");
+    }
+
     /// Reads a command's output from its first byte to its last, and gives its length.
     pub(crate) fn read_back(&mut self, id: &str) -> usize {
         let (mut offset, mut length) = (0, 0);
@@ -112,7 +120,8 @@ impl Client {
         content["sessions"].as_array().expect("a list").len()
     }
 
-    fn call(&mut self, tool: &str, arguments: &Value) -> Value {
+    /// One call; its facts.
+    pub(crate) fn call(&mut self, tool: &str, arguments: &Value) -> Value {
         let begun = self.begin(tool, arguments);
         self.answer(begun)["structuredContent"].take()
     }
