@@ -10,6 +10,7 @@ mod word;
 use std::time::{Duration, Instant};
 
 pub use phase::{Phase, Running};
+pub use resumed::Left;
 pub use word::{Asked, Effect, Event, Start};
 
 use look::{Probes, Seen};

@@ -20,7 +20,7 @@ use crate::{
         flow::Flow,
         kept::{self, Kept, Origin, Taken},
         link::Link,
-        machine::{Machine, SlotNames},
+        machine::{Left, Machine, SlotNames},
         open::{Back, NotBack, come_back},
     },
     shell::{
@@ -345,7 +345,7 @@ impl Shell {
         let machine = Machine::resumed(
             link.shell.pid,
             found,
-            running.as_ref().map(|command| (command.id, pair)),
+            running.as_ref().map(|command| Left { id: command.id, pair }),
             now,
         );
         let positions = running

@@ -8,20 +8,24 @@ use crate::{
     shell::{frame::KeptStream, order::Capture},
 };
 
+/// The command that ran when an earlier daemon ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Left {
+    /// Its id.
+    pub id: CommandId,
+    /// The pair of FIFOs, and which of the two its stdout and its stderr have; none: it has the terminal.
+    pub pair: Option<(u8, u8, u8)>,
+}
+
 impl Machine {
     /// A session whose shell was left by an earlier daemon, with its pairs of FIFOs as they are there, and the command
     /// that was running; whether that ever began is not known.
-    pub fn resumed(
-        shell_pid: u32,
-        pairs: &[KeptStream],
-        running: Option<(CommandId, Option<(u8, u8, u8)>)>,
-        now: Instant,
-    ) -> Self {
+    pub fn resumed(shell_pid: u32, pairs: &[KeptStream], running: Option<Left>, now: Instant) -> Self {
         let mut machine = Self::new(shell_pid, now);
         for stream in pairs {
             machine.slots.resume(stream);
         }
-        if let Some((id, pair)) = running {
+        if let Some(Left { id, pair }) = running {
             if let Some((set, out, err)) = pair {
                 machine.slots.own(set, id, (out, err));
             }
