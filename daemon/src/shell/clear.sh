@@ -17,5 +17,6 @@ clear() {
     # One that is stopped dies only when it goes on.
     kill -s CONT "$c" 2>/dev/null
   done
-  rm -rf "$1"
+  # A reader that was just begun may have put its number there meanwhile.
+  rm -rf "$1" 2>/dev/null || rm -rf "$1"
 }

@@ -69,7 +69,7 @@ keep_say() {
   case $2 in D) keep_r=1 ;; *) keep_r=0 ;; esac
   while :; do
     if [ "$keep_r" = 1 ]; then
-      until printf '%65536s' '' >"t.$1"; do sleep 1; done
+      until printf '%65536s' '' >"t.$1"; do keep_rest; done
       rm -f "t.$1"
     fi 2>/dev/null
     { printf '\036%s;%s\037' "$n" "$2" >>"s.$1.$keep_g"; } 2>/dev/null && return
@@ -89,7 +89,12 @@ keep_next() {
   keep_g=$((keep_g + 1)) keep_z=0
 }
 keep_make() {
-  until printf '' >>"$1"; do sleep 1; done 2>/dev/null
+  until printf '' >>"$1"; do keep_rest; done 2>/dev/null
+}
+# There may be room later; where the directory was removed before our number stood in it, nobody ends us.
+keep_rest() {
+  [ -d "$d" ] || exit 0
+  sleep 1
 }
 
 # taken NAME NUMBER: segments before this one are somewhere else safely, and go.
