@@ -24,7 +24,7 @@ fn numbers() -> String {
 /// Runs the numbers out in the language of each shell.
 pub(crate) fn command(shell: Shell, counter: &str) -> String {
     let steps = LINES / AT_A_TIME - 1;
-    let line = format!("seq -f %07.0f $first $last; echo step $step >&2; sleep 0.03");
+    let line = "seq -f %07.0f $first $last; echo step $step >&2; sleep 0.03";
     let arithmetic = format!("first=$((step * {AT_A_TIME})) last=$((step * {AT_A_TIME} + {AT_A_TIME} - 1))");
     match shell {
         Shell::Fish => format!(
