@@ -1,6 +1,8 @@
 //! One command's follower: attaches to its spool on the host, takes the output in, notices its end, and clears away
 //! behind it. A lost link costs nothing but time: it goes on from the last byte that was taken.
 
+mod pace;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -19,7 +21,7 @@ use super::{
     stream::{Part, Stream},
 };
 use crate::{
-    command::{Command, Demand, Status},
+    command::{Command, Status},
     connection::{ChannelEvent, ChannelWriter, CloseReason, Pool},
     host::Target,
     shell::{
@@ -39,18 +41,9 @@ const ORDERS_MAX: usize = 64;
 const AGAIN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 /// Between two tries where the login fails: more would lock accounts.
 const AGAIN_LOGIN: Duration = Duration::from_secs(60);
-/// Bytes a second of what nobody follows and nothing keeps.
-const SLOW_RATE: u64 = 4 << 20; // 4 MiB
-/// As many at once.
-const SLOW_BURST: u64 = 1 << 20; // 1 MiB
 /// What a flood wrote before a signal is here in this time.
 const URGENT: Duration = Duration::from_secs(10);
-/// No pause is longer than for as many.
-const SLOW_DEBT: u64 = 8 << 20; // 8 MiB
-/// When to look again after a follower that has enough to read.
-const FOLLOWER_LOOK: Duration = Duration::from_millis(20);
 
-const SLOWED: &str = "it writes more than anybody reads, so its output is slowed on the host: send it to a file there if all of it is wanted";
 const DROPPED: &str = "output was dropped on the host, up to 64 KiB at a time, for want of room on its disk";
 const INCOMPLETE: &str = "the end of its output may be missing: what kept it on the host was ended";
 
@@ -496,76 +489,6 @@ impl Follower {
         self.next_signal += 1;
         self.signals.push((self.next_signal, ask.reply));
         send(orders, words::signal(self.next_signal, ask.signal))
-    }
-
-    /// What nobody can take is not sent: then the spool fills, and the command waits.
-    fn slow_down(&mut self, demand: Demand, bytes: usize, orders: &mpsc::Sender<Vec<u8>>) -> Result<(), ()> {
-        if demand == Demand::Slow {
-            self.burst = self
-                .burst
-                .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
-        }
-        // What was on its way is paid for at the end of the pause.
-        if self.paused.is_some() {
-            return Ok(());
-        }
-        let Some(wait) = self.wait(demand) else {
-            return Ok(());
-        };
-        if demand == Demand::Slow {
-            self.command.notice(SLOWED);
-        }
-        self.paused = Some(Instant::now() + wait);
-        for stream in &self.streams {
-            send(orders, words::pause(stream.name, true))?;
-        }
-        Ok(())
-    }
-
-    /// For how long nothing more is wanted; none: more is.
-    fn wait(&mut self, demand: Demand) -> Option<Duration> {
-        // The end is behind what was written before it.
-        let is_urgent = self.urgent_until.is_some_and(|until| Instant::now() < until)
-            || self.state.is_some_and(|state| state.code.is_some());
-        match demand {
-            _ if is_urgent => None,
-            Demand::Free => {
-                self.burst = 0;
-                None
-            }
-            Demand::Wait => Some(FOLLOWER_LOOK),
-            Demand::Slow if self.burst < SLOW_BURST => None,
-            Demand::Slow => {
-                let millis = std::mem::take(&mut self.burst).min(SLOW_DEBT) * 1000 / SLOW_RATE;
-                Some(Duration::from_millis(millis))
-            }
-        }
-    }
-
-    /// The pause is over, unless it has to be longer.
-    fn resume(&mut self, orders: &mpsc::Sender<Vec<u8>>) -> Result<Step, ()> {
-        let now = Instant::now();
-        let demand = self.command.state().demand(now);
-        if let Some(wait) = self.wait(demand) {
-            self.paused = Some(now + wait);
-            return Ok(Step::Go);
-        }
-        self.go_on(orders)
-    }
-
-    fn go_on(&mut self, orders: &mpsc::Sender<Vec<u8>>) -> Result<Step, ()> {
-        self.paused = None;
-        let waits = std::mem::take(&mut self.next_waits);
-        for (stream, waits) in self.streams.iter().zip(waits) {
-            let (segment, offset) = stream.position();
-            let order = if waits {
-                words::go_on(stream.name, segment, offset)
-            } else {
-                words::pause(stream.name, false)
-            };
-            send(orders, order)?;
-        }
-        Ok(Step::Go)
     }
 
     fn tell_away(&mut self, cause: &str) {
