@@ -56,6 +56,18 @@ fn tcsh_has_exact_ends_and_one_stream() {
         wrong.concat()
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    // What became of a command cannot be asked of it after an absence: no tmux keeps it.
+    let mut shim = bed.shim();
+    let asked = json!({"host": "tcsh", "session": "kept", "keeper": "remote-tmux"});
+    let opened = shim.call("open_session", asked).expect("it opens");
+    assert_eq!(opened["keeper"], "daemon", "{opened}");
+    assert!(
+        opened["notice"]
+            .as_str()
+            .is_some_and(|notice| notice.contains("csh")),
+        "{opened}"
+    );
+    shim.close();
     bed.finish();
 }
 

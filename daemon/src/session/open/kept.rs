@@ -33,7 +33,7 @@ pub struct Keep {
 pub enum NotOpened {
     /// As it says.
     Failed(Fault),
-    /// The host has no tmux that can keep it; what there is, in words. Nothing was left there, and the dialog comes back.
+    /// The host cannot keep it; why, in words. Nothing was left there, and the dialog comes back, if it was not used.
     NoTmux(String, Option<Asking>),
 }
 
@@ -78,12 +78,18 @@ pub async fn open_kept(
     // Whatever stops us here leaves nothing there, unless the connection is gone: then its time ends it.
     let ending = opening.helper.clone();
     let opened = opening.run(claims).await;
-    if opened.is_err()
-        && let Some(helper) = ending
-    {
+    let is_exact = opened.as_ref().is_ok_and(|opened| opened.link.typed.is_none());
+    if !is_exact && let Some(helper) = ending {
         let _ = helper.write(Bytes::from(order::end_keeping())).await;
     }
-    Ok(opened?)
+    let opened = opened?;
+    if !is_exact {
+        let kind = &opened.link.shell.kind;
+        let words =
+            format!("its login shell is {kind}, which cannot be asked afterwards what became of a command");
+        return Err(NotOpened::NoTmux(words, None));
+    }
+    Ok(opened)
 }
 
 impl Opening {
