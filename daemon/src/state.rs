@@ -257,7 +257,7 @@ impl Shared {
 }
 
 /// How often the writing thread looks whether anybody still holds the store.
-const IDLE_LOOK: Duration = Duration::from_secs(1);
+const IDLE_LOOK: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests;

@@ -129,15 +129,18 @@ fn a_nohup_job_outlives_its_session() {
     let mut shim = bed.shim();
     for shell in [Shell::Bash, Shell::Zsh, Shell::Dash] {
         let scratch = bed.scratch(shell);
-        let (gate, done) = (scratch.join("gate"), scratch.join("done"));
+        let (begun, gate, done) = (scratch.join("begun"), scratch.join("gate"), scratch.join("done"));
         let script = format!(
-            "while ! [ -e {} ]; do sleep 0.05; done; seq 1 50000; echo error >&2; echo through >{}",
+            "echo >{}; while ! [ -e {} ]; do sleep 0.05; done; seq 1 50000; echo error >&2; echo through >{}",
+            begun.display(),
             gate.display(),
             done.display()
         );
         let disown = if shell == Shell::Zsh { "&!" } else { "&" };
         let outcome = shim.run(shell.host(), &format!("nohup sh -c '{script}' {disown}"));
         assert_eq!(outcome.exit_code, Some(0), "{shell:?}: {outcome:?}");
+        // Before that nohup may not have had the time to ignore the hangup.
+        eventually("it has begun", || begun.exists());
         shim.call("close_session", json!({"session": shell.host()}))
             .expect("closed");
         fs::write(&gate, "").expect("a file");

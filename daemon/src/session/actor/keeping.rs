@@ -3,7 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::{Actor, Shell};
-use crate::{output::StreamKind, session::kept::Taken, shell::order};
+use crate::{
+    output::StreamKind,
+    session::{flow::Place, kept::Taken},
+    shell::order,
+};
 
 /// How often a host is told that somebody is still interested: many times before a kept session's own end.
 const INTEREST: Duration = Duration::from_secs(600);
@@ -59,6 +63,10 @@ impl Shell {
             self.link.order(order);
         } else {
             self.link.order_drain(set, order);
+        }
+        // Whoever reads there now does not know that it is to stop.
+        if self.flow.is_closed(Place::Pair(set)) {
+            self.link.order(order::stop_readers(set));
         }
     }
 
