@@ -6,10 +6,12 @@ mod saved;
 
 use std::{
     fs::{self, Permissions},
+    io::Write as _,
     os::unix::fs::PermissionsExt as _,
-    process::Command,
+    process::{Command, Stdio},
 };
 
+use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use sshmcp_tests::{Outcome, Shell, Shim, SshdOptions, TestBed, eventually};
 use tempfile::TempDir;
@@ -169,6 +171,63 @@ fn in_every_shell() {
     });
     let shim = kept.bed.shim();
     kept.finish(shim, &shells);
+}
+
+/// What is typed through tmux is what arrives: every byte value, and bytes of chance in any number. `SSHMCP_SEED=N`
+/// repeats a run.
+#[test]
+#[expect(clippy::print_stderr, reason = "the seed of a run")]
+fn every_byte_arrives() {
+    let seed = std::env::var("SSHMCP_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(rand::random);
+    eprintln!("kept: SSHMCP_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    kept.open(&mut shim, Shell::Bash);
+    let mut all: Vec<Vec<u8>> = vec![(0..=255).chain((0..=255).rev()).collect()];
+    for _ in 0..if std::env::var_os("SSHMCP_LONG").is_some() {
+        200
+    } else {
+        4
+    } {
+        let mut bytes = vec![0; random.random_range(1..5000)];
+        random.fill_bytes(&mut bytes);
+        all.push(bytes);
+    }
+    let file = kept.bed.scratch(Shell::Bash).join("bytes");
+    for bytes in all {
+        let command = format!(
+            "stty raw -echo; printf ready; head -c {} >{}; stty sane",
+            bytes.len(),
+            file.display()
+        );
+        let arguments = json!({"host": "bash", "command": command, "terminal": true, "timeout": 20});
+        let reader = shim.execute(arguments).expect("it starts");
+        assert_eq!(reader.status, "awaiting_input", "{reader:?}");
+        let mut send = kept
+            .bed
+            .program("sshctl")
+            .args(["--json", "send", "bash", "--stdin", "--timeout", "20"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sshctl runs");
+        let mut stdin = send.stdin.take().expect("piped");
+        stdin.write_all(&bytes).expect("it reads");
+        drop(stdin);
+        let output = send.wait_with_output().expect("it ends");
+        let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(shown["why"], "ended", "{shown}");
+        assert!(
+            fs::read(&file).expect("the reader's file") == bytes,
+            "{} bytes",
+            bytes.len()
+        );
+    }
+    kept.finish(shim, &[Shell::Bash]);
 }
 
 /// A person who attaches to the pane with tmux itself sees commands and their output, in order, and nothing of ours; of much

@@ -71,7 +71,7 @@ fn sessions_under_load() {
     let began = Instant::now();
     // The first look at memory, against which the last is held: what is filled once (what each terminal showed lately,
     // its emulator) has been filled by then.
-    let settled = began + load.time / 2;
+    let settled = began + load.time * 2 / 3;
     let (sender, results) = mpsc::channel();
     // Everything is held up at the end until memory was looked at: a shim that ends holds nothing.
     let looked = Barrier::new(load.agents + 1);

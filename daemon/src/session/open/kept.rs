@@ -119,8 +119,11 @@ impl Opening {
 
     /// Nothing of a session that did not come to be is left.
     async fn give_back(&mut self) {
-        // The helper had begun, or left nothing.
+        // The helper had begun, or left nothing and only waits for the end of its input.
         let _ = self.order(order::end_keeping()).await;
+        if let Some(helper) = &self.helper {
+            let _ = helper.eof().await;
+        }
         let _ = self
             .wait_until(HELPER_WAIT, |opening| opening.helper.is_none())
             .await;

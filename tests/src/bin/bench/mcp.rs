@@ -75,6 +75,14 @@ impl Client {
         )
     }
 
+    /// The same in a session of this name.
+    pub(crate) fn begin_true_in(&mut self, host: &str, session: &str) -> u64 {
+        self.begin(
+            "execute_command",
+            &json!({"host": host, "session": session, "command": "true", "timeout": 50}),
+        )
+    }
+
     /// Waits for its end.
     pub(crate) fn finish_true(&mut self, begun: u64) {
         let result = self.answer(begun);
