@@ -95,7 +95,11 @@ pub async fn open_kept(
 impl Opening {
     /// The pane is the terminal from here on.
     async fn enter_pane(&mut self, name: &str) -> Result<(), NotOpened> {
-        let hello = self.hello.clone().unwrap_or_default();
+        let Some(hello) = self.hello.clone() else {
+            // csh takes the mark of its line for a word of its history.
+            let words = "its login shell does not run the helper that begins one".to_owned();
+            return Err(NotOpened::NoTmux(words, None));
+        };
         let found = &hello.tmux;
         if found.pane.is_empty() || hello.dir.is_empty() {
             return Err(no_tmux(&hello));
