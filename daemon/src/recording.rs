@@ -197,6 +197,12 @@ impl Recorder {
         self.flush().await;
     }
 
+    /// The daemon ends, and what keeps the session does not; as `closed`.
+    pub async fn left(&self) {
+        self.0.push(|queue| queue.say(Said::Left));
+        self.flush().await;
+    }
+
     /// Returns when all that was shown so far is in the files, or the disk takes too long.
     pub async fn flush(&self) {
         let (done, written) = oneshot::channel();
@@ -364,7 +370,7 @@ impl Writing {
             }
             for id in gone {
                 if let Some((mut writer, _)) = self.writers.remove(&id) {
-                    writer.close();
+                    writer.end("closed");
                 }
             }
             self.on_time(shared, limits);

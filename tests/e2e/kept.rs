@@ -9,11 +9,12 @@ use std::{
     io::Write as _,
     os::unix::fs::PermissionsExt as _,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
-use sshmcp_tests::{Outcome, Shell, Shim, SshdOptions, TestBed, eventually};
+use sshmcp_tests::{Outcome, Shell, Shim, SshdOptions, TestBed, eventually, wait::within};
 use tempfile::TempDir;
 
 /// A bed whose hosts have a tmux server of its own.
@@ -98,6 +99,22 @@ impl Kept {
     }
 }
 
+/// True in the long suite.
+fn is_long() -> bool {
+    std::env::var_os("SSHMCP_LONG").is_some()
+}
+
+/// Chance, which `SSHMCP_SEED=N` repeats.
+#[expect(clippy::print_stderr, reason = "the seed of a run")]
+fn dice() -> StdRng {
+    let seed = std::env::var("SSHMCP_SEED").ok();
+    let seed: u64 = seed
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(rand::random);
+    eprintln!("kept: SSHMCP_SEED={seed}");
+    StdRng::seed_from_u64(seed)
+}
+
 fn state(shim: &mut Shim, session: &str) -> String {
     let listed = shim.call("list_sessions", json!({})).expect("a list");
     let sessions = listed["sessions"].as_array().expect("a list");
@@ -173,26 +190,36 @@ fn in_every_shell() {
     kept.finish(shim, &shells);
 }
 
+/// A session that is closed before it is open leaves nothing, wherever its opening was.
+#[test]
+fn closed_while_it_opens() {
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    let mut random = dice();
+    for _ in 0..if is_long() { 40 } else { 6 } {
+        let asked = json!({"host": "bash", "session": "brief", "keeper": "remote-tmux"});
+        let opening = shim.begin_call("open_session", asked);
+        // At a moment of chance, not in answer to anything.
+        within(Duration::from_millis(random.random_range(0..400)), || None::<()>);
+        // It may not be there yet, or be open already.
+        drop(shim.call("close_session", json!({"session": "brief"})));
+        drop(shim.finish_call(opening));
+        drop(shim.call("close_session", json!({"session": "brief"})));
+        eventually("no server is left", || kept.servers(Shell::Bash).is_empty());
+    }
+    kept.finish(shim, &[Shell::Bash]);
+}
+
 /// What is typed through tmux is what arrives: every byte value, and bytes of chance in any number. `SSHMCP_SEED=N`
 /// repeats a run.
 #[test]
-#[expect(clippy::print_stderr, reason = "the seed of a run")]
 fn every_byte_arrives() {
-    let seed = std::env::var("SSHMCP_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seed: u64 = seed.unwrap_or_else(rand::random);
-    eprintln!("kept: SSHMCP_SEED={seed}");
-    let mut random = StdRng::seed_from_u64(seed);
+    let mut random = dice();
     let kept = Kept::new();
     let mut shim = kept.bed.shim();
     kept.open(&mut shim, Shell::Bash);
     let mut all: Vec<Vec<u8>> = vec![(0..=255).chain((0..=255).rev()).collect()];
-    for _ in 0..if std::env::var_os("SSHMCP_LONG").is_some() {
-        200
-    } else {
-        4
-    } {
+    for _ in 0..if is_long() { 200 } else { 4 } {
         let mut bytes = vec![0; random.random_range(1..5000)];
         random.fill_bytes(&mut bytes);
         all.push(bytes);

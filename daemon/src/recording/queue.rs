@@ -38,6 +38,8 @@ pub(super) enum Said {
     Flush(oneshot::Sender<()>),
     /// The session ended.
     Closed,
+    /// It is left to what keeps it.
+    Left,
 }
 
 /// An entry and its time.

@@ -227,7 +227,8 @@ impl Writer {
                     self.settle();
                     flushed.push(done);
                 }
-                Said::Closed => self.close(),
+                Said::Closed => self.end("closed"),
+                Said::Left => self.end("left: it goes on there"),
             }
         }
         self.put();
@@ -317,13 +318,13 @@ impl Writer {
         self.put();
     }
 
-    /// The session ended.
-    pub(super) fn close(&mut self) {
+    /// Nothing more of the session comes from this daemon; what became of it, in words.
+    pub(super) fn end(&mut self, words: &str) {
         if self.is_closed || self.opened.is_none() {
             return;
         }
         self.is_closed = true;
-        self.note(&format!("session {} closed", self.name), Instant::now(), false);
+        self.note(&format!("session {} {words}", self.name), Instant::now(), false);
         self.put();
     }
 

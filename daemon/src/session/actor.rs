@@ -63,6 +63,8 @@ pub(super) struct Actor {
     starting: Option<Starting>,
     /// The shell is kept, its link lost, and we are on our way back to it.
     returning: Option<Returning>,
+    /// Further pairs of FIFOs that are to be drained again.
+    to_follow: VecDeque<u8>,
     draining: Option<(u8, JoinHandle<Result<Channel, Fault>>)>,
     waiting_open: Vec<oneshot::Sender<Result<bool, Fault>>>,
     /// Who wants to know now whether the running command waits for input, and until when.
@@ -203,6 +205,7 @@ impl Actor {
             shell: None,
             starting: None,
             returning: None,
+            to_follow: VecDeque::new(),
             draining: None,
             waiting_open: Vec::new(),
             lookers: Vec::new(),
@@ -246,8 +249,13 @@ impl Actor {
                 Wake::Request(Some(Request::Leave(reply))) => {
                     requests.close();
                     self.take_the_rest(&mut requests);
+                    let lives_on = self.is_kept();
                     let running = self.leave().await;
-                    self.session.recorder.closed().await;
+                    if lives_on {
+                        self.session.recorder.left().await;
+                    } else {
+                        self.session.recorder.closed().await;
+                    }
                     let _ = reply.send(running);
                     return;
                 }

@@ -171,20 +171,7 @@ impl Machine {
             },
         };
         self.typed_at = None;
-        self.phase = Phase::Busy(Running {
-            id,
-            capture,
-            slot,
-            started: false,
-            status: None,
-            streams_done: None,
-            prompt_seen: false,
-            unstarted: Some(now),
-            seen_reading: false,
-            interrupted: false,
-            synced: None,
-            in_doubt: false,
-        });
+        self.phase = Phase::Busy(Running::new(id, capture, slot, now));
         self.probes.begin(now);
         Start::Go(names)
     }

@@ -6,6 +6,8 @@ pair() {
 leave() {
   trap '' TERM EXIT
   unfollow
+  # A shell that nobody has introduced did not become a session's: nobody will come back to it.
+  case $kp,${sp-} in n,) end_tmux; clear "$d" ;; esac
   exit 0
 }
 trap leave TERM EXIT

@@ -108,3 +108,40 @@ fn a_long_stream_through_cuts() {
     assert!(out == wanted, "{} bytes of {}", out.len(), wanted.len());
     kept.finish(shim, &[Shell::Bash]);
 }
+
+/// Background jobs of several commands hold a pair of FIFOs each: after a cut all of them are followed again.
+#[test]
+fn late_output_comes_after_a_cut() {
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    kept.open(&mut shim, Shell::Bash);
+    let go = kept.bed.scratch(Shell::Bash).join("go");
+    let jobs: Vec<String> = (0..3)
+        .map(|job| {
+            let wait = format!("until [ -e {} ]; do sleep 0.05; done", go.display());
+            shim.run("bash", &format!("echo early; {{ {wait}; echo late {job}; }} &"))
+                .id
+        })
+        .collect();
+    let last = format!(
+        "until [ -e {} ]; do sleep 0.05; done; echo last; (exit 3)",
+        go.display()
+    );
+    let last = shim.execute(json!({"host": "bash", "command": last, "timeout": 0}));
+    let last = last.expect("it runs").id;
+    kept.cut();
+    eventually("it is back", || state(&mut shim, "bash") == "busy");
+    std::fs::write(&go, "").expect("written");
+    let ended = shim.wait_for(&last);
+    assert_eq!(
+        (ended.exit_code, &*ended.stdout),
+        (Some(3), "last\n"),
+        "{ended:?}"
+    );
+    for (job, id) in jobs.iter().enumerate() {
+        eventually("its late output is there", || {
+            shim.whole_output(id).0 == format!("early\nlate {job}\n")
+        });
+    }
+    kept.finish(shim, &[Shell::Bash]);
+}

@@ -3,12 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use rand::Rng as _;
 use rustix::process::Signal;
 use serde_json::json;
 use sshmcp_tests::{Shell, TestBed, eventually, process::Process, wait::within};
 
-use super::{Kept, state};
+use super::{Kept, dice, is_long, state};
 
 pub(super) fn kill_daemon(bed: &TestBed) {
     for daemon in bed.daemons() {
@@ -65,13 +65,8 @@ fn killed() {
 #[test]
 #[expect(clippy::print_stderr, reason = "the figures of a run")]
 fn killed_at_any_moment() {
-    let is_long = std::env::var_os("SSHMCP_LONG").is_some();
-    let seed = std::env::var("SSHMCP_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seed: u64 = seed.unwrap_or_else(rand::random);
-    eprintln!("kept: SSHMCP_SEED={seed}");
-    let mut random = StdRng::seed_from_u64(seed);
+    let is_long = is_long();
+    let mut random = dice();
     let kept = Kept::new();
     let mut shim = kept.bed.shim();
     kept.open(&mut shim, Shell::Bash);
@@ -140,16 +135,35 @@ fn killed_at_any_moment() {
     kept.finish(shim, &[Shell::Bash, Shell::Zsh]);
 }
 
+/// The running command has a further pair of FIFOs, since a background job of an earlier one holds the first.
+#[test]
+fn killed_with_a_background_job() {
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    kept.open(&mut shim, Shell::Bash);
+    let go = kept.bed.scratch(Shell::Bash).join("go");
+    let wait = format!("until [ -e {} ]; do sleep 0.05; done", go.display());
+    shim.run("bash", &format!("{{ {wait}; }} &"));
+    shim.run("bash", &format!("{{ {wait}; }} &"));
+    let command = format!("seq 1 5; {wait}; seq 6 10; (exit 4)");
+    let begun = shim.execute(json!({"host": "bash", "command": command, "timeout": 1}));
+    let begun = begun.expect("it runs");
+    assert_eq!(begun.stdout, "1\n2\n3\n4\n5\n");
+    kill_daemon(&kept.bed);
+    eventually("it is back", || state(&mut shim, "bash") == "busy");
+    std::fs::write(&go, "").expect("written");
+    assert_eq!(shim.wait_for(&begun.id).exit_code, Some(4));
+    let wanted: String = (1..=10).map(|number| format!("{number}\n")).collect();
+    assert_eq!(shim.whole_output(&begun.id).0, wanted);
+    kept.finish(shim, &[Shell::Bash]);
+}
+
 /// Many of one host, which lets ten channels on a connection: all are back, in their directories. `SSHMCP_LONG=1` makes it
 /// fifty.
 #[test]
 #[expect(clippy::print_stderr, reason = "the figures of a run")]
 fn many_are_back() {
-    let count = if std::env::var_os("SSHMCP_LONG").is_some() {
-        50
-    } else {
-        8
-    };
+    let count = if is_long() { 50 } else { 8 };
     let kept = Kept::new();
     let mut shim = kept.bed.shim();
     let names: Vec<String> = (0..count).map(|number| format!("many{number}")).collect();
@@ -210,6 +224,9 @@ fn stopped() {
     assert_eq!(got, ("completed", Some(8), "meanwhile\n"), "{ended:?}");
     let next = shim.run("bash", "echo $variable");
     assert_eq!(next.stdout, "kept\n", "{next:?}");
+    let log = kept.bed.home().join(".local/state/sshmcp/logs/bash.log");
+    let log = std::fs::read_to_string(log).expect("a transcript");
+    assert!(log.contains("meanwhile") && !log.contains("closed"), "{log}");
     kept.finish(shim, &[Shell::Bash]);
 }
 

@@ -490,6 +490,7 @@ impl Actor {
             }
             (_, None) => {}
         }
+        self.follow_next();
     }
 }
 

@@ -45,6 +45,7 @@ impl Actor {
             command
                 .notice("a part of its output is missing: the terminal wrote faster than it could be sent");
         }
+        shell.forget_mirror();
         // An end may be among it.
         shell.machine.returned(Instant::now());
     }

@@ -47,12 +47,12 @@ impl Mirror {
 impl Actor {
     /// A line of ours is about to be typed for a captured command, or one that has the terminal.
     pub(super) fn begin_mirror(&mut self, is_captured: bool, line: usize) {
+        let Some(shell) = self.shell.as_mut().filter(|shell| shell.link.kept.is_some()) else {
+            // No other terminal needs an emulator for this.
+            return;
+        };
         let (from, column) = (self.view.cursor(), self.view.column());
         let cols = usize::from(self.view.size().0.max(1));
-        let Some(shell) = &mut self.shell else { return };
-        if shell.link.kept.is_none() {
-            return;
-        }
         if !is_captured {
             // What it draws is its own; where rows are then is not known.
             shell.mirror = None;
@@ -94,6 +94,12 @@ impl Actor {
 }
 
 impl Shell {
+    /// Some of what the terminal shows was not seen, perhaps the end of what is ours; and rows are not where they were.
+    pub(super) fn forget_mirror(&mut self) {
+        self.mirror = None;
+        self.is_mirroring = false;
+    }
+
     fn show_to_people(&mut self, to: &str, shown: &[u8]) {
         let mark = |word: &str| format!("\x1b]6973;{};{word}\x07", self.link.nonce);
         let mut bytes = mark(BEGIN).into_bytes();

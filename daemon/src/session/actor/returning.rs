@@ -2,6 +2,7 @@
 //! when somebody wants it. What ran goes on meanwhile; nothing is run twice.
 
 use std::{
+    collections::{BTreeSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -68,6 +69,11 @@ impl Actor {
         self.returning.is_some()
     }
 
+    /// A tmux keeps the shell, wherever we are.
+    pub(super) fn is_kept(&self) -> bool {
+        self.is_away() || self.shell.as_ref().is_some_and(|shell| shell.link.kept.is_some())
+    }
+
     /// What an earlier daemon left is gone back to.
     pub(super) fn begin_returning(&mut self) {
         let Some(saved) = self.opening.kept.take() else {
@@ -131,6 +137,7 @@ impl Actor {
         self.claims
             .remove(shell.link.connection.id(), shell.link.shell.pid);
         self.draining = None;
+        self.to_follow.clear();
         self.view.release();
         tracing::info!(session = %self.session.name, cause, "away from a kept shell");
         self.returning = Some(Returning {
@@ -257,10 +264,8 @@ impl Actor {
             Some(command) if !command.internal => command.notice(words),
             Some(_) | None => self.summary.send_modify(|summary| summary.notice = words),
         }
-        let sets: Vec<u8> = shell.further_sets();
-        for set in sets {
-            self.follow_again(set);
-        }
+        self.to_follow = shell.further_sets();
+        self.follow_next();
         if let Some(code) = ended {
             self.shell_exited(code).await;
             if let Some(shell) = &mut self.shell {
@@ -274,9 +279,12 @@ impl Actor {
         self.publish();
     }
 
-    /// A further pair is drained again, from where we were.
-    fn follow_again(&mut self, set: u8) {
+    /// The next of the further pairs is drained again, from where we were; one channel is opened at a time.
+    pub(super) fn follow_next(&mut self) {
         let Some(shell) = &self.shell else { return };
+        let Some(set) = self.to_follow.pop_front() else {
+            return;
+        };
         let places: Vec<_> = shell
             .streams
             .iter()
@@ -307,8 +315,7 @@ impl Actor {
 
     /// The daemon ends: a kept shell is left as it is, any other is ended.
     pub(super) async fn leave(&mut self) -> Option<CommandId> {
-        let is_kept = self.shell.as_ref().is_some_and(|shell| shell.link.kept.is_some());
-        if !is_kept && !self.is_away() {
+        if !self.is_kept() {
             return self.close().await;
         }
         let gone = Fault::new(Reason::DaemonUnavailable, "the daemon is ending").retryable();
@@ -395,6 +402,7 @@ impl Shell {
         self.marks = Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR);
         self.flow = Flow::default();
         self.terminal_stopped = false;
+        self.forget_mirror();
         for stream in &mut self.streams {
             let place = stream.taken();
             *stream = Stream::new(stream.set, stream.kind, &nonce);
@@ -431,10 +439,8 @@ impl Shell {
     }
 
     /// The pairs beside the first.
-    fn further_sets(&self) -> Vec<u8> {
-        let mut sets: Vec<u8> = self.streams.iter().map(|stream| stream.set).collect();
-        sets.dedup();
-        sets.retain(|set| *set != 0);
-        sets
+    fn further_sets(&self) -> VecDeque<u8> {
+        let sets: BTreeSet<u8> = self.streams.iter().map(|stream| stream.set).collect();
+        sets.into_iter().filter(|set| *set != 0).collect()
     }
 }

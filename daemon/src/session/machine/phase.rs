@@ -44,3 +44,23 @@ pub struct Running {
     /// After an absence it is not known whether it began.
     pub(super) in_doubt: bool,
 }
+
+impl Running {
+    /// A command that is handed over now.
+    pub(super) const fn new(id: CommandId, capture: Capture, slot: Option<u8>, now: Instant) -> Self {
+        Self {
+            id,
+            capture,
+            slot,
+            started: false,
+            status: None,
+            streams_done: None,
+            prompt_seen: false,
+            unstarted: Some(now),
+            seen_reading: false,
+            interrupted: false,
+            synced: None,
+            in_doubt: false,
+        }
+    }
+}

@@ -29,24 +29,9 @@ impl Machine {
             if let Some((set, out, err)) = pair {
                 machine.slots.own(set, id, (out, err));
             }
-            machine.phase = Phase::Busy(Running {
-                id,
-                capture: if pair.is_some() {
-                    Capture::Apart
-                } else {
-                    Capture::Terminal
-                },
-                slot: pair.map(|(set, ..)| set),
-                started: false,
-                status: None,
-                streams_done: None,
-                prompt_seen: false,
-                unstarted: Some(now),
-                seen_reading: false,
-                interrupted: false,
-                synced: None,
-                in_doubt: false,
-            });
+            let capture = pair.map_or(Capture::Terminal, |_| Capture::Apart);
+            let slot = pair.map(|(set, ..)| set);
+            machine.phase = Phase::Busy(Running::new(id, capture, slot, now));
             machine.returned(now);
         }
         machine
