@@ -91,8 +91,10 @@ impl Session {
     }
 
     fn next(&mut self, text: &str, prints: &str, row: &Row) -> Result<(), String> {
-        let outcome = self.shim.run(self.shell.host(), text);
         let what = format!("after it, {text:?}");
+        let ask = json!({"host": self.shell.host(), "command": text});
+        let outcome = self.shim.execute(ask);
+        let outcome = outcome.map_err(|error| format!("{what}: {}: {}", error.code, error.message))?;
         same(&what, &*outcome.stdout, prints)?;
         same(&what, &*outcome.status, "completed")?;
         if !row.kills_shell {

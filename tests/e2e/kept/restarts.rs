@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rand::Rng as _;
 use rustix::process::Signal;
 use serde_json::json;
-use sshmcp_tests::{Shell, TestBed, eventually, process::Process, wait::within};
+use sshmcp_tests::{Shell, Shim, TestBed, eventually, process::Process, wait::within};
 
 use super::{Kept, dice, is_long, state};
 
@@ -155,6 +155,38 @@ fn killed_with_a_background_job() {
     assert_eq!(shim.wait_for(&begun.id).exit_code, Some(4));
     let wanted: String = (1..=10).map(|number| format!("{number}\n")).collect();
     assert_eq!(shim.whole_output(&begun.id).0, wanted);
+    kept.finish(shim, &[Shell::Bash]);
+}
+
+/// As much as a segment on the host takes was written, and nothing since: what was taken is gone there, and is not asked for
+/// again.
+#[test]
+fn killed_between_two_segments() {
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    kept.open(&mut shim, Shell::Bash);
+    let go = kept.bed.scratch(Shell::Bash).join("go");
+    let command = format!(
+        "dd if=/dev/zero bs=65536 count=32 2>/dev/null; until [ -e {} ]; do sleep 0.05; done; echo end; (exit 4)",
+        go.display()
+    );
+    let begun = shim.execute(json!({"host": "bash", "command": command, "timeout": 0}));
+    let begun = begun.expect("it runs");
+    let total = |shim: &mut Shim| {
+        let now = shim.call("get_command_output", json!({"command_id": begun.id, "tail": 1}));
+        now.expect("it is known")["total_bytes"].as_u64()
+    };
+    eventually("all is taken", || total(&mut shim) == Some(2 << 20));
+    kill_daemon(&kept.bed);
+    eventually("it is back", || state(&mut shim, "bash") == "busy");
+    std::fs::write(&go, "").expect("written");
+    let ended = shim.wait_for(&begun.id);
+    assert_eq!(
+        (&*ended.status, ended.exit_code),
+        ("completed", Some(4)),
+        "{ended:?}"
+    );
+    assert_eq!(total(&mut shim), Some((2 << 20) + 4));
     kept.finish(shim, &[Shell::Bash]);
 }
 

@@ -1,5 +1,5 @@
-//! What is cleared away on a host: after a helper that was killed and could not do it itself, and what a connection that
-//! died on our side alone has left running.
+//! What the end of a helper means, and what is cleared away on a host: after one that was killed and could not do it itself, and
+//! what a connection that died on our side alone has left running.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::Actor;
 use crate::{
-    connection::{ChannelEvent, Connection, Pool},
+    connection::{ChannelEvent, CloseReason, Connection, Pool},
     host::Target,
     shell::order,
 };
@@ -16,6 +16,23 @@ use crate::{
 const CLEAR_WAIT: Duration = Duration::from_secs(5);
 
 impl Actor {
+    /// The helper's channel has ended.
+    pub(super) async fn helper_ended(&mut self, reason: CloseReason) {
+        let exiting = self.shell.as_ref().is_some_and(|shell| shell.exit_at.is_some());
+        match reason {
+            CloseReason::ConnectionLost(cause) if !exiting => {
+                self.lose(&format!("the connection was lost ({cause})"), true)
+                    .await;
+            }
+            CloseReason::Normal if !exiting && self.is_kept() => {
+                self.lose("the session's helper on the host was ended", true)
+                    .await;
+            }
+            CloseReason::Normal if !exiting => self.helper_died().await,
+            CloseReason::ConnectionLost(_) | CloseReason::Normal => self.finish_shell().await,
+        }
+    }
+
     /// The helper's process has ended before its session: the shell goes too, and its directory after it.
     pub(super) async fn helper_died(&mut self) {
         let Some(shell) = self.shell.as_ref().filter(|shell| shell.exit_at.is_none()) else {

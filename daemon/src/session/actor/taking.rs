@@ -106,7 +106,7 @@ impl Actor {
     }
 
     pub(super) async fn on_link(&mut self, event: LinkEvent) {
-        let is_kept = self.shell.as_ref().is_some_and(|shell| shell.link.kept.is_some());
+        let is_kept = self.is_kept();
         match (event.source, event.event) {
             (Source::Terminal, ChannelEvent::Stdout(bytes) | ChannelEvent::Stderr(bytes)) => {
                 self.on_terminal(&bytes).await;
@@ -175,24 +175,6 @@ impl Actor {
             }
             (Source::Helper, ChannelEvent::Closed { reason }) => self.helper_ended(reason).await,
             (Source::Terminal | Source::Helper | Source::Drain(_), _) => {}
-        }
-    }
-
-    async fn helper_ended(&mut self, reason: CloseReason) {
-        let exiting = self.shell.as_ref().is_some_and(|shell| shell.exit_at.is_some());
-        match reason {
-            CloseReason::ConnectionLost(cause) if !exiting => {
-                self.lose(&format!("the connection was lost ({cause})"), true)
-                    .await;
-            }
-            CloseReason::Normal
-                if !exiting && self.shell.as_ref().is_some_and(|shell| shell.link.kept.is_some()) =>
-            {
-                self.lose("the session's helper on the host was ended", true)
-                    .await;
-            }
-            CloseReason::Normal if !exiting => self.helper_died().await,
-            CloseReason::ConnectionLost(_) | CloseReason::Normal => self.finish_shell().await,
         }
     }
 
@@ -402,19 +384,27 @@ impl Actor {
                     }
                 }
                 Piece::Frame(body) => {
+                    let frame = frame::parse_stream(&body);
+                    let consumed = match frame {
+                        // What was before it may be gone on the host at once.
+                        Some(StreamFrame::Next(segment)) => {
+                            taken = Taken { segment, offset: 0 };
+                            taken.consumed(set, stream)
+                        }
+                        Some(_) | None => consumed,
+                    };
                     if shell.link.kept.is_some()
                         && let Some(command) = shell.machine.owner(set, stream).and_then(|id| shell.find(id))
                     {
                         command.consumed(consumed);
                     }
-                    if let Some(frame) = frame::parse_stream(&body) {
+                    if let Some(frame) = frame {
                         if let StreamFrame::Below(id) = frame {
                             shell.below_began(id);
                             continue;
                         }
                         if let StreamFrame::Next(segment) = frame {
                             shell.next_segment(set, stream, segment);
-                            taken = Taken { segment, offset: 0 };
                             continue;
                         }
                         if frame == StreamFrame::Dropped {
