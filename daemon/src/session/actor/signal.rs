@@ -138,7 +138,11 @@ impl Shell {
     /// What an end by a signal leaves to do before the next command.
     pub(super) fn note_end(&mut self, code: Option<i32>, interrupted: bool) {
         let Some(code) = code else { return };
-        let bare = matches!(self.link.shell.kind.as_str(), "dash" | "ash" | "zsh" | "fish");
+        // ksh does, but with the modes from when its program had already begun: it may put back what that had made of them.
+        let bare = matches!(
+            self.link.shell.kind.as_str(),
+            "dash" | "ash" | "zsh" | "fish" | "ksh"
+        );
         self.signals.killed = bare && (interrupted || KILLED.contains(&code));
         // A Ctrl-C that came as the command ended is the prompt's, and changes what it remembers.
         if interrupted || self.signals.killed {
