@@ -28,6 +28,7 @@ use std::{
     time::Duration,
 };
 
+use futures::FutureExt as _;
 use russh::client::Handle;
 use tokio::{sync::watch, time::Instant};
 
@@ -182,17 +183,24 @@ impl Connection {
         self.pulse.subscribe()
     }
 
+    /// When all that had come over it was last read; none: it never was.
+    pub fn drained(&self) -> Option<std::time::Instant> {
+        self.shared.ear().drained()
+    }
+
     /// Tells whether the far side answers, as long as this is polled.
     async fn feel_pulse(&self) -> std::convert::Infallible {
-        pulse::watch(self.shared.ear(), self.keepalive, |pulse| {
+        // A connection that is too busy to take it is not silent, or known to be.
+        let ask = || drop(self.handle.send_keepalive(true).now_or_never());
+        let tell = |pulse| {
             let is_stalled = matches!(pulse, Pulse::Stalled { .. });
             if let Some(flag) = &self.take_back {
                 flag.store(is_stalled, Ordering::Relaxed);
             }
             self.pulse
                 .send_if_modified(|known| std::mem::replace(known, pulse) != pulse);
-        })
-        .await
+        };
+        pulse::watch(self.shared.ear(), self.keepalive, ask, tell).await
     }
 
     /// True unless it is known to be stalled.

@@ -12,9 +12,9 @@ use super::file::{Document, Format, Source};
 use super::problem::Problem;
 use super::{Config, Configured, Sources};
 
-/// How often the files are looked at: quick for a person who edits, free for the machine. Looking needs no
-/// notification service, and works on network file systems and through an editor's rename.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often the files are looked at while no call does: quick for a person who edits, free for the machine. Looking needs
+/// no notification service, and works on network file systems and through an editor's rename.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long a call waits for a look at the files.
 const LOOK_WAIT: Duration = Duration::from_millis(500);
 

@@ -107,8 +107,8 @@ impl Journal {
                 .read(true)
                 .write(true)
                 .open(self.path(last.number));
-            // What comes behind a torn record is none.
-            self.file = opened.and_then(|file| file.set_len(last.len).map(|()| file)).ok();
+            // What comes behind a torn record is none. It is opened again if anything more comes: most have ended.
+            let _ = opened.and_then(|file| file.set_len(last.len));
         }
     }
 

@@ -73,6 +73,11 @@ impl Machine {
         }
     }
 
+    /// When all that had come over the terminal's connection was last taken from it; before each look's answer.
+    pub const fn note_drained(&mut self, at: Option<Instant>) {
+        self.probes.drained = at;
+    }
+
     /// What the session does now.
     pub const fn phase(&self) -> &Phase {
         &self.phase
@@ -550,6 +555,9 @@ impl Machine {
                     // It was only not known after an absence; from here on its end is seen.
                     running.streams_done = None;
                 }
+                // The look goes past what the command wrote to the terminal, and past the mark of its end behind that.
+                let is_overtaking = running.slot.is_none() && probe.shell_may_prompt(self.shell_pid);
+                let verdict = verdict.filter(|_| !is_overtaking || !self.probes.waits_for_quiet(asked, now));
                 self.judge(verdict, now)
             }
         }

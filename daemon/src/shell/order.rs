@@ -424,7 +424,11 @@ pub fn type_run(
 /// What ends a typed line: a line editor wants Enter; without one a line feed works in every mode of the terminal.
 fn enter(kind: &str) -> &'static str {
     // ksh reads without one by default, and does not always take back what a killed program made of the terminal.
-    if matches!(kind, "dash" | "ksh") { "\n" } else { "\r" }
+    if matches!(kind, "dash" | "ksh") {
+        "\n"
+    } else {
+        "\r"
+    }
 }
 
 /// A typed line for a shell that remembers another status than the last command is said to have had.

@@ -175,6 +175,9 @@ const SLEEPERS: [&str; 1] = ["sleep"];
 /// Shells whose `read` can have a time limit.
 const SHELLS: [&str; 6] = ["bash", "zsh", "ksh", "ksh93", "mksh", "fish"];
 
+/// Shells that take every key at their prompt, and lines in a `read`.
+const EDITORS: [&str; 4] = ["bash", "zsh", "mksh", "fish"];
+
 /// Terminals below terminals that are followed down.
 const DEPTH_MAX: usize = 8;
 
@@ -262,6 +265,13 @@ impl Probe {
                 }
         };
         self.foreground == Some(shell) && !self.replaced && self.processes.iter().any(reads)
+    }
+
+    /// The same where it may just as well sit at its prompt: the end of the command may be on its way still.
+    pub fn shell_may_prompt(&self, shell: u32) -> bool {
+        let edits = |process: &Process| process.pid == shell && EDITORS.contains(&process.name.as_str());
+        let at_editor = self.modes.line == LineMode::Raw || !self.processes.iter().any(edits);
+        at_editor && self.shell_reads(shell)
     }
 
     /// How often the processes have run that may not be looked into: while it does not change, they sleep.

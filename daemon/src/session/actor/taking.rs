@@ -318,6 +318,7 @@ impl Actor {
         let Some(shell) = &mut self.shell else { return };
         match frame {
             HelperFrame::Probe(probe) => {
+                shell.machine.note_drained(shell.link.connection.drained());
                 let effects = shell.machine.on(Event::Probe(probe), Instant::now());
                 self.carry_out(effects).await;
             }

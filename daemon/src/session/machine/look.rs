@@ -22,6 +22,10 @@ const LEVEL_LATE: Duration = Duration::from_millis(300);
 /// Behind a relay the text decides, and only when it has stood for this long.
 const TEXT_QUIET: Duration = Duration::from_millis(700);
 
+/// A shell that reads may be at its prompt, with the end of a command that wrote much still on its way: that is there when
+/// nothing has come for this long.
+const PROMPT_QUIET: Duration = Duration::from_millis(300);
+
 /// What is certain enough to be told.
 pub(super) enum Seen {
     /// It waits for input.
@@ -50,6 +54,8 @@ pub(super) struct Probes {
     typed: bool,
     /// The last look saw the terminal take lines.
     took_lines: bool,
+    /// All that had come over the terminal's connection was taken from it then; none: not known.
+    pub(super) drained: Option<Instant>,
 }
 
 /// The number of the look whose frames are awaited, and in which stream they came.
@@ -117,6 +123,7 @@ impl Probes {
             },
             typed: false,
             took_lines: false,
+            drained: None,
         }
     }
 
@@ -247,6 +254,19 @@ impl Probes {
     pub(super) fn later(&mut self, now: Instant) {
         self.next = Some(now + self.pause);
         self.pause = (self.pause * 2).min(PROBE_LAST);
+    }
+
+    /// What the terminal shows is still coming, and nothing was told: the next look is when it may have ended.
+    pub(super) fn waits_for_quiet(&mut self, asked: Option<Instant>, now: Instant) -> bool {
+        let quiet_at = self.last_activity + PROMPT_QUIET;
+        // Where other channels hold the connection up, silence says nothing.
+        let is_held_up = matches!((self.drained, asked), (Some(drained), Some(asked)) if drained < asked);
+        if self.told || now >= quiet_at && !is_held_up {
+            return false;
+        }
+        self.seen = None;
+        self.next = Some(quiet_at.max(now + PROBE_CONFIRM));
+        true
     }
 
     /// Takes note of processes that may not be looked into and have run meanwhile: they are at work.

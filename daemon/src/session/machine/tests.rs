@@ -442,6 +442,38 @@ fn an_old_look_says_nothing_of_a_new_command() {
     assert_eq!(bench.machine.running(), Some(id(1)));
 }
 
+/// What a command wrote to the terminal may be on its way when the shell already sits at its prompt: that is no wait for
+/// input, and neither is what a shell without a line editor does there. A shell's own `read` of a line is told at once.
+#[test]
+fn a_prompt_behind_much_output_is_no_question() {
+    let prompts = ["rne;100;-;100 0 . S p 0 zsh|;", "cek;100;-;100 0 . S t 0 dash|;"];
+    for at_prompt in prompts {
+        let mut bench = Bench::ready();
+        bench.machine.start(id(1), Capture::Terminal, bench.now);
+        bench.on(start(1));
+        bench.machine.set_wanted(true, bench.now);
+        bench.later(60);
+        for _ in 0..20 {
+            bench.on(Event::Activity);
+            assert_eq!(bench.on(probe(at_prompt)), vec![], "{at_prompt}");
+            bench.later(40);
+        }
+        bench.on(Event::Activity);
+        assert_eq!(bench.on(end(1, 0)), vec![complete(1, 0)]);
+    }
+    for reads in [prompts[1], "cek;100;-;100 0 . S t 0 zsh|;"] {
+        let mut bench = Bench::ready();
+        bench.machine.start(id(1), Capture::Terminal, bench.now);
+        bench.on(start(1));
+        bench.machine.set_wanted(true, bench.now);
+        bench.later(300);
+        assert_eq!(bench.on(probe(reads)), vec![], "it is seen twice");
+        bench.later(60);
+        let told = bench.on(probe(reads));
+        assert!(matches!(told.as_slice(), [Effect::Awaiting { .. }]), "{told:?}");
+    }
+}
+
 /// A half-typed line holds commands back until it is gone.
 #[test]
 fn a_half_typed_line_is_respected() {

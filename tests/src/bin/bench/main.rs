@@ -73,21 +73,7 @@ fn run(sizes: &Sizes, wanted: &dyn Fn(&str) -> bool) -> String {
     if wanted("start") {
         start::measure(&bed, sizes, &mut report);
     }
-    if wanted("warm") {
-        warm::measure(&bed, sizes, &mut report);
-    }
-    if wanted("bulk") {
-        bulk::measure(&bed, sizes, &mut report);
-    }
-    if wanted("keepers") {
-        keepers::measure(&bed, sizes, &mut report);
-    }
-    if wanted("far") {
-        far::measure(&bed, sizes, &mut report);
-    }
-    if wanted("feed") {
-        feed::measure(sizes, &mut report);
-    }
+    // Before others fill the daemon's memory of commands.
     let mut memories = Vec::new();
     if wanted("cold") || wanted("at-once") || wanted("idle") {
         bed.stop_daemon();
@@ -113,6 +99,21 @@ fn run(sizes: &Sizes, wanted: &dyn Fn(&str) -> bool) -> String {
         if !memories.is_empty() {
             at_once::tell(&memories, &mut report);
         }
+    }
+    if wanted("warm") {
+        warm::measure(&bed, sizes, &mut report);
+    }
+    if wanted("bulk") {
+        bulk::measure(&bed, sizes, &mut report);
+    }
+    if wanted("keepers") {
+        keepers::measure(&bed, sizes, &mut report);
+    }
+    if wanted("far") {
+        far::measure(&bed, sizes, &mut report);
+    }
+    if wanted("feed") {
+        feed::measure(sizes, &mut report);
     }
     bed.finish();
     report.finish()
