@@ -1,6 +1,6 @@
 //! The daemon's flags. People rarely type them: clients and service units do.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use sshmcpd::lifecycle::StartedBy;
 
@@ -45,6 +45,14 @@ pub(crate) struct Arguments {
     /// Print the JSON schema of the configuration, and end
     #[arg(long, conflicts_with = "detach")]
     config_schema: bool,
+
+    /// Being what runs in a pane of a local tmux, for the session with this directory
+    #[arg(long, hide = true, value_name = "DIRECTORY", requires = "command")]
+    pub(crate) pane: Option<PathBuf>,
+
+    /// What is run there
+    #[arg(last = true, hide = true, requires = "pane")]
+    pub(crate) command: Vec<OsString>,
 }
 
 /// What the flags ask for.
@@ -53,12 +61,15 @@ pub(crate) enum Action {
     Detach,
     CheckConfig,
     ConfigSchema,
+    Pane,
     Serve { background: bool },
 }
 
 impl Arguments {
     pub(crate) const fn action(&self) -> Action {
-        if self.check_config {
+        if self.pane.is_some() {
+            Action::Pane
+        } else if self.check_config {
             Action::CheckConfig
         } else if self.config_schema {
             Action::ConfigSchema
@@ -106,6 +117,11 @@ mod tests {
             (vec!["--started-by", "systemd"], serve(false), StartedBy::Systemd),
             (vec!["--check-config"], Action::CheckConfig, StartedBy::Manual),
             (vec!["--detach"], Action::Detach, StartedBy::Manual),
+            (
+                vec!["--pane", "/d", "--", "ssh", "-tt"],
+                Action::Pane,
+                StartedBy::Manual,
+            ),
         ] {
             let arguments = parse(&line);
             assert_eq!(

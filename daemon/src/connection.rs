@@ -13,8 +13,10 @@ mod handshake;
 mod host_key;
 mod identity;
 mod open;
+mod openssh;
 mod pane;
 mod pool;
+mod process;
 mod pulse;
 mod trust;
 mod words;
@@ -38,6 +40,7 @@ pub use self::{
     host_key::{KnownKey, Verdict},
     identity::find_agent,
     open::Pty,
+    openssh::{Master, Road},
     pool::{Pair, Pool, PoolSettings},
     pulse::Pulse,
     trust::{Scan, Trusted},

@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     command::{Command, Status},
-    config::Settings,
+    config::{Keeper, Settings},
     id::shorten,
     registry::{Found, Registry, Wanted},
     secret::Secret,
@@ -104,6 +104,16 @@ pub async fn hand_over(registry: &Registry, execution: Execution) -> Result<Hand
     let Found { session, notice } = registry.find(&execution.wanted).await?;
     session.allow(&execution.client)?;
     refuse_if_held(registry, &session).await?;
+    if execution.durable && session.summary().keeper == Keeper::LocalTmux {
+        return Err(Fault::new(
+            Reason::NotSupported,
+            format!(
+                "`durable` is not for session {}, whose connection is OpenSSH's own; nothing was run",
+                session.name
+            ),
+        )
+        .hint("a command there outlives the daemon anyway; to outlive the link use a session with the keeper `remote-tmux` or `daemon`"));
+    }
     let Execution {
         text,
         capture,

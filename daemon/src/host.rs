@@ -13,8 +13,9 @@ mod target;
 mod tokens;
 
 pub use list::{HostEntry, list};
+pub use openssh::client_words;
 pub use resolve::{Overrides, resolve};
-pub use target::{AgentSource, Target, TargetKey};
+pub use target::{AgentSource, OpenSsh, Target, TargetKey};
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ pub mod host;
 pub mod id;
 pub mod lifecycle;
 pub mod listener;
+pub mod local;
 pub mod log;
 pub mod output;
 pub mod recording;

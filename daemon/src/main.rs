@@ -4,7 +4,7 @@ mod arguments;
 
 use std::{
     io::Write as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
@@ -25,7 +25,7 @@ use sshmcpd::{
     core::Core,
     engine::Engine,
     listener::{Instance, Listener, Refusal},
-    log,
+    local, log,
     rpc::About,
     server,
 };
@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         }),
         Action::CheckConfig => return check_config(&arguments),
         Action::ConfigSchema => return config_schema(),
+        Action::Pane => return in_pane(&arguments),
         Action::Serve { background } => {
             let readiness = match Readiness::enter(background) {
                 Ok(readiness) => readiness,
@@ -190,6 +191,12 @@ fn check_config(arguments: &Arguments) -> ExitCode {
 fn config_schema() -> ExitCode {
     say(&config::schema().to_string());
     ExitCode::SUCCESS
+}
+
+/// Runs a program in a pane.
+fn in_pane(arguments: &Arguments) -> ExitCode {
+    let directory = arguments.pane.as_deref().unwrap_or(Path::new("."));
+    local::pane::run(directory, &arguments.command)
 }
 
 /// A line on stdout; nobody to read it is no reason to fail.

@@ -1,5 +1,6 @@
 //! Which sessions exist: finds, opens, lists and closes them by name and by host. Knows nothing of bytes and prompts.
 
+mod local;
 mod resolved;
 mod restore;
 

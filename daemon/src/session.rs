@@ -38,7 +38,7 @@ use control::Control;
 use crate::{
     command::{Command, Commands, Readers, Status},
     config::SecretSource,
-    connection::{Connection, Pool},
+    connection::{Connection, Pool, Road},
     host::{Overrides, Target},
     id::{CommandId, SessionName},
     recording::Recorder,
@@ -532,6 +532,7 @@ impl Drop for SettleGuard<'_> {
 /// A shell that was opened as a session's, for whoever only wants to know how it would be worked.
 pub struct Tried {
     link: link::Link,
+    connection: Arc<Connection>,
     /// From the login to its first prompt, our own set-up included.
     pub took: Duration,
 }
@@ -540,18 +541,25 @@ pub struct Tried {
 pub async fn try_shell(pool: &Arc<Pool>, target: &Target) -> Result<Tried, Fault> {
     let began = Instant::now();
     let opened = open::open(pool, &Claims::default(), target, (120, 40), None).await?;
-    let times = opened.link.connection.times();
+    let Road::Pooled(connection) = opened.link.road.clone() else {
+        return Err(Fault::new(
+            Reason::Internal,
+            "the shell has no connection of ours",
+        ));
+    };
+    let times = connection.times();
     let connecting = times.tcp.unwrap_or_default() + times.handshake + times.login;
     Ok(Tried {
         took: began.elapsed().saturating_sub(connecting),
         link: opened.link,
+        connection,
     })
 }
 
 impl Tried {
     /// The connection it is on.
     pub const fn connection(&self) -> &Arc<Connection> {
-        &self.link.connection
+        &self.connection
     }
 
     /// `bash 5.2.15(1)-release`.

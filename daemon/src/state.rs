@@ -105,6 +105,11 @@ impl Store {
         });
     }
 
+    /// The state directory.
+    pub fn directory(&self) -> &Path {
+        self.0.files.state_dir()
+    }
+
     /// Forgets a session and what its terminal showed; when nobody writes that any more.
     pub fn remove_session(&self, name: &str) {
         self.forget_shown(name);

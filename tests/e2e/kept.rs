@@ -1,6 +1,7 @@
 //! Sessions whose shell a tmux on the host keeps: they outlive the connection and the daemon, and what ran goes on.
 
 mod links;
+mod local;
 mod restarts;
 mod saved;
 

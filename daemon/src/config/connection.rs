@@ -216,14 +216,7 @@ impl Draft {
             ("password", Checked::Secret(secret)) => connection.password = Some(secret),
             ("description", Checked::Text(text)) => connection.description = Some(text),
             ("kind", Checked::Word(word)) => connection.kind = Some(Kind::from_word(word)),
-            ("keeper", Checked::Word(word)) => {
-                if !fields::SUPPORTED_KEEPERS.contains(&word) {
-                    return Err(reading
-                        .at(at, format!("the keeper `{word}` is not supported yet"))
-                        .hint("remove `keeper`, or write `auto`"));
-                }
-                connection.keeper = Keeper::from_word(word);
-            }
+            ("keeper", Checked::Word(word)) => connection.keeper = Keeper::from_word(word),
             ("jump", Checked::List(hops)) => {
                 for hop in &hops {
                     crate::host::name::HostName::parse(hop)

@@ -43,9 +43,6 @@ pub(super) const KINDS: &[&str] = &["auto", "posix", "network", "windows"];
 /// Words of `keeper`.
 pub(super) const KEEPERS: &[&str] = &["auto", "daemon", "remote-tmux", "local-tmux"];
 
-/// Those of them that can be used so far; the others are refused with words of their own.
-pub(super) const SUPPORTED_KEEPERS: &[&str] = &["auto", "daemon", "remote-tmux"];
-
 /// Words of `host_key_policy`.
 pub(super) const HOST_KEY_POLICIES: &[&str] = &["ask", "accept-new", "strict"];
 
@@ -87,7 +84,7 @@ pub(super) const CONNECTION: &[Field] = &[
     field(
         "keeper",
         Shape::Word(KEEPERS),
-        "What keeps a session's shell alive: `daemon`, the default; `remote-tmux`, a tmux on the host; `auto`, that where the host has it. `local-tmux` is not supported so far.",
+        "What keeps a session's shell alive: `daemon`, the default; `remote-tmux`, a tmux on the host; `auto`, that where the host has it; `local-tmux`, OpenSSH's own client in a tmux of this machine.",
     ),
     field(
         "jump",
@@ -145,7 +142,7 @@ pub(super) const SETTINGS: &[Field] = &[
     ),
     field(
         "keeper",
-        Shape::Word(SUPPORTED_KEEPERS),
+        Shape::Word(KEEPERS),
         "What keeps the shells of connections without a keeper of their own. Default `daemon`.",
     ),
     field(

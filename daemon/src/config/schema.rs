@@ -50,7 +50,6 @@ fn shape(shape: Shape) -> Value {
         Shape::Text | Shape::Path => json!({"type": "string", "minLength": 1}),
         Shape::Number(from, to) => json!({"type": "integer", "minimum": from, "maximum": to}),
         Shape::Boolean => json!({"type": "boolean"}),
-        Shape::Word(fields::KEEPERS) => json!({"type": "string", "enum": fields::SUPPORTED_KEEPERS}),
         Shape::Word(words) => json!({"type": "string", "enum": words}),
         Shape::Secret => {
             let places: Map<String, Value> = SECRET_KEYS

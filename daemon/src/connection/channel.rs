@@ -5,9 +5,9 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::Bytes;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig, client::Msg};
 use sshmcp_proto::{error::Fault, v1::Reason};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
-use super::{Connection, pane::Pane, pool::Lease, words::plain};
+use super::{Connection, pane::Pane, pool::Lease, process::Told, words::plain};
 use crate::tmux::{command, control::Screen};
 
 /// How a channel ended.
@@ -67,6 +67,7 @@ enum Reading {
         connection: Arc<Connection>,
     },
     Pane(Box<Pane>),
+    Process(mpsc::Receiver<ChannelEvent>),
 }
 
 #[derive(PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl Channel {
     pub(super) fn new(channel: russh::Channel<Msg>, early: VecDeque<ChannelMsg>, lease: Lease) -> Self {
         let (read, write) = channel.split();
         let writer = ChannelWriter {
-            half: Arc::new(write),
+            half: Half::Ssh(Arc::new(write)),
             pane: None,
             closed: Arc::new(watch::Sender::new(false)),
             lost: lease.connection().ended(),
@@ -94,6 +95,26 @@ impl Channel {
             writer,
             state: State::Open,
             lease: Some(lease),
+        }
+    }
+
+    /// A program of this machine whose input and outputs are the channel. `closed` and `lost` are told to it, and by it.
+    pub(super) const fn of_process(
+        told: mpsc::Sender<Told>,
+        events: mpsc::Receiver<ChannelEvent>,
+        closed: Arc<watch::Sender<bool>>,
+        lost: watch::Receiver<Option<Arc<str>>>,
+    ) -> Self {
+        Self {
+            read: Reading::Process(events),
+            writer: ChannelWriter {
+                half: Half::Process(told),
+                pane: None,
+                closed,
+                lost,
+            },
+            state: State::Open,
+            lease: None,
         }
     }
 
@@ -128,6 +149,13 @@ impl Channel {
                 return Some(match event {
                     ChannelEvent::Closed { reason } => self.end(reason),
                     event => event,
+                });
+            }
+            Reading::Process(events) => {
+                return Some(match events.recv().await {
+                    Some(ChannelEvent::Closed { reason }) => self.end(reason),
+                    Some(event) => event,
+                    None => self.end(CloseReason::Normal),
                 });
             }
         };
@@ -171,7 +199,7 @@ impl Channel {
     fn cause_of_end(&self) -> String {
         match &self.read {
             Reading::Ssh { connection, .. } => connection.cause_of_end(),
-            Reading::Pane(_) => String::new(),
+            Reading::Pane(_) | Reading::Process(_) => String::new(),
         }
     }
 
@@ -195,7 +223,10 @@ impl Drop for Channel {
             return;
         }
         // russh does not close a dropped channel: the program would run on, and its output keep coming.
-        let half = self.writer.half.clone();
+        let Half::Ssh(half) = &self.writer.half else {
+            return;
+        };
+        let half = half.clone();
         let lease = self.lease.take();
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
@@ -208,10 +239,70 @@ impl Drop for Channel {
     }
 }
 
+/// The way to the far side.
+#[derive(Clone)]
+enum Half {
+    Ssh(Arc<ChannelWriteHalf<Msg>>),
+    Process(mpsc::Sender<Told>),
+}
+
+/// The far side takes nothing more.
+struct Deaf;
+
+impl Half {
+    async fn data(&self, bytes: Bytes) -> Result<(), Deaf> {
+        match self {
+            Self::Ssh(half) => half.data_bytes(bytes).await.map_err(|_| Deaf),
+            Self::Process(told) => {
+                let mut rest = bytes;
+                while !rest.is_empty() {
+                    let piece = rest.split_to(rest.len().min(Told::PIECE));
+                    told.send(Told::Bytes(piece)).await.map_err(|_| Deaf)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn eof(&self) -> Result<(), Deaf> {
+        match self {
+            Self::Ssh(half) => half.eof().await.map_err(|_| Deaf),
+            Self::Process(told) => told.send(Told::Eof).await.map_err(|_| Deaf),
+        }
+    }
+
+    /// A process has no terminal of ours: its size is a matter of what runs in it.
+    async fn resize(&self, cols: u16, rows: u16) -> Result<(), Deaf> {
+        match self {
+            Self::Ssh(half) => {
+                let told = half.window_change(u32::from(cols), u32::from(rows), 0, 0);
+                told.await.map_err(|_| Deaf)
+            }
+            Self::Process(_) => Ok(()),
+        }
+    }
+
+    /// What runs on the far side of a process cannot be signalled through it: it is left alone.
+    async fn signal(&self, name: &str) -> Result<(), Deaf> {
+        match self {
+            Self::Ssh(half) => half.signal(signal_named(name)).await.map_err(|_| Deaf),
+            Self::Process(_) => Err(Deaf),
+        }
+    }
+
+    /// A process ends when it is told that its channel is closed.
+    async fn close(&self) -> Result<(), Deaf> {
+        match self {
+            Self::Ssh(half) => half.close().await.map_err(|_| Deaf),
+            Self::Process(_) => Ok(()),
+        }
+    }
+}
+
 /// What a channel can be told. Clones write to the same channel.
 #[derive(Clone)]
 pub struct ChannelWriter {
-    half: Arc<ChannelWriteHalf<Msg>>,
+    half: Half,
     /// What is written is told to tmux in control mode, for this pane.
     pane: Option<Arc<str>>,
     closed: Arc<watch::Sender<bool>>,
@@ -227,35 +318,34 @@ impl ChannelWriter {
             Some(pane) => command::keys(pane, &bytes).into(),
             None => bytes,
         };
-        self.tell(self.half.data_bytes(bytes)).await
+        self.tell(self.half.data(bytes)).await
     }
 
     /// Asks tmux what the pane shows; it comes as `ChannelEvent::Screen`. Nothing is asked of any other channel.
     pub async fn capture(&self) -> Result<(), Fault> {
         match &self.pane {
-            Some(pane) => self.tell(self.half.data_bytes(command::capture(pane))).await,
+            Some(pane) => self.tell(self.half.data(command::capture(pane).into())).await,
             None => Ok(()),
         }
     }
 
     /// Tells tmux one of its commands.
     pub(super) async fn tell_tmux(&self, line: Vec<u8>) -> Result<(), Fault> {
-        self.tell(self.half.data_bytes(line)).await
+        self.tell(self.half.data(line.into())).await
     }
 
     /// Tells the size of the terminal.
     pub async fn resize(&self, cols: u16, rows: u16) -> Result<(), Fault> {
         if let Some(pane) = &self.pane {
             let line = command::resize(pane, cols, rows);
-            return self.tell(self.half.data_bytes(line)).await;
+            return self.tell(self.half.data(line.into())).await;
         }
-        let told = self.half.window_change(u32::from(cols), u32::from(rows), 0, 0);
-        self.tell(told).await
+        self.tell(self.half.resize(cols, rows)).await
     }
 
     /// Sends a signal by its name without `SIG`. Many servers ignore signals for a shell.
     pub async fn signal(&self, name: &str) -> Result<(), Fault> {
-        self.tell(self.half.signal(signal_named(name))).await
+        self.tell(self.half.signal(name)).await
     }
 
     /// Ends the program's standard input. A pane's control client detaches.
@@ -271,14 +361,14 @@ impl ChannelWriter {
     }
 
     /// Does one thing unless the channel has ended, and no longer than it lives: russh waits for window for ever.
-    async fn tell(&self, action: impl Future<Output = Result<(), russh::Error>>) -> Result<(), Fault> {
+    async fn tell(&self, action: impl Future<Output = Result<(), Deaf>>) -> Result<(), Fault> {
         let mut closed = self.closed.subscribe();
         let mut lost = self.lost.clone();
         tokio::select! {
             biased;
             _ = closed.wait_for(|closed| *closed) => Err(self.gone()),
             _ = lost.wait_for(Option::is_some) => Err(self.gone()),
-            done = action => done.map_err(|_| self.gone()),
+            done = action => done.map_err(|Deaf| self.gone()),
         }
     }
 

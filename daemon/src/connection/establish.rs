@@ -19,7 +19,7 @@ use super::{
     trust::{self, Scan, Trusted},
     words::{address, place, plain},
 };
-use crate::host::Target;
+use crate::host::{OpenSsh, Target};
 
 /// How often a login that the server dropped is tried again.
 const RETRIES_MAX: u32 = 3;
@@ -110,6 +110,11 @@ enum Road<'a> {
 }
 
 async fn road<'a>(pool: &Arc<Pool>, target: &'a Target) -> Result<Road<'a>, Fault> {
+    if target.openssh.proxy_command {
+        return Err(Fault::new(Reason::NotSupported, OpenSsh::PROXY_COMMAND).hint(
+            "open a session with the keeper `local-tmux`, or use ProxyJump in ssh_config or `jump` in config.toml",
+        ));
+    }
     let Some((last, before)) = target.jump.split_last() else {
         return Ok(Road::Straight);
     };

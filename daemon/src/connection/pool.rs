@@ -19,13 +19,16 @@ use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    Connection, ConnectionId, Room, Usage,
+    Connection, ConnectionId, Master, Road, Room, Usage,
     channel::Channel,
     establish,
     open::{NoChannel, Program, Pty, count, open},
     words::place,
 };
-use crate::host::{Target, TargetKey};
+use crate::{
+    host::{Target, TargetKey},
+    local::Place,
+};
 
 /// Handshakes at a time to one target: sshd starts to drop at 10 unauthenticated connections (MaxStartups 10:30:100).
 const HANDSHAKES_MAX: usize = 5;
@@ -154,6 +157,28 @@ impl Pool {
         command: &str,
     ) -> Result<(Arc<Connection>, Channel), Fault> {
         self.open(target, None, Program::Exec(command.to_owned())).await
+    }
+
+    /// A command without a terminal on a session's own road; which one it was in the end.
+    pub async fn open_on(
+        self: &Arc<Self>,
+        target: &Target,
+        road: &Road,
+        command: &str,
+    ) -> Result<(Road, Channel), Fault> {
+        match road {
+            Road::Pooled(connection) => {
+                let (connection, channel) = self.open_exec(target, connection, command).await?;
+                Ok((Road::Pooled(connection), channel))
+            }
+            Road::OpenSsh(master) => Ok((road.clone(), master.open_exec(command)?)),
+        }
+    }
+
+    /// The road of a session that OpenSSH's client carries, from this place on this machine.
+    pub fn by_openssh(&self, place: Place) -> Arc<Master> {
+        let id = ConnectionId(self.next_id.fetch_add(1, Ordering::Relaxed));
+        Arc::new(Master::new(id, place))
     }
 
     /// How many channels a connection takes, those that are open included and at most so many, and whether it refused one

@@ -5,7 +5,8 @@ use futures::stream;
 
 use super::aliases;
 use super::resolve::{Overrides, resolve};
-use crate::config::{Config, Configured};
+use super::target::OpenSsh;
+use crate::config::{Config, Configured, Keeper};
 
 /// Aliases that are resolved for a listing; of more only the names are shown, since each costs a process.
 const RESOLVED: usize = 50;
@@ -90,6 +91,10 @@ pub async fn list(config: &Config) -> Vec<HostEntry> {
 async fn fill(config: &Config, mut entry: HostEntry) -> HostEntry {
     match resolve(config, &entry.name, &Overrides::default()).await {
         Ok(target) => {
+            let keeper = target.keeper.unwrap_or(config.settings.keeper);
+            if target.openssh.proxy_command && keeper != Keeper::LocalTmux {
+                entry.problem = OpenSsh::PROXY_COMMAND.to_owned();
+            }
             entry.has_notes = target.notes_path.is_some_and(|notes| notes.is_file());
             entry.jump = target.jump.into_iter().map(|hop| hop.alias).collect();
             entry.user = target.user;

@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 
 use super::directives::{self, Directives};
 use super::elsewhere::Copy;
+use super::target::Target;
 
 /// How long `ssh -G` may take: it reads files, and runs the programs of `Match exec`.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -232,6 +233,56 @@ fn remember(question: &Question, state: FileState, found: &Arc<Directives>) {
         };
         memories.insert(question.clone(), memory);
     }
+}
+
+/// What OpenSSH's own client is told to reach a target as we would: beside what it reads in ssh_config by itself. Where HOME
+/// is not the account's, a copy of the configuration is put into the directory, which must stay.
+pub async fn client_words(
+    target: &Target,
+    ssh: &Path,
+    directory: &Path,
+) -> std::io::Result<Vec<std::ffi::OsString>> {
+    let mut words: Vec<std::ffi::OsString> = Vec::new();
+    let home = sshmcp_proto::endpoint::home().unwrap_or_default();
+    let account = account_home(ssh).await;
+    if account.is_some_and(|account| !same_directory(&account, &home)) {
+        let config = Copy::kept(&home, Path::new(SYSTEM_CONFIG), directory)?;
+        words.extend(["-F".into(), config.into_os_string()]);
+    }
+    let mut option = |text: String| words.extend(["-o".into(), std::ffi::OsString::from(text)]);
+    option(format!("HostName={}", target.hostname.replace('%', "%%")));
+    option(format!("Port={}", target.port));
+    if target.openssh.key.is_some() {
+        option("IdentitiesOnly=yes".into());
+    }
+    words.extend(["-l".into(), target.user.clone().into()]);
+    if let Some(key) = &target.openssh.key {
+        // It does not run in our directory.
+        words.extend(["-i".into(), without_tokens(&std::path::absolute(key)?)]);
+    }
+    if target.openssh.own_jump {
+        let hops = target.jump.iter().map(|hop| {
+            let (open, close) = if hop.hostname.contains(':') {
+                ("[", "]")
+            } else {
+                ("", "")
+            };
+            format!("{}@{open}{}{close}:{}", hop.user, hop.hostname, hop.port)
+        });
+        let hops: Vec<String> = hops.collect();
+        let jump = if hops.is_empty() {
+            "none".to_owned()
+        } else {
+            hops.join(",")
+        };
+        words.extend(["-o".into(), format!("ProxyJump={jump}").into()]);
+    }
+    Ok(words)
+}
+
+/// A path as an option takes it: `%` begins a token there.
+fn without_tokens(path: &Path) -> std::ffi::OsString {
+    path.to_string_lossy().replace('%', "%%").into()
 }
 
 #[cfg(test)]

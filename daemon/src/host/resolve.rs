@@ -11,7 +11,7 @@ use sshmcp_proto::v1::Reason;
 use super::directives::Directives;
 use super::name::{HostName, check_port, check_user};
 use super::openssh::{self, Question};
-use super::target::{AgentSource, Target};
+use super::target::{AgentSource, OpenSsh, Target};
 use super::tokens::{Tokens, local_user};
 use super::{aliases, builtin};
 use crate::config::{Config, Connection, HostKeyPolicy, SecretSource};
@@ -68,7 +68,7 @@ fn hop<'a>(
         let (said, resolved_by) = ask(config, &wanted).await?;
         let jump = match wanted.jump(&said).filter(|_| own_jump) {
             None => Vec::new(),
-            Some(hops) => chain(config, hops?, &path).await?,
+            Some(hops) => chain(config, hops, &path).await?,
         };
         wanted.target(config, host, &said, jump, resolved_by)
     }
@@ -162,20 +162,12 @@ impl<'a> Wanted<'a> {
         })
     }
 
-    /// The hops that are wanted, if any, and `not_supported` for what we cannot go through.
-    fn jump(&self, said: &Directives) -> Option<Result<Vec<String>, Fault>> {
-        if let Some(hops) = self.connection.and_then(|connection| connection.jump.clone()) {
-            return Some(Ok(hops));
-        }
-        if let Some(hops) = &said.proxy_jump {
-            return Some(Ok(hops.split(',').map(|hop| hop.trim().to_owned()).collect()));
-        }
-        said.proxy_command.then(|| {
-            Err(Fault::new(
-                Reason::NotSupported,
-                "ssh_config reaches this host by a ProxyCommand, which is not supported yet",
-            )
-            .hint("use ProxyJump in ssh_config, or `jump` in config.toml"))
+    /// The hops that are wanted, if any.
+    fn jump(&self, said: &Directives) -> Option<Vec<String>> {
+        let own = self.connection.and_then(|connection| connection.jump.clone());
+        own.or_else(|| {
+            let hops = said.proxy_jump.as_ref()?;
+            Some(hops.split(',').map(|hop| hop.trim().to_owned()).collect())
         })
     }
 
@@ -212,6 +204,15 @@ impl<'a> Wanted<'a> {
             remote_user: &user,
             jump: said.proxy_jump.as_deref().unwrap_or_default(),
             host_key_alias: said.host_key_alias.as_deref(),
+        };
+        let own_jump = self
+            .connection
+            .is_some_and(|connection| connection.jump.is_some());
+        let openssh = OpenSsh {
+            name: self.name.clone(),
+            key: self.key.clone(),
+            own_jump,
+            proxy_command: said.proxy_command && said.proxy_jump.is_none() && !own_jump,
         };
         let (identities, identities_only) = match self.key {
             Some(key) => (vec![key], true),
@@ -281,6 +282,7 @@ impl<'a> Wanted<'a> {
             port,
             jump,
             resolved_by,
+            openssh,
         })
     }
 }

@@ -17,6 +17,25 @@ pub enum AgentSource {
     Path(PathBuf),
 }
 
+/// What OpenSSH's own client is told beside what it reads in ssh_config by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenSsh {
+    /// What ssh_config is asked about: the last argument.
+    pub name: String,
+    /// The one key file that is to be offered, if the call or the configuration names one.
+    pub key: Option<PathBuf>,
+    /// The jump hosts are the configuration's, which ssh_config does not know.
+    pub own_jump: bool,
+    /// ssh_config reaches the host by a ProxyCommand: nobody else can.
+    pub proxy_command: bool,
+}
+
+impl OpenSsh {
+    /// Why the daemon's own connections do not reach such a host.
+    pub const PROXY_COMMAND: &str =
+        "ssh_config reaches this host by a ProxyCommand, which OpenSSH's own client alone can follow";
+}
+
 /// A host resolved.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -75,6 +94,8 @@ pub struct Target {
     pub source: &'static str,
     /// Who read ssh_config: `ssh -G`, `built-in`, or `none` where there was nothing to read.
     pub resolved_by: &'static str,
+    /// For a connection that OpenSSH's own client makes.
+    pub openssh: OpenSsh,
 }
 
 impl Target {
@@ -140,6 +161,7 @@ impl Target {
                 enable_command: None,
                 source: "state",
                 resolved_by: "none",
+                openssh: OpenSsh::default(),
             });
         }
         // A key has a hop at least; an empty one comes from a file that somebody wrote.

@@ -285,7 +285,6 @@ async fn what_cannot_be() {
         &["key"],
     );
     let cases = [
-        ("pc", Reason::NotSupported, "ProxyCommand"),
         ("bad", Reason::ConfigInvalid, "config.toml:2:8"),
         ("root@bad", Reason::ConfigInvalid, "config.toml:2:8"),
         ("-oProxyCommand=touch x", Reason::InvalidArgument, "host name"),
@@ -298,8 +297,10 @@ async fn what_cannot_be() {
         assert!(fault.message.contains(words), "{host}: {fault}");
         assert!(!fault.hint.is_empty(), "{host}");
     }
+    assert!(home.target("pc").await.openssh.proxy_command);
+    let through = home.target("through").await;
     assert!(
-        home.target("through").await.jump.is_empty(),
+        through.jump.is_empty() && !through.openssh.proxy_command,
         "config.toml wins over the ProxyCommand"
     );
     let with = |overrides: Overrides| {

@@ -7,7 +7,7 @@ use futures::future::join_all;
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::time::{Instant, timeout_at};
 
-use super::{HostCall, Registry};
+use super::{HostCall, Registry, local};
 use crate::{
     command::{Command, Status},
     config::Keeper,
@@ -47,7 +47,8 @@ fn call(saved: &SavedSession) -> HostCall {
 
 impl Registry {
     /// Makes the sessions again that an earlier daemon left; before anybody is served.
-    pub async fn restore(&self, saved: Vec<SavedSession>) {
+    pub async fn restore(&self, mut saved: Vec<SavedSession>) {
+        local::add(&self.store, &mut saved).await;
         let (kept, mut gone): (Vec<_>, Vec<_>) = saved.into_iter().partition(SavedSession::is_kept);
         gone.sort_by_key(|session| std::cmp::Reverse(session.last_used_ms));
         for (number, session) in gone.into_iter().enumerate() {

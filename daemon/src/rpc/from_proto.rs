@@ -100,11 +100,6 @@ pub(super) fn size(cols: Option<u32>, rows: Option<u32>) -> Result<Option<(u16, 
 pub(super) fn keeper(keeper: Option<&str>) -> Result<Option<Keeper>, Fault> {
     let Some(word) = keeper else { return Ok(None) };
     match Keeper::from_word(word) {
-        Some(Keeper::LocalTmux) => Err(Fault::new(
-            Reason::NotSupported,
-            "sessions kept in a local tmux are not built yet",
-        )
-        .hint("use `remote-tmux`, or leave `keeper` out: the daemon keeps the session")),
         Some(keeper) => Ok(Some(keeper)),
         None => Err(Fault::new(
             Reason::InvalidArgument,

@@ -435,6 +435,9 @@ impl Actor {
         }
         if let Some(starting) = self.starting.take() {
             starting.task.abort();
+            if let Some(place) = starting.begun.take() {
+                place.end().await;
+            }
         }
         let running = self.running_away().cloned();
         if let Some(command) = &running {
@@ -446,13 +449,12 @@ impl Actor {
             return running.map(|command| command.id);
         }
         let shell = self.shell.take()?;
-        self.claims
-            .remove(shell.link.connection.id(), shell.link.shell.pid);
+        self.claims.remove(shell.link.road.id(), shell.link.shell.pid);
         if shell.link.is_down() {
             self.end_from_afar().await;
         } else {
             if shell.link.kept.is_none() && matches!(*shell.pulse.borrow(), Pulse::Stalled { .. }) {
-                self.leave_ghost_later(&shell.link.hello.dir, shell.link.connection.clone());
+                self.leave_ghost_later(&shell.link.hello.dir, shell.link.road.clone());
             }
             shell.link.close().await;
         }
@@ -472,8 +474,7 @@ impl Actor {
             return;
         };
         self.view.release();
-        self.claims
-            .remove(shell.link.connection.id(), shell.link.shell.pid);
+        self.claims.remove(shell.link.road.id(), shell.link.shell.pid);
         self.draining = None;
         if let Some(command) = shell.running.take() {
             command.notice(format!(

@@ -22,6 +22,8 @@ struct Known {
     shells: HashMap<ConnectionId, HashSet<u32>>,
     /// Directories of helpers whose connection has died, by target.
     ghosts: HashMap<TargetKey, Vec<String>>,
+    /// Directories of kept shells that are gone while what was kept of them is not.
+    remains: HashMap<TargetKey, Vec<String>>,
 }
 
 impl Claims {
@@ -58,6 +60,19 @@ impl Claims {
         let ghosts = known.ghosts.entry(target).or_default();
         ghosts.truncate(GHOSTS_MAX - 1);
         ghosts.insert(0, directory);
+    }
+
+    /// What is kept in this directory is nobody's any more: its shell ended with a connection that is lost.
+    pub fn leave_remains(&self, target: TargetKey, directory: String) {
+        let mut known = self.lock();
+        let remains = known.remains.entry(target).or_default();
+        remains.truncate(GHOSTS_MAX - 1);
+        remains.insert(0, directory);
+    }
+
+    /// Those that are to be removed, now that the target is reached again.
+    pub fn take_remains(&self, target: &TargetKey) -> Vec<String> {
+        self.lock().remains.remove(target).unwrap_or_default()
     }
 
     /// Those that are to be ended, now that the target is reached again.

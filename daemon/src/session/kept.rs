@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    local::Place,
     output::{Consumed, StreamKind},
     shell::mark::ShellHello,
 };
@@ -22,6 +23,12 @@ pub struct Kept {
     pub shell: ShellHello,
     /// The integration script's alias is there.
     pub has_alias: bool,
+    /// Where OpenSSH's client carries it on this machine; none: the host's own tmux keeps it.
+    #[serde(default)]
+    pub local: Option<Place>,
+    /// What ran in it when it was left is not known: the state was lost.
+    #[serde(default)]
+    pub unsure: bool,
 }
 
 /// How far a stream was taken in: a segment on the host, and the offset there behind the last byte, or whole frame.

@@ -10,7 +10,7 @@ use super::{
     outbox::{Outbox, Sent},
 };
 use crate::{
-    connection::{Channel, ChannelEvent, ChannelWriter, CloseReason, Connection},
+    connection::{Channel, ChannelEvent, ChannelWriter, CloseReason, Road},
     shell::{frame::HelperHello, mark::ShellHello, order, typed::Dialect},
 };
 
@@ -40,8 +40,8 @@ pub struct LinkEvent {
 
 /// The open channels of one session.
 pub struct Link {
-    /// The connection they are on.
-    pub connection: Arc<Connection>,
+    /// How the host is reached.
+    pub road: Road,
     /// Types into the terminal.
     terminal: Outbox,
     /// Gives orders to the helper; none where the host allows none.
@@ -95,7 +95,7 @@ impl Wiring {
     /// The finished link.
     pub fn finish(mut self, parts: Parts) -> Link {
         let Parts {
-            connection,
+            road,
             terminal,
             helper,
             shell,
@@ -106,7 +106,7 @@ impl Wiring {
         } = parts;
         let (_, unused) = mpsc::channel(1);
         Link {
-            connection,
+            road,
             terminal: Outbox::new(terminal),
             helper: helper.map(Outbox::new),
             events: std::mem::replace(&mut self.events, unused),
@@ -128,8 +128,8 @@ impl Wiring {
 
 /// What a link is made of beside its wiring; each as in `Link`.
 pub struct Parts {
-    /// The connection.
-    pub connection: Arc<Connection>,
+    /// How the host is reached.
+    pub road: Road,
     /// The terminal's writer.
     pub terminal: ChannelWriter,
     /// The helper's writer.
@@ -262,6 +262,7 @@ impl Link {
     pub async fn close(mut self) {
         let (terminal, helper) = (self.terminal.writer(), self.helper.as_ref().map(Outbox::writer));
         let is_kept = self.kept.is_some();
+        let place = self.road.place().cloned();
         let drains = std::mem::take(&mut self.drains);
         let tell = async {
             // The connection may be dead: then nothing of this reaches anyone, and sshd ends both on the host.
@@ -297,6 +298,9 @@ impl Link {
             }
         })
         .await;
+        if let Some(place) = place {
+            place.end().await;
+        }
     }
 }
 

@@ -258,7 +258,12 @@ impl Machine {
 
     fn on_mark(&mut self, mark: Mark, now: Instant) -> Vec<Effect> {
         match mark {
-            Mark::Hello(_) | Mark::Terminal(_) | Mark::Below(_) | Mark::Exit(_) | Mark::Ours(_) => Vec::new(),
+            Mark::Hello(_)
+            | Mark::Terminal(_)
+            | Mark::Below(_)
+            | Mark::Exit(_)
+            | Mark::Gone
+            | Mark::Ours(_) => Vec::new(),
             Mark::Start(started) => match &mut self.phase {
                 Phase::Busy(running) if started == Some(running.id) => {
                     running.in_doubt = false;

@@ -5,10 +5,13 @@ mod back;
 pub mod dialog;
 mod help;
 mod kept;
+mod local;
+mod login;
 mod prompt;
 
 pub use back::{Back, NotBack, come_back};
 pub use kept::{Keep, NotOpened, open_kept};
+pub use local::{Here, open_local};
 
 use std::{
     sync::Arc,
@@ -26,7 +29,7 @@ use super::{
     link::{Link, LinkEvent, Parts, Source, Wiring},
 };
 use crate::{
-    connection::{ChannelEvent, ChannelWriter, CloseReason, Connection, Pair, Pool, Pty},
+    connection::{ChannelEvent, ChannelWriter, CloseReason, Pair, Pool, Pty, Road},
     host::Target,
     id::shorten,
     shell::{
@@ -79,7 +82,7 @@ struct Opening {
     /// The session, which may have somebody who answers; not where nobody can.
     dialog: Option<Asking>,
     wiring: Wiring,
-    connection: Arc<Connection>,
+    road: Road,
     /// Not there before the helper is, where a tmux keeps the shell.
     terminal: Option<ChannelWriter>,
     helper: Option<ChannelWriter>,
@@ -139,7 +142,7 @@ pub async fn open(
             None
         }
     };
-    let mut opening = Opening::new(pool, target, dialog, nonce, wiring, connection);
+    let mut opening = Opening::new(pool, target, dialog, nonce, wiring, Road::Pooled(connection));
     opening.terminal = Some(terminal);
     opening.helper = helper;
     opening.command = command;
@@ -159,7 +162,7 @@ impl Opening {
         dialog: Option<Asking>,
         nonce: String,
         wiring: Wiring,
-        connection: Arc<Connection>,
+        road: Road,
     ) -> Self {
         Self {
             pool: pool.clone(),
@@ -167,7 +170,7 @@ impl Opening {
             began: Instant::now(),
             dialog,
             wiring,
-            connection,
+            road,
             terminal: None,
             helper: None,
             command: String::new(),
@@ -297,13 +300,15 @@ impl Opening {
             boot_id: hello.boot_id.clone(),
             shell: shell.clone(),
             has_alias: shell.kind != "fish",
+            local: self.road.place().cloned(),
+            unsure: false,
         });
         let terminal = self
             .terminal
             .clone()
             .ok_or_else(|| Fault::new(Reason::Internal, "the shell has no terminal"))?;
         let link = std::mem::take(&mut self.wiring).finish(Parts {
-            connection: self.connection.clone(),
+            road: self.road.clone(),
             terminal,
             helper: self.helper.take(),
             shell,
@@ -409,7 +414,7 @@ impl Opening {
     /// Answers what fish asks its terminal; nobody else is answered, who might not be there any more to read it.
     async fn answer(&self, shown: &[u8]) {
         // tmux answers what runs in it.
-        if self.below.is_some() {
+        if self.kept.is_some() {
             return;
         }
         let login = self.hello.as_ref().map(|hello| hello.shell.as_str());
@@ -444,6 +449,7 @@ impl Opening {
                             Some(Mark::Hello(hello)) => self.shell = Some(hello),
                             Some(Mark::Terminal(tty)) => self.tty = tty,
                             Some(Mark::Exit(code)) => return Err(ended_early(&self.shown, Some(code))),
+                            Some(Mark::Gone) => return Err(login::refused(&self.target, &self.shown)),
                             Some(_) | None => {
                                 // A prompt mark that came with the hello is given to the session as it was.
                                 self.after.extend(mark::introducer(&self.nonce));

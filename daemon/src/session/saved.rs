@@ -1,8 +1,11 @@
 //! What of a session is remembered beyond the daemon: how it is found again, and what a caller would miss.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    path::PathBuf,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use serde_json::Value;
@@ -11,6 +14,7 @@ use super::{Opening, Session};
 use crate::{
     config::Keeper,
     host::Overrides,
+    local::{Place, files},
     state::{EarlierShown, Hop, SavedSession, ShownLog, Store},
 };
 
@@ -88,11 +92,29 @@ impl Session {
         }
     }
 
+    /// Where state is kept.
+    pub(super) fn state_directory(&self) -> PathBuf {
+        self.saving.store.directory().to_owned()
+    }
+
+    /// Puts what is remembered of it beside its tmux here, for a daemon that has lost everything else.
+    pub(super) fn leave_note(&self, place: &Place) {
+        let Ok(note) = serde_json::to_vec(&self.as_saved()) else {
+            return;
+        };
+        if let Err(error) = place.put(files::SESSION, &note) {
+            tracing::warn!(session = %self.name, %error, "it would not be found without the state");
+        }
+    }
+
     /// Remembers it as it is now. Of one that is closed nothing is remembered.
     pub fn save(&self) {
-        if self.is_closing() {
-            return;
+        if !self.is_closing() {
+            self.saving.store.put_session(self.as_saved());
         }
+    }
+
+    fn as_saved(&self) -> SavedSession {
         let summary = self.summary();
         let kept = self.kept();
         if self.is_cursor_due() {
@@ -107,7 +129,7 @@ impl Session {
         } = self.saving.overrides.clone();
         let key = self.target().key();
         let hops = key.hops();
-        self.saving.store.put_session(SavedSession {
+        SavedSession {
             name: self.name.to_string(),
             host: self.host.clone(),
             username,
@@ -134,7 +156,7 @@ impl Session {
             cursor: self.saving.cursor.load(Ordering::Relaxed),
             seen: self.seen.lock().unwrap_or_else(PoisonError::into_inner).all(),
             kept,
-        });
+        }
     }
 
     /// Its cursor has come to where the one that is remembered ends.

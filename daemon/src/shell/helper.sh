@@ -42,10 +42,6 @@ u=$(uname -sm)
 [ -r /proc/sys/kernel/random/boot_id ] && read -r r </proc/sys/kernel/random/boot_id
 @PANE@
 printf '\036%s!H;%s;%s;%s;%s;%s;%s\037' "$n" "$d" "$r" "$u" "${SHELL:-}" "$$" "$tp"
-case $kp,$d,$tp in
-n,?*,*%*) ;;
-n,?*,*) clear "$d"; d= ;;
-esac
 [ -n "$d" ] || { cat >/dev/null; exit 0; }
 
 : >"$d/s"
@@ -304,6 +300,7 @@ while IFS= read -r l; do
     sp=$2
     t=$3
     mark_shell
+@NOTE@
     ;;
   "u "*) head -c "${l##* }" >"$d/u" || exit 0 ;;
   q*) probe ${l#q} ;;

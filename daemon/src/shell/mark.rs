@@ -29,6 +29,8 @@ pub enum Mark {
     },
     /// The shell has ended, with this exit code; what a tmux runs in its pane says so.
     Exit(i32),
+    /// The way to the shell has ended, and the shell with it: OpenSSH's client in the pane says so.
+    Gone,
     /// What we show in a pane ourselves begins, or ends.
     Ours(bool),
     /// The shell is about to show its prompt.
@@ -87,6 +89,7 @@ pub fn parse(body: &[u8]) -> Option<Mark> {
         }
         "Y" => Some(Mark::Ours(rest == "1")),
         "X" => rest.parse().ok().map(Mark::Exit),
+        "G" => Some(Mark::Gone),
         "T" => Some(Mark::Terminal(rest.to_owned())),
         "A" => CommandId::parse(rest).map(Mark::NoAlias),
         "S" => CommandId::parse(rest).map(Mark::Below),
@@ -146,6 +149,7 @@ mod tests {
             })
         );
         assert_eq!(parse(b"X;3"), Some(Mark::Exit(3)));
+        assert_eq!(parse(b"G;"), Some(Mark::Gone));
         assert_eq!(parse(b"P;/x"), Some(Mark::Prompt { cwd: "/x".into() }));
         for bad in [
             &b""[..],

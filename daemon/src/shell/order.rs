@@ -10,7 +10,7 @@ use super::{
     sudo::{self, Sudo},
 };
 use crate::id::CommandId;
-use kept::{END_TMUX, KEPT_ORDERS};
+use kept::{END_SHELL, END_TMUX, KEPT_ORDERS, NOTE_SHELL};
 
 /// The helper as it is in the source.
 const HELPER: &str = include_str!("helper.sh");
@@ -47,31 +47,35 @@ pub enum Capture {
 /// The command line of the exec channel that runs the helper: short, and the same in every login shell's syntax.
 pub fn helper_command(nonce: &str, keeping: &Keeping) -> (String, Vec<u8>) {
     // The integration script goes with it: on a slow link that is a round trip less than an order for it.
-    let kept = |keep: &str| {
+    let kept = |keep: &str, pane: &str, end: &str, note: &str| {
         let functions = format!("{CLEAR}{KEEP}");
         [
             ("@KEEP@", keep.to_owned()),
-            ("@PANE@\n", without_comments(PANE)),
+            ("@PANE@\n", without_comments(pane)),
             (
                 "@DRAINS@\n",
                 without_comments(&format!(
                     "{functions}{}",
-                    KEPT.replace("@ENDTMUX@\n", END_TMUX)
-                        .replace("@KEEP@\n", &functions)
+                    KEPT.replace("@ENDTMUX@\n", end).replace("@KEEP@\n", &functions)
                 )),
             ),
+            ("@NOTE@\n", note.to_owned()),
             ("@ORDERS@\n", KEPT_ORDERS.to_owned()),
         ]
     };
+    let nothing = "tp=\n";
     let parts = match keeping {
         Keeping::Connection => [
             ("@KEEP@", String::new()),
-            ("@PANE@\n", "tp=\n".to_owned()),
+            ("@PANE@\n", nothing.to_owned()),
             ("@DRAINS@\n", without_comments(DRAINS)),
+            ("@NOTE@\n", String::new()),
             ("@ORDERS@\n", String::new()),
         ],
-        Keeping::Begin { .. } => kept("n"),
-        Keeping::Return { .. } => kept("o"),
+        Keeping::Begin { .. } => kept("n", PANE, END_TMUX, ""),
+        Keeping::Return { .. } => kept("o", PANE, END_TMUX, ""),
+        Keeping::Beside { .. } => kept("n", nothing, END_SHELL, NOTE_SHELL),
+        Keeping::BesideAgain { .. } => kept("o", nothing, END_SHELL, NOTE_SHELL),
     };
     let mut script = without_comments(&format!("{CLEAR}{HELPER}"));
     for (place, part) in parts {
@@ -90,6 +94,11 @@ pub fn helper_command(nonce: &str, keeping: &Keeping) -> (String, Vec<u8>) {
             .replace("@SIZE@", &format!("-x {cols} -y {rows}"))
             .replace("@ORPHAN@", &orphan_after.to_string()),
         Keeping::Return { name, dir } => script.replacen("@DIR@", dir, 1).replace("@NAME@", name),
+        Keeping::Beside { orphan_after } => script
+            .replacen("@DIR@", "", 1)
+            .replace("@NAME@", "none")
+            .replace("@ORPHAN@", &orphan_after.to_string()),
+        Keeping::BesideAgain { dir } => script.replacen("@DIR@", dir, 1).replace("@NAME@", "none"),
     };
     let script = script
         .replace("@LOOK@\n", &without_comments(LOOK))
@@ -134,9 +143,12 @@ done
     (command, script.into_bytes())
 }
 
-/// The command line of an exec channel, and its script, that removes the directory of a helper which was killed.
-pub fn clear_away(dir: &str) -> (String, Vec<u8>) {
-    let script = format!("{CLEAR}clear {}\n", quote(dir));
+/// The command line of an exec channel, and its script, that removes the directories of helpers which were killed.
+pub fn clear_away(directories: &[String]) -> (String, Vec<u8>) {
+    let each = directories
+        .iter()
+        .map(|directory| format!("clear {}\n", quote(directory)));
+    let script = CLEAR.to_owned() + &each.collect::<String>();
     let command = format!(r#"exec /bin/sh -c 'eval "$(head -c {})"'"#, script.len());
     (command, script.into_bytes())
 }

@@ -52,3 +52,8 @@ sleep 20
   tp="$tm;${tv%%;*};$v;$x"
   ;;
 esac
+# Where none began nothing is left.
+case $kp,$d,$tp in
+n,?*,*%*) ;;
+n,?*,*) clear "$d"; d= ;;
+esac

@@ -85,6 +85,10 @@ impl Files {
         }
     }
 
+    pub(super) fn state_dir(&self) -> &Path {
+        &self.state_dir
+    }
+
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }

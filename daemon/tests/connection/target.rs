@@ -12,7 +12,7 @@ use sshmcp_proto::error::Fault;
 use sshmcpd::{
     config::{HostKeyPolicy, Kind, SecretSource},
     connection::{Channel, ChannelEvent, CloseReason, Connection, Pool, PoolSettings, Pty},
-    host::{AgentSource, Target},
+    host::{AgentSource, OpenSsh, Target},
     secret::Secret,
 };
 
@@ -87,6 +87,7 @@ impl Home {
             enable_command: None,
             source: "argument",
             resolved_by: "none",
+            openssh: OpenSsh::default(),
         }
     }
 }

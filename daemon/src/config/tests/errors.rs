@@ -93,10 +93,6 @@ fn errors_inside_a_connection() {
             "2:8 `kind` must be one of auto, posix, network, windows, found a boolean ()",
         ),
         (
-            "keeper = 'local-tmux'",
-            "2:10 the keeper `local-tmux` is not supported yet (remove",
-        ),
-        (
             "keeper = 'screen'",
             "2:10 `keeper` must be one of auto, daemon, remote-tmux, local-tmux ()",
         ),

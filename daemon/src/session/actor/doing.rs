@@ -388,6 +388,23 @@ impl Actor {
         }
     }
 
+    /// The same for one who may not answer everything: what OpenSSH asks at a login is a person's.
+    pub(super) async fn type_as(
+        &mut self,
+        client: &Caller,
+        bytes: Vec<u8>,
+        secret: bool,
+        reply: oneshot::Sender<Result<u64, Fault>>,
+    ) {
+        let login = self.asked().filter(|asked| asked.login.is_some());
+        match login.filter(|_| !client.is_person) {
+            Some(question) => {
+                let _ = reply.send(Err(question.fault(&self.session.name)));
+            }
+            None => self.type_bytes(bytes, secret, reply).await,
+        }
+    }
+
     /// Types; the reply comes once the far side has taken all of it.
     pub(super) async fn type_bytes(
         &mut self,
@@ -464,11 +481,11 @@ impl Actor {
     pub(super) fn open_drain(&mut self, set: u8, command: String, script: Vec<u8>) {
         let Some(shell) = &self.shell else { return };
         let (pool, target) = (self.pool.clone(), self.session.target());
-        let connection = shell.link.connection.clone();
+        let road = shell.link.road.clone();
         self.draining = Some((
             set,
             tokio::spawn(async move {
-                let (_, channel) = pool.open_exec(&target, &connection, &command).await?;
+                let (_, channel) = pool.open_on(&target, &road, &command).await?;
                 channel.writer().write(Bytes::from(script)).await?;
                 Ok(channel)
             }),

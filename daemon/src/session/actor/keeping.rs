@@ -37,6 +37,11 @@ impl Actor {
         }
     }
 
+    /// OpenSSH's client in the pane has ended without its shell's having done so: what is left of it is looked at.
+    pub(super) async fn client_ended(&mut self) {
+        self.lose("the connection was lost", true).await;
+    }
+
     /// tmux did not send some of what the terminal showed; what it looks like follows.
     pub(super) fn on_gap(&mut self) {
         let Some(shell) = &mut self.shell else { return };

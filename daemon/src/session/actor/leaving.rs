@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::Actor;
 use crate::{
-    connection::{ChannelEvent, CloseReason, Connection, Pool},
+    connection::{ChannelEvent, CloseReason, Pool, Road},
     host::Target,
     shell::order,
 };
@@ -38,16 +38,16 @@ impl Actor {
         let Some(shell) = self.shell.as_ref().filter(|shell| shell.exit_at.is_none()) else {
             return;
         };
-        let (command, script) = order::clear_away(&shell.link.hello.dir);
+        let (command, script) = order::clear_away(std::slice::from_ref(&shell.link.hello.dir));
         let has_directory = !shell.link.hello.dir.is_empty();
         let (pool, target) = (self.pool.clone(), self.session.target());
-        let connection = shell.link.connection.clone();
+        let road = shell.link.road.clone();
         self.lose("the session's helper on the host was ended", false)
             .await;
         if !has_directory {
             return;
         }
-        tokio::spawn(run(pool, target, connection, command, script));
+        tokio::spawn(run(pool, target, road, command, script));
     }
 
     /// The server may not know for hours that our side is dead, and keep shell and helper until then.
@@ -59,13 +59,15 @@ impl Actor {
     }
 
     /// The same once the connection has died: it does not answer now, and the order to end may not arrive.
-    pub(super) fn leave_ghost_later(&self, directory: &str, connection: Arc<Connection>) {
+    pub(super) fn leave_ghost_later(&self, directory: &str, road: Road) {
         if directory.is_empty() {
             return;
         }
         let (claims, target) = (self.claims.clone(), self.session.target().key());
         let directory = directory.to_owned();
         tokio::spawn(async move {
+            // A kept shell is no ghost.
+            let Road::Pooled(connection) = road else { return };
             connection.closed().await;
             claims.leave_ghost(target, directory);
         });
@@ -76,17 +78,25 @@ impl Actor {
         let Some(shell) = &self.shell else { return };
         let target = self.session.target();
         let ghosts = self.claims.take_ghosts(&target.key());
+        let remains = self.claims.take_remains(&target.key());
+        let road = shell.link.road.clone();
+        let mut scripts = Vec::new();
         if !ghosts.is_empty() {
-            let (command, script) = order::end_ghosts(&ghosts);
-            let connection = shell.link.connection.clone();
-            tokio::spawn(run(self.pool.clone(), target, connection, command, script));
+            scripts.push(order::end_ghosts(&ghosts));
+        }
+        if !remains.is_empty() {
+            scripts.push(order::clear_away(&remains));
+        }
+        for (command, script) in scripts {
+            let (pool, target, road) = (self.pool.clone(), target.clone(), road.clone());
+            tokio::spawn(run(pool, target, road, command, script));
         }
     }
 }
 
 /// Runs a script on the host, for what it does alone.
-async fn run(pool: Arc<Pool>, target: Target, connection: Arc<Connection>, command: String, script: Vec<u8>) {
-    let Ok((_, mut channel)) = pool.open_exec(&target, &connection, &command).await else {
+async fn run(pool: Arc<Pool>, target: Target, road: Road, command: String, script: Vec<u8>) {
+    let Ok((_, mut channel)) = pool.open_on(&target, &road, &command).await else {
         return;
     };
     if channel.writer().write(Bytes::from(script)).await.is_err() {

@@ -134,8 +134,7 @@ impl Actor {
         }
         shell.link.go_down();
         shell.signals.lose(cause);
-        self.claims
-            .remove(shell.link.connection.id(), shell.link.shell.pid);
+        self.claims.remove(shell.link.road.id(), shell.link.shell.pid);
         self.draining = None;
         self.to_follow.clear();
         self.view.release();
@@ -184,6 +183,10 @@ impl Actor {
             Err(NotBack::Gone(words)) => {
                 let cause = format!("{}, and {words}", returning.cause);
                 let running = returning.running.take();
+                if returning.kept.local.is_some() {
+                    let remains = returning.kept.dir.clone();
+                    self.claims.leave_remains(self.session.target().key(), remains);
+                }
                 self.returning = None;
                 if let Some(shell) = &mut self.shell {
                     shell.link.kept = None;
@@ -240,7 +243,7 @@ impl Actor {
             return;
         };
         let now = Instant::now();
-        self.claims.add(link.connection.id(), link.shell.pid);
+        self.claims.add(link.road.id(), link.shell.pid);
         match &mut self.shell {
             Some(shell) => shell.come_up(link, now),
             None => {
@@ -349,12 +352,11 @@ impl Shell {
         let pair = origin
             .as_ref()
             .and_then(|origin| origin.set.map(|set| (set, origin.turns.0, origin.turns.1)));
-        let machine = Machine::resumed(
-            link.shell.pid,
-            found,
-            running.as_ref().map(|command| Left { id: command.id, pair }),
-            now,
-        );
+        let left = running.as_ref().map(|command| Left { id: command.id, pair });
+        let mut machine = Machine::resumed(link.shell.pid, found, left, now);
+        if link.kept.as_ref().is_some_and(|kept| kept.unsure) {
+            machine.settle(now);
+        }
         let positions = running
             .as_ref()
             .map(|command| command.positions())
@@ -395,7 +397,7 @@ impl Shell {
     fn come_up(&mut self, link: Link, now: Instant) {
         let nonce = link.nonce.clone();
         let has_alias = self.link.has_alias;
-        self.pulse = link.connection.pulse();
+        self.pulse = link.road.pulse();
         self.link = link;
         self.link.has_alias = has_alias;
         self.helper_frames = Scanner::new(&frame::helper_introducer(&nonce), frame::TERMINATOR);

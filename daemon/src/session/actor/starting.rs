@@ -14,10 +14,11 @@ use crate::{
     session::{
         Caller, Run,
         flow::Flow,
+        kept::Kept,
         link::Link,
         machine::Machine,
         open::{
-            self, Keep, NotOpened, Opened,
+            self, Here, Keep, NotOpened, Opened,
             dialog::{Listening, Question, dialog},
         },
     },
@@ -42,6 +43,10 @@ pub(super) struct Starting {
     pub(super) dialog: Listening,
     /// So many bytes of what it showed are in the view already.
     greeted: u64,
+    /// What of it is on this machine.
+    pub(super) begun: Here,
+    /// Of its terminal.
+    size: (u16, u16),
 }
 
 impl Actor {
@@ -57,9 +62,14 @@ impl Actor {
             name: tmux_name(self.session.name.as_str()),
             orphan_after: self.opening.orphan_after.as_secs(),
         };
+        let here = Here::below(self.session.state_directory());
+        let begun = here.clone();
         let (asking, listening) = dialog();
         let asking = Some(asking);
         let opening = async move {
+            if keeper == Keeper::LocalTmux {
+                return open::open_local(&pool, &claims, &target, size, asking, &keep, &here).await;
+            }
             if !matches!(keeper, Keeper::RemoteTmux | Keeper::Auto) {
                 return open::open(&pool, &claims, &target, size, asking).await;
             }
@@ -77,11 +87,19 @@ impl Actor {
             task: tokio::spawn(opening),
             dialog: listening,
             greeted: 0,
+            begun,
+            size,
         });
     }
 
     pub(super) async fn on_started(&mut self, outcome: Result<Opened, Fault>) {
-        let greeted = self.starting.take().map_or(0, |starting| starting.greeted);
+        let starting = self.starting.take();
+        let greeted = starting.as_ref().map_or(0, |starting| starting.greeted);
+        let size = starting.map(|starting| {
+            // A session has it now, or it is ended already.
+            starting.begun.take();
+            starting.size
+        });
         self.session.touch();
         let opened = match outcome {
             Ok(opened) => opened,
@@ -107,8 +125,8 @@ impl Actor {
             rest,
             not_kept,
         } = opened;
-        self.note_keeper(link.kept.is_some(), not_kept);
-        if self.claims.add(link.connection.id(), link.shell.pid) {
+        self.note_keeper(link.kept.as_ref(), not_kept);
+        if self.claims.add(link.road.id(), link.shell.pid) {
             link.order(order::sweep());
         }
         tracing::info!(
@@ -139,23 +157,42 @@ impl Actor {
         if let Some(kept) = &link.kept {
             self.session
                 .keep(serde_json::to_value(kept).unwrap_or(serde_json::Value::Null));
+            if let Some(place) = &kept.local {
+                self.session.leave_note(place);
+            }
         }
         let mirror = link.kept.is_some().then(|| Mirror::all(Instant::now()));
         self.shell = Some(Shell::new(link, machine, streams.into()));
         if let Some(shell) = &mut self.shell {
             shell.mirror = mirror;
         }
+        if size.is_some_and(|size| size != self.view.size()) {
+            // A person came meanwhile, to answer.
+            self.fit_terminal();
+        }
         self.after_opening(&wanted_cwd);
         self.end_ghosts();
         self.on_terminal(&rest).await;
     }
 
+    /// Gives the shell's terminal the view's size.
+    pub(super) fn fit_terminal(&self) {
+        let (cols, rows) = self.view.size();
+        if let Some(shell) = &self.shell {
+            let writer = shell.link.terminal();
+            tokio::spawn(async move {
+                // A link that is gone says so itself.
+                let _ = writer.resize(cols, rows).await;
+            });
+        }
+    }
+
     /// What keeps the shell, and why it is not what was asked for.
-    fn note_keeper(&self, is_kept: bool, not_kept: Option<String>) {
-        let keeper = if is_kept {
-            Keeper::RemoteTmux
-        } else {
-            Keeper::Daemon
+    fn note_keeper(&self, kept: Option<&Kept>, not_kept: Option<String>) {
+        let keeper = match kept {
+            Some(kept) if kept.local.is_some() => Keeper::LocalTmux,
+            Some(_) => Keeper::RemoteTmux,
+            None => Keeper::Daemon,
         };
         let was_asked = self.opening.keeper == Keeper::RemoteTmux;
         self.summary.send_modify(|summary| {
@@ -267,7 +304,7 @@ impl Shell {
             mirror: None,
             is_mirroring: false,
             interest: link.kept.is_some().then(Instant::now),
-            pulse: link.connection.pulse(),
+            pulse: link.road.pulse(),
             link,
         }
     }

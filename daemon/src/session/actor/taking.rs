@@ -69,7 +69,7 @@ impl Actor {
                 reply,
             } => {
                 self.used_by(&client);
-                self.type_bytes(bytes, secret, reply).await;
+                self.type_as(&client, bytes, secret, reply).await;
             }
             Request::Signal(asked) => self.signal(asked).await,
             Request::Foreground(reply) => self.look_in_front(reply),
@@ -96,13 +96,7 @@ impl Actor {
         }
         (self.opening.cols, self.opening.rows) = (cols, rows);
         self.view.resize(cols, rows);
-        if let Some(shell) = &self.shell {
-            let writer = shell.link.terminal();
-            tokio::spawn(async move {
-                // A link that is gone says so itself.
-                let _ = writer.resize(cols, rows).await;
-            });
-        }
+        self.fit_terminal();
     }
 
     pub(super) async fn on_link(&mut self, event: LinkEvent) {
@@ -246,6 +240,10 @@ impl Actor {
                         self.pane_ended(code).await;
                         continue;
                     }
+                    if mark == Mark::Gone {
+                        self.client_ended().await;
+                        continue;
+                    }
                     if let Mark::Below(id) = mark {
                         shell.below_began(id);
                         continue;
@@ -266,6 +264,7 @@ impl Actor {
                         | Mark::Terminal(_)
                         | Mark::Below(_)
                         | Mark::Exit(_)
+                        | Mark::Gone
                         | Mark::Ours(_)
                         | Mark::NoAlias(_) => {}
                     }

@@ -37,6 +37,12 @@ impl Machine {
         machine
     }
 
+    /// Whether anything runs in the shell is not known: it is worked with once it was seen at its prompt.
+    pub fn settle(&mut self, now: Instant) {
+        self.phase = Phase::Settling { since: now };
+        self.returned(now);
+    }
+
     /// The way to the shell was lost and found again: what is timed begins anew, and what the terminal told meanwhile may
     /// never come.
     pub fn returned(&mut self, now: Instant) {

@@ -11,8 +11,9 @@ use super::super::{
     link::{Link, Parts, Source, Wiring},
 };
 use crate::{
-    connection::{ChannelEvent, CloseReason, Pool},
+    connection::{ChannelEvent, ChannelWriter, CloseReason, Pool, Road},
     host::Target,
+    local::{Place, pane::Ended},
     shell::{
         frame::{self, HelperFrame, HelperHello, KeptStream},
         order::{self, Keeping},
@@ -23,6 +24,10 @@ use crate::{
 
 /// A helper that has not spoken by then does not.
 const HELPER_WAIT: Duration = Duration::from_secs(15);
+
+/// What was in a pane that is gone says how it ended at once, or never will.
+const LAST_LOOKS: u32 = 10;
+const LAST_LOOK: Duration = Duration::from_millis(50);
 
 /// The link to a kept shell, made anew.
 pub struct Back {
@@ -51,6 +56,90 @@ impl From<Fault> for NotBack {
 
 /// Comes back.
 pub async fn come_back(pool: &Arc<Pool>, target: &Target, kept: Kept) -> Result<Back, NotBack> {
+    match kept.local.clone() {
+        Some(place) => come_back_here(pool, place, kept).await,
+        None => come_back_there(pool, target, kept).await,
+    }
+}
+
+/// To a pane of this machine. Where its client has ended, there is nothing to come back to, and nothing is left here.
+async fn come_back_here(pool: &Arc<Pool>, place: Place, kept: Kept) -> Result<Back, NotBack> {
+    let directory = kept.dir.clone();
+    let back = try_here(pool, &place, kept).await;
+    if matches!(back, Err(NotBack::Gone(_))) {
+        if place.is_up().await {
+            clear_there(pool, place.clone(), directory).await;
+        }
+        place.end().await;
+    }
+    back
+}
+
+/// Of what is kept on the host nothing stays, as long as the client's connection lives.
+async fn clear_there(pool: &Arc<Pool>, place: Place, directory: String) {
+    let (command, script) = order::clear_away(&[directory]);
+    let Ok(mut channel) = pool.by_openssh(place).open_exec(&command) else {
+        return;
+    };
+    let _ = timeout(HELPER_WAIT, async {
+        channel.writer().write(Bytes::from(script)).await?;
+        while channel
+            .next()
+            .await
+            .is_some_and(|event| !matches!(event, ChannelEvent::Closed { .. }))
+        {}
+        Ok::<(), Fault>(())
+    })
+    .await;
+}
+
+async fn try_here(pool: &Arc<Pool>, place: &Place, kept: Kept) -> Result<Back, NotBack> {
+    let pane = place.pane().await;
+    let is_up = place.is_up().await;
+    if pane.is_none() || !is_up {
+        // What was in the pane may be about to say how it ended.
+        for _ in 0..LAST_LOOKS {
+            if place.ended().is_some() {
+                break;
+            }
+            tokio::time::sleep(LAST_LOOK).await;
+        }
+    }
+    let ended = match (place.ended(), &pane) {
+        (Some(Ended { code: None, words }), _) => return Err(NotBack::Gone(words)),
+        (Some(Ended { code, .. }), _) => Some(code),
+        (None, Some(_)) => None,
+        (None, None) => {
+            return Err(NotBack::Gone(
+                "the tmux that held it on this machine was ended".into(),
+            ));
+        }
+    };
+    if !is_up {
+        return Err(NotBack::Gone("its ssh has ended".into()));
+    }
+    let keeping = Keeping::BesideAgain {
+        dir: kept.dir.clone(),
+    };
+    let (command, script) = order::helper_command(&kept.nonce, &keeping);
+    let master = pool.by_openssh(place.clone());
+    let mut wiring = Wiring::new();
+    let helper = wiring.add(Source::Helper, master.open_exec(&command)?);
+    let (hello, streams) = reach(&mut wiring, &kept, &helper, script).await?;
+    let terminal = match pane.filter(|_| ended.is_none()) {
+        Some(pane) => {
+            let terminal = wiring.add(Source::Terminal, master.attach()?.of_pane(&pane.id));
+            terminal.capture().await?;
+            Some(terminal)
+        }
+        None => None,
+    };
+    let link = finish(wiring, Road::OpenSsh(master), kept, hello, helper, terminal).await?;
+    Ok(Back { link, ended, streams })
+}
+
+/// To a pane of the host's.
+async fn come_back_there(pool: &Arc<Pool>, target: &Target, kept: Kept) -> Result<Back, NotBack> {
     let keeping = Keeping::Return {
         name: kept.name.clone(),
         dir: kept.dir.clone(),
@@ -59,16 +148,7 @@ pub async fn come_back(pool: &Arc<Pool>, target: &Target, kept: Kept) -> Result<
     let (connection, channel) = pool.open_beside(target, &command).await?;
     let mut wiring = Wiring::new();
     let helper = wiring.add(Source::Helper, channel);
-    let (hello, streams) = timeout(HELPER_WAIT, greet(&mut wiring, &kept.nonce, &helper, script))
-        .await
-        .unwrap_or_else(|_| Err(no_helper("it does not answer")))?;
-    if hello.dir.is_empty() {
-        return Err(NotBack::Gone(if hello.boot_id == kept.boot_id {
-            "what was kept of it on the host is gone".into()
-        } else {
-            "the host was started anew meanwhile".into()
-        }));
-    }
+    let (hello, streams) = reach(&mut wiring, &kept, &helper, script).await?;
     let found = &hello.tmux;
     let (terminal, ended) = if found.pane.is_empty() {
         (None, Some(found.exit))
@@ -79,13 +159,45 @@ pub async fn come_back(pool: &Arc<Pool>, target: &Target, kept: Kept) -> Result<
         terminal.capture().await?;
         (Some(terminal), None)
     };
+    let link = finish(wiring, Road::Pooled(connection), kept, hello, helper, terminal).await?;
+    Ok(Back { link, ended, streams })
+}
+
+/// The helper, and what of the session it finds on the host.
+async fn reach(
+    wiring: &mut Wiring,
+    kept: &Kept,
+    helper: &ChannelWriter,
+    script: Vec<u8>,
+) -> Result<(HelperHello, Vec<KeptStream>), NotBack> {
+    let (hello, streams) = timeout(HELPER_WAIT, greet(wiring, &kept.nonce, helper, script))
+        .await
+        .unwrap_or_else(|_| Err(no_helper("it does not answer")))?;
+    if hello.dir.is_empty() {
+        return Err(NotBack::Gone(if hello.boot_id == kept.boot_id {
+            "what was kept of it on the host is gone".into()
+        } else {
+            "the host was started anew meanwhile".into()
+        }));
+    }
+    Ok((hello, streams))
+}
+
+async fn finish(
+    wiring: Wiring,
+    road: Road,
+    kept: Kept,
+    hello: HelperHello,
+    helper: ChannelWriter,
+    terminal: Option<ChannelWriter>,
+) -> Result<Link, NotBack> {
     helper
         .write(Bytes::from(order::introduce(kept.shell.pid, &kept.shell.tty)))
         .await?;
     // Without a pane nothing is typed any more.
     let terminal = terminal.unwrap_or_else(|| helper.clone());
-    let link = wiring.finish(Parts {
-        connection,
+    Ok(wiring.finish(Parts {
+        road,
         terminal,
         helper: Some(helper),
         shell: kept.shell.clone(),
@@ -93,14 +205,13 @@ pub async fn come_back(pool: &Arc<Pool>, target: &Target, kept: Kept) -> Result<
         nonce: kept.nonce.clone(),
         typed: None,
         kept: Some(kept),
-    });
-    Ok(Back { link, ended, streams })
+    }))
 }
 
 async fn greet(
     wiring: &mut Wiring,
     nonce: &str,
-    helper: &crate::connection::ChannelWriter,
+    helper: &ChannelWriter,
     script: Vec<u8>,
 ) -> Result<(HelperHello, Vec<KeptStream>), NotBack> {
     let mut frames = Scanner::new(&frame::helper_introducer(nonce), frame::TERMINATOR);

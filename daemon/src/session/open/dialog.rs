@@ -20,6 +20,8 @@ pub struct Question {
     pub shown: Vec<u8>,
     /// How many bytes that was in all.
     pub total: u64,
+    /// It is OpenSSH's client that asks, in the tmux server of this name: a person alone may answer.
+    pub login: Option<String>,
 }
 
 impl Question {
@@ -37,6 +39,19 @@ impl Question {
 
     /// What whoever wants a command run is told.
     pub fn fault(&self, session: &SessionName) -> Fault {
+        if let Some(server) = &self.login {
+            return Fault::new(
+                Reason::AuthInputRequired,
+                format!(
+                    "session {session} is not open yet: OpenSSH asks for a person's answer, and its terminal shows: {}; nothing was run",
+                    self.text
+                ),
+            )
+            .hint(format!(
+                "a person answers with `sshctl attach {session}` or `tmux -L {server} attach`; then it opens by itself, and the call can be made again"
+            ))
+            .retryable();
+        }
         let otherwise = if self.program.is_empty() {
             "make them ask only where a person is"
         } else {

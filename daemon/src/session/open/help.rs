@@ -90,12 +90,9 @@ impl Opening {
         self.reading = None;
         self.candidates = None;
         let command = self.command.clone();
-        let opened = self
-            .pool
-            .open_exec(&self.target, &self.connection, &command)
-            .await;
+        let opened = self.pool.open_on(&self.target, &self.road, &command).await;
         match opened {
-            Ok((connection, channel)) if connection.id() == self.connection.id() => {
+            Ok((road, channel)) if road.id() == self.road.id() => {
                 let helper = self.wiring.add(Source::Helper, channel);
                 if let Some(line) = line {
                     let _ = helper.write(Bytes::from(line)).await;

@@ -7,7 +7,7 @@ use sshmcp_proto::error::Fault;
 
 use super::{HELPER_WAIT, Opened, Opening, dialog::Asking, new_nonce};
 use crate::{
-    connection::Pool,
+    connection::{Pool, Road},
     host::Target,
     session::{
         Claims,
@@ -63,7 +63,7 @@ pub async fn open_kept(
     let (connection, helper) = pool.open_beside(target, &command).await?;
     let mut wiring = Wiring::new();
     let helper = wiring.add(Source::Helper, helper);
-    let mut opening = Opening::new(pool, target, dialog, nonce, wiring, connection);
+    let mut opening = Opening::new(pool, target, dialog, nonce, wiring, Road::Pooled(connection));
     opening.helper = Some(helper);
     opening.command = command;
     opening.kept = Some(keep.name.clone());
@@ -105,10 +105,7 @@ impl Opening {
             return Err(no_tmux(&hello));
         }
         let attach = tmux::command::attach(&found.path, name);
-        let (_, client) = self
-            .pool
-            .open_exec(&self.target, &self.connection, &attach)
-            .await?;
+        let (_, client) = self.pool.open_on(&self.target, &self.road, &attach).await?;
         let terminal = self.wiring.add(Source::Terminal, client.of_pane(&found.pane));
         terminal.capture().await?;
         self.terminal = Some(terminal);

@@ -110,6 +110,7 @@ impl Opening {
                         program,
                         shown: self.shown.clone(),
                         total: self.shown_total,
+                        login: None,
                     };
                     if self.dialog.is_none() {
                         return Err(question.unanswered());
@@ -147,7 +148,7 @@ impl Opening {
         candidates: &[Candidate],
         named: &mut Vec<u32>,
     ) -> Result<(), Fault> {
-        let is_free = |pid| !claims.has(self.connection.id(), pid) && !named.contains(&pid);
+        let is_free = |pid| !claims.has(self.road.id(), pid) && !named.contains(&pid);
         let new: Vec<&Candidate> = candidates
             .iter()
             .filter(|candidate| is_free(candidate.pid))
@@ -192,7 +193,7 @@ impl Opening {
     }
 
     /// Says what is asked now, or that nothing is; true if that is new.
-    fn asks(&self, question: Option<Question>) -> bool {
+    pub(super) fn asks(&self, question: Option<Question>) -> bool {
         self.dialog.as_ref().is_some_and(|dialog| {
             dialog.asked.send_if_modified(|asked| {
                 let is_new = *asked != question;
@@ -203,7 +204,7 @@ impl Opening {
     }
 
     /// Takes what comes until then; true if something was typed at a question.
-    async fn pass(&mut self, until: tokio::time::Instant) -> Result<bool, Fault> {
+    pub(super) async fn pass(&mut self, until: tokio::time::Instant) -> Result<bool, Fault> {
         loop {
             let dialog = &mut self.dialog;
             tokio::select! {

@@ -19,7 +19,18 @@ pub enum Keeping {
         /// Seconds.
         orphan_after: u64,
     },
-    /// In such a session that was begun earlier, with this directory.
+    /// In a terminal of the host's that OpenSSH's client in a tmux of ours holds; what is kept on the host ends by itself
+    /// when nobody has come back to it for so long.
+    Beside {
+        /// Seconds.
+        orphan_after: u64,
+    },
+    /// The same, begun earlier, with this directory.
+    BesideAgain {
+        /// The helper's directory.
+        dir: String,
+    },
+    /// In such a session of the host's tmux that was begun earlier, with this directory.
     Return {
         /// Its name for tmux.
         name: String,
@@ -36,6 +47,27 @@ pub(super) const END_TMUX: &str = r#"end_tmux() {
   "$tm" -L "$na" kill-server
   rm -f "${TMUX_TMPDIR:-/tmp}/tmux-$(id -u)/$na"
 } 2>/dev/null
+"#;
+/// The same where the shell has a terminal of the host's: its session ends. Which shell it is stands in a file, for the
+/// guard, with the time when it began: a number is used again.
+pub(super) const END_SHELL: &str = r#"end_tmux() {
+  {
+    v= w= y=
+    read -r v w <"$d/sp" && read -r y <"/proc/$v/stat" || return
+    y=${y##*\) }
+    set -- $y
+    shift 19
+    [ "$1" = "$w" ] || return
+    kill -s HUP "$v"
+    kill -s CONT "$v"
+    ( sleep 1; kill -s KILL "$v" ) </dev/null >/dev/null 6>&- &
+  } 2>/dev/null
+}
+"#;
+/// Writes that file, when the helper is told which shell it is.
+pub(super) const NOTE_SHELL: &str = r#"    began "$sp"
+    [ -e "$d/sp" ] || printf '%s %s
+' "$sp" "$st" >"$d/sp"
 "#;
 /// The orders that only a helper of a kept shell takes.
 pub(super) const KEPT_ORDERS: &str = r#"  "g "*)

@@ -8,7 +8,7 @@ use sshmcp_tests::{Memory, TestBed};
 use crate::{figures::Figures, mcp::Client, report::Report, sizes::Sizes};
 
 /// Keepers that there are.
-const KEEPERS: [&str; 2] = ["daemon", "remote-tmux"];
+const KEEPERS: [&str; 3] = ["daemon", "remote-tmux", "local-tmux"];
 /// Sessions whose memory is told.
 const SESSIONS: usize = 10;
 /// As much as `bulk`'s smaller one, and ten times that.
@@ -22,7 +22,7 @@ pub(crate) fn measure(bed: &TestBed, sizes: &Sizes, report: &mut Report) {
         open(&mut client, host, keeper, keeper);
     }
     report.times("A warm `true` by keeper, bash", "× daemon");
-    let mut warm = [Figures::default(), Figures::default()];
+    let mut warm = KEEPERS.map(|_| Figures::default());
     for keeper in KEEPERS {
         for _ in 0..sizes.warm_up {
             client.run_in(keeper, "true", 0);
@@ -59,8 +59,8 @@ pub(crate) fn measure(bed: &TestBed, sizes: &Sizes, report: &mut Report) {
     let columns = [
         "keeper",
         "daemon KB a session",
-        "host KB a session (PSS)",
-        "processes there",
+        "beside it KB a session (PSS), here and there",
+        "processes",
     ];
     report.table("Memory by keeper", &columns);
     for keeper in KEEPERS {

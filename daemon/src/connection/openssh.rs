@@ -1,0 +1,106 @@
+//! A connection that OpenSSH's own client made in a pane of a local tmux: further channels go over its control socket,
+//! each by a process of this machine. Knows no SSH.
+
+use std::{io, sync::Arc};
+
+use sshmcp_proto::{error::Fault, v1::Reason};
+use tokio::{process::Command, sync::watch};
+
+use super::{Channel, ConnectionId, Pulse, process};
+use crate::local::Place;
+
+/// The connection of one session.
+pub struct Master {
+    id: ConnectionId,
+    place: Place,
+    /// The client tells nobody whether its host answers; when that is over, its connection is.
+    pulse: watch::Sender<Pulse>,
+}
+
+impl Master {
+    pub(super) fn new(id: ConnectionId, place: Place) -> Self {
+        Self {
+            id,
+            place,
+            pulse: watch::Sender::new(Pulse::Answers),
+        }
+    }
+
+    /// Its number.
+    pub const fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// Where its session is on this machine.
+    pub const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(super) fn pulse(&self) -> watch::Receiver<Pulse> {
+        self.pulse.subscribe()
+    }
+
+    /// A command without a terminal.
+    pub fn open_exec(&self, command: &str) -> Result<Channel, Fault> {
+        let place = self.place.clone();
+        let lost = |_| async move {
+            let is_up = place.is_up().await;
+            (!is_up).then(|| "OpenSSH's connection to the host has ended".to_owned())
+        };
+        let channel = process::start(self.place.exec(command), lost);
+        channel.map_err(|error| not_started("ssh", &error))
+    }
+
+    /// The control client of its pane.
+    pub fn attach(&self) -> Result<Channel, Fault> {
+        local("tmux", self.place.attach())
+    }
+}
+
+fn local(name: &str, command: Command) -> Result<Channel, Fault> {
+    process::start(command, |_| std::future::ready(None)).map_err(|error| not_started(name, &error))
+}
+
+fn not_started(name: &str, error: &io::Error) -> Fault {
+    Fault::new(
+        Reason::ConnectionLost,
+        format!("`{name}` could not be started on this machine: {error}"),
+    )
+    .hint("look at the limits of processes and open files")
+    .retryable()
+}
+
+/// How a session's host is reached.
+#[derive(Clone)]
+pub enum Road {
+    /// By a connection of the daemon's own.
+    Pooled(Arc<super::Connection>),
+    /// By one that OpenSSH's client made for this session.
+    OpenSsh(Arc<Master>),
+}
+
+impl Road {
+    /// The connection's number.
+    pub fn id(&self) -> ConnectionId {
+        match self {
+            Self::Pooled(connection) => connection.id(),
+            Self::OpenSsh(master) => master.id(),
+        }
+    }
+
+    /// Whether its far side answers, as far as that is known; every change of it.
+    pub fn pulse(&self) -> watch::Receiver<Pulse> {
+        match self {
+            Self::Pooled(connection) => connection.pulse(),
+            Self::OpenSsh(master) => master.pulse(),
+        }
+    }
+
+    /// The local session, where OpenSSH carries it.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Pooled(_) => None,
+            Self::OpenSsh(master) => Some(master.place()),
+        }
+    }
+}

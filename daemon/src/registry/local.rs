@@ -1,0 +1,69 @@
+//! Sessions in a tmux of this machine that the state does not know: found by looking for their places, before anybody is
+//! served. What was no session yet is ended.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::{
+    id::SessionName,
+    local::{Place, Tools},
+    state::{SavedSession, Store},
+};
+
+/// What a caller is told of such a session.
+const FOUND: &str = "the session was found in its local tmux, for the daemon's state was lost: the ids of its earlier commands are gone, and what ran in it is not known";
+
+/// Adds them to those that are remembered.
+pub(super) async fn add(store: &Store, saved: &mut Vec<SavedSession>) {
+    // Without the programs there is nothing to come back to.
+    let Ok(tools) = Tools::places() else { return };
+    for (place, note) in Place::all(store.directory(), &tools) {
+        let directory = place.directory.to_string_lossy();
+        if saved
+            .iter()
+            .any(|session| directory_of(session) == Some(&directory))
+        {
+            continue;
+        }
+        let note = note.and_then(|note| serde_json::from_slice::<SavedSession>(&note).ok());
+        let note = note.filter(|note| directory_of(note) == Some(&directory));
+        let lives = place.pane().await.is_some() || place.ended().is_some_and(|ended| ended.code.is_some());
+        let Some(mut session) = note.filter(|_| lives) else {
+            tracing::info!(directory = %place.directory.display(), "ended: it is no session's");
+            tokio::spawn(async move { place.end().await });
+            continue;
+        };
+        let Some(name) = free_name(&session.name, saved) else {
+            continue;
+        };
+        tracing::warn!(session = name, "found in its local tmux alone");
+        session.is_default &= name == session.name;
+        session.name = name;
+        FOUND.clone_into(&mut session.notice);
+        if let Value::Object(kept) = &mut session.kept {
+            kept.insert("unsure".to_owned(), true.into());
+        }
+        // A session of that name which ended with the daemon gives way to one that lives.
+        saved.retain(|other| other.name != session.name);
+        saved.push(session);
+    }
+}
+
+/// The place of a session that is remembered.
+fn directory_of(session: &SavedSession) -> Option<&str> {
+    session.kept.pointer("/local/directory")?.as_str()
+}
+
+/// Its own, or one with a number where another session that lives has it.
+fn free_name(name: &str, saved: &[SavedSession]) -> Option<String> {
+    let own = SessionName::parse(name).ok()?;
+    let kept = saved.iter().filter(|session| session.is_kept());
+    let taken: BTreeSet<&str> = kept.map(|session| session.name.as_str()).collect();
+    if !taken.contains(name) {
+        return Some(name.to_owned());
+    }
+    (2..)
+        .map(|number| own.numbered(number).to_string())
+        .find(|name| !taken.contains(name.as_str()))
+}

@@ -1,0 +1,275 @@
+//! Sessions that OpenSSH's own client carries in a tmux of the operator's machine: they outlive the daemon, reach what only
+//! that client reaches, and leave nothing on either side.
+
+mod asked;
+mod lost;
+mod restarts;
+
+use std::{
+    fs::{self, Permissions},
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    process::Stdio,
+};
+
+use rand::RngCore as _;
+use serde_json::{Value, json};
+use sshmcp_tests::{Shell, Shim, TestBed, eventually};
+
+use super::dice;
+use crate::attach::Pane;
+
+/// A bed whose sessions are kept here.
+struct Local {
+    bed: TestBed,
+}
+
+impl Local {
+    fn new() -> Self {
+        Self { bed: TestBed::new() }
+    }
+
+    fn open_as(shim: &mut Shim, host: &str, session: &str) -> Value {
+        let arguments = json!({"host": host, "session": session, "keeper": "local-tmux"});
+        let opened = shim.call("open_session", arguments).expect("it opens");
+        assert_eq!(opened["keeper"], "local-tmux", "{opened}");
+        opened
+    }
+
+    fn open(shim: &mut Shim, shell: Shell) -> Value {
+        Self::open_as(shim, shell.host(), shell.host())
+    }
+
+    /// Where sessions are on the operator's machine: each directory is named like its tmux server.
+    fn places(&self) -> Vec<PathBuf> {
+        let root = self.bed.home().join(".local/state/sshmcp/local");
+        let entries = fs::read_dir(root).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    }
+
+    /// The tmux server of a session.
+    fn server(&self, session: &str) -> String {
+        let prefix = format!("sshmcp-{session}-");
+        let names = self.places().into_iter().filter_map(|place| {
+            let name = place.file_name()?.to_str()?.to_owned();
+            name.starts_with(&prefix).then_some(name)
+        });
+        let names: Vec<String> = names.collect();
+        assert_eq!(names.len(), 1, "{names:?}");
+        names.into_iter().next().expect("one")
+    }
+
+    /// What tmux says of a session, to the operator.
+    fn tmux(&self, session: &str, arguments: &[&str]) -> String {
+        let mut command = self.bed.tool("tmux");
+        command.args(["-L", &self.server(session)]).args(arguments);
+        let said = command.output().expect("tmux runs");
+        String::from_utf8_lossy(&said.stdout).into_owned()
+    }
+
+    /// Ends the story: what is closed leaves nothing here, and nothing there.
+    fn finish(self, mut shim: Shim) {
+        shim.call("close_session", json!({"all": true})).expect("closed");
+        let left = self.places();
+        assert!(left.is_empty(), "{left:?}");
+        let ours = || {
+            let all = self.bed.processes();
+            all.into_iter()
+                .any(|process| process.line.contains("--pane") || process.name.starts_with("tmux"))
+        };
+        eventually("no tmux is left", || !ours());
+        drop(shim);
+        self.bed.finish();
+    }
+}
+
+/// Everything that holds of a session holds of this one, in every shell.
+#[test]
+fn in_every_shell() {
+    let local = Local::new();
+    let shells = [Shell::Bash, Shell::Zsh, Shell::Dash, Shell::Fish];
+    std::thread::scope(|scope| {
+        for shell in shells {
+            let local = &local;
+            scope.spawn(move || {
+                let mut shim = local.bed.shim();
+                Local::open(&mut shim, shell);
+                let host = shell.host();
+                let both = shim.run(host, "echo out; echo err >&2; sh -c 'exit 3'");
+                let got = (both.exit_code, &*both.stdout, &*both.stderr);
+                assert_eq!(got, (Some(3), "out\n", "err\n"), "{shell:?}: {both:?}");
+                let set = if shell == Shell::Fish {
+                    "set -g kept yes"
+                } else {
+                    "kept=yes"
+                };
+                shim.run(host, &format!("cd /usr; {set}"));
+                let stays = shim.run(
+                    host,
+                    "echo $kept; pwd; echo \"[$TMUX]\"; printf '\\303\\244\\000\\377' | od -An -tx1",
+                );
+                assert_eq!(stays.stdout, "yes\n/usr\n[]\n c3 a4 00 ff\n", "{shell:?}");
+                let many = shim.run(host, "seq 1 100000");
+                assert_eq!(many.object["total_bytes"], 588_895, "{shell:?}");
+                let sleeping = json!({"host": host, "command": "sleep 300", "timeout": 0});
+                let sleeping = shim.execute(sleeping).expect("it runs");
+                eventually("it ends", || {
+                    let asked = json!({"command_id": sleeping.id});
+                    let ended = shim.call("interrupt_command", asked).expect("interrupted");
+                    ended["ended"] == true
+                });
+                let left = shim.run(host, "exit 4");
+                assert_eq!(left.exit_code, Some(4), "{shell:?}: {left:?}");
+                let anew = shim.run(host, "echo \"[$kept]\"; pwd");
+                assert_eq!(anew.stdout, "[]\n/usr\n", "{shell:?}: {anew:?}");
+            });
+        }
+    });
+    let shim = local.bed.shim();
+    local.finish(shim);
+}
+
+/// A person who attaches to the pane with tmux itself sees commands and their output; what they type is typed.
+#[test]
+fn who_attaches_sees_the_commands() {
+    let local = Local::new();
+    let mut shim = local.bed.shim();
+    Local::open(&mut shim, Shell::Bash);
+    shim.run("bash", "echo first; cd /usr");
+    shim.run("bash", "echo second >&2");
+    let pane = || local.tmux("bash", &["capture-pane", "-p", "-S", "-", "-t", "%0"]);
+    eventually("they are shown", || {
+        let seen = pane();
+        ["echo first; cd /usr\nfirst\n", "echo second >&2\nsecond\n"]
+            .iter()
+            .all(|text| seen.contains(text))
+    });
+    let seen = pane();
+    assert!(!seen.contains("__sshmcp") && !seen.contains("builtin"), "{seen}");
+    let person = Pane::open(&local.bed);
+    person.types(&format!("TMUX= tmux -L {} attach", local.server("bash")));
+    person.keys("Enter");
+    person.shows("what was run", |seen| seen.contains("echo second >&2\nsecond\n"));
+    person.types("person=typed");
+    person.keys("Enter");
+    eventually("the session has it", || {
+        let call = json!({"host": "bash", "command": "echo \"[$person]\""});
+        shim.execute(call).is_ok_and(|run| run.stdout == "[typed]\n")
+    });
+    person.close();
+    local.finish(shim);
+}
+
+/// What is typed is what arrives: every byte value, and bytes of chance. `SSHMCP_SEED=N` repeats a run.
+#[test]
+fn every_byte_arrives() {
+    let mut random = dice();
+    let local = Local::new();
+    let mut shim = local.bed.shim();
+    Local::open(&mut shim, Shell::Bash);
+    let mut chance = vec![0; 3000];
+    random.fill_bytes(&mut chance);
+    // OpenSSH's own escape is at the beginning of a line, and none of ours.
+    let all: Vec<Vec<u8>> = vec![
+        (0..=255).chain((0..=255).rev()).collect(),
+        b"\r~.\r~?\r~~".to_vec(),
+        chance,
+    ];
+    let file = local.bed.scratch(Shell::Bash).join("bytes");
+    for bytes in all {
+        let command = format!(
+            "stty raw -echo; printf ready; head -c {} >{}; stty sane",
+            bytes.len(),
+            file.display()
+        );
+        let arguments = json!({"host": "bash", "command": command, "terminal": true, "timeout": 20});
+        let reader = shim.execute(arguments).expect("it starts");
+        assert_eq!(reader.status, "awaiting_input", "{reader:?}");
+        let mut send = local
+            .bed
+            .program("sshctl")
+            .args(["--json", "send", "bash", "--stdin", "--timeout", "20"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sshctl runs");
+        let mut stdin = send.stdin.take().expect("piped");
+        stdin.write_all(&bytes).expect("it reads");
+        drop(stdin);
+        let output = send.wait_with_output().expect("it ends");
+        let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(shown["why"], "ended", "{shown}");
+        assert!(
+            fs::read(&file).expect("the reader's file") == bytes,
+            "{} bytes",
+            bytes.len()
+        );
+    }
+    local.finish(shim);
+}
+
+/// A host behind a ProxyCommand is OpenSSH's alone, and is reached; `durable` is refused there, in words.
+#[test]
+fn a_proxy_command_is_followed() {
+    let local = Local::new();
+    let port = local.bed.sshd().port();
+    let user = &local.bed.user(Shell::Bash).name;
+    let lines = format!(
+        "Host proxied\n HostName nowhere.invalid\n HostKeyAlias [127.0.0.1]:{port}\n User {user}\n ProxyCommand busybox nc 127.0.0.1 {port}\n"
+    );
+    local.bed.append(".ssh/config", &lines);
+    let mut shim = local.bed.shim();
+    let fault = shim.call("execute_command", json!({"host": "proxied", "command": "true"}));
+    let fault = fault.expect_err("the daemon alone cannot");
+    assert_eq!(fault.code, "not_supported", "{fault:?}");
+    assert!(fault.hint.contains("local-tmux"), "{fault:?}");
+    Local::open_as(&mut shim, "proxied", "proxied");
+    assert_eq!(shim.run("proxied", "echo through").stdout, "through\n");
+    let durable = json!({"host": "proxied", "command": "true", "durable": true});
+    let fault = shim.execute(durable).expect_err("it is refused");
+    assert_eq!(fault.code, "not_supported", "{fault:?}");
+    local.finish(shim);
+}
+
+/// What is missing on this machine is said by name, and nothing is opened.
+#[test]
+fn without_tmux() {
+    let old = tempfile::tempdir().expect("a directory");
+    fs::set_permissions(old.path(), Permissions::from_mode(0o755)).expect("everybody's");
+    let program = old.path().join("tmux");
+    fs::write(&program, "#!/bin/sh\necho tmux 2.9\n").expect("written");
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("executable");
+    let local = Local::new();
+    let mut server = local.bed.program("mcp-ssh");
+    server.env("PATH", format!("{}:/usr/bin:/bin", old.path().display()));
+    let mut shim = Shim::start(server);
+    let asked = json!({"host": "bash", "keeper": "local-tmux"});
+    let fault = shim.call("open_session", asked).expect_err("it is refused");
+    assert_eq!(fault.code, "not_supported", "{fault:?}");
+    assert!(
+        fault.message.contains("tmux 2.9") && fault.message.contains("3.2"),
+        "{fault:?}"
+    );
+    local.finish(shim);
+}
+
+/// Configuration says it, for a connection with a user and port of its own.
+#[test]
+fn configured() {
+    let local = Local::new();
+    let user = &local.bed.user(Shell::Dash).name;
+    let port = local.bed.sshd().port();
+    let config = local.bed.path("config.toml");
+    let text = format!(
+        "[connections.mine]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"{user}\"\nkeeper = \"local-tmux\"\n"
+    );
+    fs::write(&config, text).expect("written");
+    let mut server = local.bed.program("mcp-ssh");
+    server.arg("--config").arg(&config);
+    let mut shim = Shim::start(server);
+    assert_eq!(shim.run("mine", "whoami").stdout, format!("{user}\n"));
+    let listed = shim.call("list_sessions", json!({})).expect("a list");
+    assert_eq!(listed["sessions"][0]["keeper"], "local-tmux", "{listed}");
+    local.finish(shim);
+}
