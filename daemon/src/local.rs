@@ -27,7 +27,7 @@ const BELOW: &str = "local";
 /// Programs of this machine that only look or tell answer in milliseconds; a stuck one is not waited for longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The pane's facts, in this order.
-const FACTS: &str = "#{pane_id} #{pane_pid} #{socket_path}";
+const FACTS: &str = "#{pane_id} #{pane_pid}";
 /// Processes of a pane that are looked at.
 const CHILDREN_MAX: usize = 64;
 /// What a directory of ours is called, and the server with it.
@@ -241,7 +241,6 @@ impl Place {
 
     /// Ends everything: server, client, its connection, directory.
     pub async fn end(&self) {
-        let socket = self.socket().await;
         let mut command = self.tmux();
         command.arg("kill-server");
         // There may be none.
@@ -252,9 +251,7 @@ impl Place {
             let _ = run(client).await;
         }
         // tmux leaves its socket behind.
-        if let Some(socket) = socket {
-            let _ = fs::remove_file(socket);
-        }
+        let _ = fs::remove_file(self.socket());
         if let Err(error) = fs::remove_dir_all(&self.directory)
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -262,12 +259,10 @@ impl Place {
         }
     }
 
-    async fn socket(&self) -> Option<PathBuf> {
-        let mut command = self.tmux();
-        command.args(["list-panes", "-a", "-F", FACTS]);
-        let said = run(command).await.ok()?;
-        let (_, path) = said.lines().next()?.split_once(" /")?;
-        Some(PathBuf::from(format!("/{path}")))
+    /// Where tmux has its socket, as it was begun: in the directory that it takes by itself.
+    fn socket(&self) -> PathBuf {
+        let user = rustix::process::getuid().as_raw();
+        PathBuf::from(format!("/tmp/tmux-{user}")).join(self.name())
     }
 
     /// tmux, about this session's server.
@@ -417,13 +412,13 @@ mod tests {
     /// What tmux says of a pane, and what it says where there is none.
     #[test]
     fn panes() {
-        let pane = Pane::parse("%0 31304 /tmp/tmux-0/sshmcp-q\n");
+        let pane = Pane::parse("%0 31304\n");
         let wanted = Pane {
             id: "%0".into(),
             pid: 31304,
         };
         assert_eq!(pane, Some(wanted));
-        for said in ["", "no server running", "%0", "%0 x /t"] {
+        for said in ["", "no server running", "%0", "%0 x"] {
             assert_eq!(Pane::parse(said), None, "{said}");
         }
     }

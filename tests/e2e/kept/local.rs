@@ -8,8 +8,8 @@ mod restarts;
 use std::{
     fs::{self, Permissions},
     io::Write as _,
-    os::unix::fs::PermissionsExt as _,
-    path::PathBuf,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
     process::Stdio,
 };
 
@@ -70,7 +70,17 @@ impl Local {
 
     /// Ends the story: what is closed leaves nothing here, and nothing there.
     fn finish(self, mut shim: Shim) {
+        let names = self
+            .places()
+            .into_iter()
+            .filter_map(|place| Some(place.file_name()?.to_owned()));
+        let names: Vec<_> = names.collect();
         shim.call("close_session", json!({"all": true})).expect("closed");
+        let operator = fs::metadata(self.bed.home()).expect("a home").uid();
+        for name in names {
+            let socket = Path::new(&format!("/tmp/tmux-{operator}")).join(name);
+            assert!(!socket.exists(), "{}", socket.display());
+        }
         let left = self.places();
         assert!(left.is_empty(), "{left:?}");
         let ours = || {

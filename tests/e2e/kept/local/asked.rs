@@ -4,7 +4,10 @@
 use serde_json::json;
 use sshmcp_tests::{Shell, eventually};
 
-use super::{super::state, Local};
+use super::{
+    super::{restarts::kill_daemon, state},
+    Local,
+};
 use crate::attach::Pane;
 
 /// A host key that is not known: an agent may not answer, a person does.
@@ -83,6 +86,26 @@ fn a_passphrase() {
     }
     let screen = std::fs::read_to_string(local.bed.home().join(".local/state/sshmcp/logs/bash.log"));
     assert!(!screen.unwrap_or_default().contains("sesame"));
+    local.finish(shim);
+}
+
+/// The daemon is killed while somebody is asked: the client is nobody's then, and the next daemon ends it.
+#[test]
+fn asked_in_vain() {
+    let local = Local::new();
+    let port = local.bed.sshd().port();
+    let lines = format!("Host stranger\n HostName 127.0.0.1\n Port {port}\n HostKeyAlias stranger\n");
+    local.bed.append(".ssh/config", &lines);
+    let mut shim = local.bed.shim();
+    let asked = json!({"host": "stranger", "keeper": "local-tmux"});
+    shim.call("open_session", asked).expect_err("somebody is asked");
+    kill_daemon(&local.bed);
+    shim.kill();
+    assert_eq!(local.places().len(), 1);
+    let mut shim = local.bed.shim();
+    eventually("nothing is left of it", || {
+        state(&mut shim, "stranger").is_empty() && local.places().is_empty()
+    });
     local.finish(shim);
 }
 

@@ -1,10 +1,15 @@
 //! The client in the pane ends, or its link does: the session is as one of the daemon's then, and says why.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 use serde_json::json;
-use sshmcp_tests::{Shell, eventually, process::Process};
+use sshmcp_tests::{Shell, eventually, process::Process, wait::within};
 
-use super::{super::state, Local};
+use super::{
+    super::{is_long, state},
+    Local,
+};
 
 /// Its client is killed, its connection is cut, its tmux is ended: what ran is lost, never run again, and the next use opens
 /// a new shell in the same directory.
@@ -50,5 +55,31 @@ fn its_client_ends() {
         assert!(notice.contains("opened again"), "{what}: {notice}");
         assert!(notice.contains(words), "{what}: {notice}");
     }
+    local.finish(shim);
+}
+
+/// A host that is silent is seen to be dead before 45 s are over.
+#[test]
+fn a_silent_host() {
+    if !is_long() {
+        return;
+    }
+    let local = Local::new();
+    let mut shim = local.bed.shim();
+    Local::open(&mut shim, Shell::Bash);
+    shim.run("bash", "cd /usr");
+    let serving = local.bed.sshd().serving();
+    let since = Instant::now();
+    for process in &serving {
+        process.signal(Signal::STOP);
+    }
+    let seen = within(Duration::from_secs(45), || {
+        (state(&mut shim, "bash") == "disconnected").then_some(())
+    });
+    for process in &serving {
+        process.signal(Signal::CONT);
+    }
+    assert!(seen.is_some(), "not after {:?}", since.elapsed());
+    assert_eq!(shim.run("bash", "pwd").stdout, "/usr\n");
     local.finish(shim);
 }
