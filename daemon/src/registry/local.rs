@@ -1,7 +1,7 @@
 //! Sessions in a tmux of this machine that the state does not know: found by looking for their places, before anybody is
 //! served. What was no session yet is ended.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
 use serde_json::Value;
 
@@ -44,7 +44,7 @@ pub(super) async fn add(store: &Store, saved: &mut Vec<SavedSession>) {
         if let Value::Object(kept) = &mut session.kept {
             kept.insert("unsure".to_owned(), true.into());
         }
-        // A session of that name which ended with the daemon gives way to one that lives.
+        // One of that name that ended gives way to one that lives.
         saved.retain(|other| other.name != session.name);
         saved.push(session);
     }
@@ -58,7 +58,9 @@ fn directory_of(session: &SavedSession) -> Option<&str> {
 /// Its own, or one with a number where another session that lives has it.
 fn free_name(name: &str, saved: &[SavedSession]) -> Option<String> {
     let own = SessionName::parse(name).ok()?;
-    let kept = saved.iter().filter(|session| session.is_kept());
+    // What an older state knows may have ended since.
+    let lives = |session: &SavedSession| directory_of(session).is_none_or(|place| Path::new(place).exists());
+    let kept = saved.iter().filter(|session| session.is_kept() && lives(session));
     let taken: BTreeSet<&str> = kept.map(|session| session.name.as_str()).collect();
     if !taken.contains(name) {
         return Some(name.to_owned());
@@ -66,4 +68,41 @@ fn free_name(name: &str, saved: &[SavedSession]) -> Option<String> {
     (2..)
         .map(|number| own.numbered(number).to_string())
         .find(|name| !taken.contains(name.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A session that lives keeps its name before others, and one that is only remembered does not.
+    #[test]
+    fn names() {
+        let there = tempfile::tempdir().expect("a directory");
+        let saved = |name: &str, kept: Value| SavedSession {
+            name: name.into(),
+            kept,
+            ..SavedSession::default()
+        };
+        let remembered = [
+            saved("here", json!({"local": {"directory": there.path()}})),
+            saved(
+                "stale",
+                json!({"local": {"directory": there.path().join("gone")}}),
+            ),
+            saved("remote", json!({"name": "sshmcp-remote-1", "local": null})),
+            saved("ended", Value::Null),
+        ];
+        for (name, wanted) in [
+            ("here", Some("here-2")),
+            ("stale", Some("stale")),
+            ("remote", Some("remote-2")),
+            ("ended", Some("ended")),
+            ("new", Some("new")),
+            ("../x", None),
+        ] {
+            assert_eq!(free_name(name, &remembered).as_deref(), wanted, "{name}");
+        }
+    }
 }

@@ -96,6 +96,16 @@ impl Actor {
                 return;
             }
         };
+        // What a state that was lost says of it may be of an earlier shell.
+        let running = running.filter(|command| {
+            if kept.unsure {
+                command.notice(format!(
+                    "{cause}, and its state was lost; whether the command ended, and how, is not known"
+                ));
+                command.end(Status::Lost, None, None);
+            }
+            !kept.unsure
+        });
         self.opened_before = true;
         self.returning = Some(Returning {
             kept,
