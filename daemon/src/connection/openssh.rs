@@ -96,6 +96,15 @@ impl Road {
         }
     }
 
+    /// When all that had come over it was last read; none: it never was, or nobody knows.
+    pub fn drained(&self) -> Option<std::time::Instant> {
+        match self {
+            Self::Pooled(connection) => connection.drained(),
+            // Each channel comes by a way of its own.
+            Self::OpenSsh(_) => None,
+        }
+    }
+
     /// The local session, where OpenSSH carries it.
     pub fn place(&self) -> Option<&Place> {
         match self {

@@ -317,7 +317,7 @@ impl Actor {
         let Some(shell) = &mut self.shell else { return };
         match frame {
             HelperFrame::Probe(probe) => {
-                shell.machine.note_drained(shell.link.connection.drained());
+                shell.machine.note_drained(shell.link.road.drained());
                 let effects = shell.machine.on(Event::Probe(probe), Instant::now());
                 self.carry_out(effects).await;
             }
