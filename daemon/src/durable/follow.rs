@@ -25,8 +25,8 @@ use crate::{
     connection::{ChannelEvent, ChannelWriter, CloseReason, Pool},
     host::Target,
     shell::{
-        durable::{self as words, Frame, Reached, Started, State, StreamFrame},
-        frame::{TERMINATOR, helper_introducer},
+        durable::{self as words, Frame, Reached, Started, State},
+        frame::{StreamFrame, TERMINATOR, helper_introducer},
         scan::{Piece, Scanner},
     },
 };
@@ -349,7 +349,7 @@ impl Follower {
                 Part::Frame(frame, consumed) => (frame, consumed),
             };
             match frame {
-                Some(StreamFrame::Segment(next)) => {
+                Some(StreamFrame::Next(next)) => {
                     // On our disk before it is removed there.
                     self.command.consumed(consumed);
                     // A new reader would not be paused.
@@ -361,7 +361,7 @@ impl Follower {
                     continue;
                 }
                 Some(StreamFrame::Dropped) => self.command.notice(DROPPED),
-                Some(StreamFrame::Missing) => {
+                Some(StreamFrame::Broken) => {
                     // The other may have more, and the host knows how it ended.
                     self.command.notice(INCOMPLETE);
                     if let Some(eof) = self.place.eof.get_mut(which) {
@@ -371,7 +371,7 @@ impl Follower {
                     send(orders, words::ASK_STATE.to_vec())?;
                     continue;
                 }
-                Some(StreamFrame::End(_) | StreamFrame::Eof) => {
+                Some(StreamFrame::Ended(_) | StreamFrame::Eof(_)) => {
                     // What it says is on disk before that it was read.
                     if let Some(at) = self.place.ended.get_mut(which) {
                         *at = ended;
@@ -384,7 +384,7 @@ impl Follower {
                         send(orders, words::ASK_STATE.to_vec())?;
                     }
                 }
-                None => {}
+                Some(StreamFrame::End(_) | StreamFrame::Below(_) | StreamFrame::Level(_)) | None => {}
             }
             self.command.consumed(consumed);
         }

@@ -3,8 +3,7 @@
 use crate::{
     output::{Consumed, StreamKind},
     shell::{
-        durable::{StreamFrame, parse_stream},
-        frame::{TERMINATOR, stream_introducer},
+        frame::{StreamFrame, TERMINATOR, parse_stream, stream_introducer},
         scan::{Piece, Scanner},
     },
 };
@@ -93,11 +92,18 @@ impl Stream {
                     parse_stream(body)
                 }
             };
-            match frame {
-                Some(StreamFrame::End(code)) => self.ended = Some(code),
-                Some(StreamFrame::Eof | StreamFrame::Missing) => self.eof = true,
-                Some(StreamFrame::Segment(next)) => (self.segment, self.fed, taken) = (next, 0, 0),
-                Some(StreamFrame::Dropped) | None => {}
+            match &frame {
+                Some(StreamFrame::Ended(code)) => self.ended = Some(*code),
+                Some(StreamFrame::Eof(_) | StreamFrame::Broken) => self.eof = true,
+                Some(StreamFrame::Next(next)) => (self.segment, self.fed, taken) = (*next, 0, 0),
+                // No session's command, and no look, is in a spool of its own.
+                Some(
+                    StreamFrame::Dropped
+                    | StreamFrame::End(_)
+                    | StreamFrame::Below(_)
+                    | StreamFrame::Level(_),
+                )
+                | None => {}
             }
             let consumed = Consumed {
                 source: self.source,
@@ -150,11 +156,11 @@ mod tests {
         assert_eq!(stream.position(), (1, 12), "what may be a frame is not taken yet");
         stream.rewind("1f");
         let parts = stream.feed(b"\x1e1f;E;c0;7;\x1fcd");
-        let end = Part::Frame(Some(StreamFrame::End(7)), at(1, 12 + 12));
+        let end = Part::Frame(Some(StreamFrame::Ended(7)), at(1, 12 + 12));
         assert_eq!(parts, [end, Part::Data(b"cd".to_vec(), at(1, 12 + 14))]);
         assert_eq!((stream.position(), stream.ended), ((1, 12 + 14), Some(7)));
         let parts = stream.feed(b"\x1e1f;G;2\x1f");
-        assert_eq!(parts, [Part::Frame(Some(StreamFrame::Segment(2)), at(2, 0))]);
+        assert_eq!(parts, [Part::Frame(Some(StreamFrame::Next(2)), at(2, 0))]);
         assert_eq!(stream.position(), (2, 0));
         stream.last = Some((2, 3));
         assert!(!stream.is_taken());

@@ -359,7 +359,9 @@ impl Machine {
         match frame {
             StreamFrame::End(id) => self.slots.end(slot, stream, *id),
             StreamFrame::Eof(turn) => self.slots.eof(slot, stream, *turn),
-            StreamFrame::Below(_) | StreamFrame::Next(_) | StreamFrame::Dropped => return Vec::new(),
+            StreamFrame::Below(_) | StreamFrame::Ended(_) | StreamFrame::Next(_) | StreamFrame::Dropped => {
+                return Vec::new();
+            }
             StreamFrame::Level(number) => {
                 let verdict = self.probes.level(stream, *number);
                 return self.judge(verdict, now);

@@ -230,35 +230,6 @@ pub fn parse(body: &[u8]) -> Option<Frame> {
     })
 }
 
-/// What comes in a stream, in order with its data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamFrame {
-    /// The command ended with this code; what follows was written by its background jobs.
-    End(i32),
-    /// The last writer has gone.
-    Eof,
-    /// It goes on in this segment.
-    Segment(u32),
-    /// Up to 64 KiB were dropped here, for want of room on the host's disk.
-    Dropped,
-    /// What was asked for is not there any more.
-    Missing,
-}
-
-/// Parses the inside of a stream's frame.
-pub fn parse_stream(body: &[u8]) -> Option<StreamFrame> {
-    let body = std::str::from_utf8(body).ok()?;
-    let mut fields = body.split(';');
-    Some(match fields.next()? {
-        "E" => StreamFrame::End(fields.nth(1)?.parse().ok()?),
-        "M0" | "M1" => StreamFrame::Eof,
-        "G" => StreamFrame::Segment(fields.next()?.parse().ok()?),
-        "D" => StreamFrame::Dropped,
-        "X" => StreamFrame::Missing,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,9 +264,6 @@ mod tests {
         assert_eq!(parse(b"K;3;sent;1"), Some(Frame::Signal(3, Reached::Sent(true))));
         assert_eq!(parse(b"K;3;x;1"), None);
         assert_eq!(parse(b"Z;o0;2;77"), Some(Frame::Size("o0".into(), 2, 77)));
-        assert_eq!(parse_stream(b"E;c0;7;"), Some(StreamFrame::End(7)));
-        assert_eq!(parse_stream(b"G;x"), None);
-        assert_eq!(parse_stream(b"M0"), Some(StreamFrame::Eof));
     }
 
     /// What is typed and what stands in command lines holds nothing that a user wrote.

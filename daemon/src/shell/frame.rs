@@ -131,14 +131,16 @@ pub enum StreamFrame {
     End(CommandId),
     /// The child shell of this command runs below sudo.
     Below(CommandId),
+    /// The durable command whose spool it is ended, with this code; what follows as above.
+    Ended(i32),
     /// The last writer of the FIFO with this number, 0 or 1, has gone.
     Eof(u8),
     /// What was written before the look with this number is before this.
     Level(u32),
-    /// The reader was killed; the stream is of no more use.
+    /// The reader was killed, or what it is to read is not there any more; the stream is of no more use.
     Broken,
     /// What is kept of the stream goes on in the segment with this number.
-    Next(u64),
+    Next(u32),
     /// Up to 64 KiB are missing here: the host's disk had no room.
     Dropped,
 }
@@ -161,6 +163,9 @@ pub const fn stream_length(nonce: &str, body: &[u8]) -> usize {
 
 /// Ends either kind of frame.
 pub const TERMINATOR: u8 = 0x1f;
+/// In the place of an id: the command has the spool alone.
+const DURABLE: &str = "c0";
+
 
 /// Parses the inside of a helper's frame.
 pub fn parse_helper(body: &[u8]) -> Option<HelperFrame> {
@@ -225,7 +230,11 @@ pub fn parse_stream(body: &[u8]) -> Option<StreamFrame> {
         }
         b'E' => {
             let text = String::from_utf8_lossy(body);
-            CommandId::parse(text.split(';').nth(1)?).map(StreamFrame::End)
+            let mut fields = text.split(';').skip(1);
+            match fields.next()? {
+                DURABLE => fields.next()?.parse().ok().map(StreamFrame::Ended),
+                id => CommandId::parse(id).map(StreamFrame::End),
+            }
         }
         _ => None,
     }
@@ -294,3 +303,5 @@ mod tests {
         assert_eq!(parse_stream(b""), None);
     }
 }
+        assert_eq!(parse_stream(b"E;c0;7;"), Some(StreamFrame::Ended(7)));
+        assert_eq!(parse_stream(b"E;c0;"), None);

@@ -58,7 +58,8 @@ impl Actor {
 
 impl Shell {
     /// What is kept of a stream goes on in another segment; the one before may go.
-    pub(super) fn next_segment(&mut self, set: u8, kind: StreamKind, segment: u64) {
+    pub(super) fn next_segment(&mut self, set: u8, kind: StreamKind, segment: u32) {
+        let segment = u64::from(segment);
         let mut streams = self.streams.iter_mut();
         let Some(stream) = streams.find(|stream| stream.set == set && stream.kind == kind) else {
             return;

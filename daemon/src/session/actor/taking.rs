@@ -388,7 +388,10 @@ impl Actor {
                     let consumed = match frame {
                         // What was before it may be gone on the host at once.
                         Some(StreamFrame::Next(segment)) => {
-                            taken = Taken { segment, offset: 0 };
+                            taken = Taken {
+                                segment: segment.into(),
+                                offset: 0,
+                            };
                             taken.consumed(set, stream)
                         }
                         Some(_) | None => consumed,
