@@ -28,8 +28,6 @@ use crate::{
 };
 use follow::Follower;
 
-/// Seconds that a host keeps everything of a command for which nobody has come.
-const KEEP_FOR: u64 = 3 * 24 * 60 * 60;
 /// Signals to one command that wait for its follower: more than callers send at once.
 const ASKS_MAX: usize = 8;
 /// A host that is there answers within this time.
@@ -86,12 +84,12 @@ impl Durables {
         lock(&self.starting).get(&id).map_or(id, |starting| starting.by)
     }
 
-    /// What starts a command of this text.
-    pub fn launch(text: &str) -> Launch {
+    /// What starts a command of this text, of which its host keeps everything for so long while nobody comes for it.
+    pub fn launch(text: &str, keep_for: Duration) -> Launch {
         Launch {
             nonce: format!("{:016x}", rand::random::<u64>()),
             text: text.to_owned(),
-            keep_for: KEEP_FOR,
+            keep_for: keep_for.as_secs(),
         }
     }
 

@@ -336,7 +336,7 @@ fn hosts_without_tmux() {
     kept.finish(shim, &[]);
 }
 
-/// Configuration says it too: for a connection, and for all.
+/// Configuration says it too: for a connection, for those with a tag, and for all.
 #[test]
 fn configured() {
     let kept = Kept::new();
@@ -344,7 +344,7 @@ fn configured() {
     let port = kept.bed.sshd().port();
     let config = kept.bed.path("config.toml");
     let text = format!(
-        "[settings]\nkeeper = \"auto\"\n[connections.plain]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"{user}\"\nkeeper = \"daemon\"\n"
+        "[settings]\nkeeper = \"auto\"\norphan_after = 7777\n[tags.here]\nkeeper = \"daemon\"\n[connections.plain]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"{user}\"\ntags = [\"here\"]\n"
     );
     fs::write(&config, text).expect("written");
     let mut server = kept.bed.program("mcp-ssh");
@@ -362,4 +362,9 @@ fn configured() {
         assert_eq!(found["keeper"], keeper, "{found}");
     }
     kept.finish(shim, &[Shell::Bash]);
+    // How long a host keeps what nobody comes for holds for a durable command as well.
+    let limits = "cat /var/tmp/.sshmcp-*/l 2>/dev/null; true";
+    let durable = shim.execute(json!({"host": "plain", "command": limits, "durable": true}));
+    let durable = durable.expect("it runs");
+    assert!(durable.stdout.lines().any(|line| line == "7777"), "{durable:?}");
 }

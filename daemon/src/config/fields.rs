@@ -148,7 +148,7 @@ pub(super) const SETTINGS: &[Field] = &[
     field(
         "orphan_after",
         Shape::Number(60, 31_536_000),
-        "Seconds after which a kept shell that nobody came back to ends on its host. Default 259200, three days.",
+        "Seconds after which a kept shell that nobody came back to ends on its host, and a durable command's files go. Default 259200, three days.",
     ),
     field(
         "host_key_policy",

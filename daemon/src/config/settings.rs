@@ -17,7 +17,7 @@ pub struct Settings {
     pub idle_exit: Option<Duration>,
     /// For every connection without its own.
     pub keeper: Keeper,
-    /// A kept shell that nobody came back to ends on its host after this.
+    /// A kept shell that nobody came back to ends on its host after this, and what a durable command left there goes.
     pub orphan_after: Duration,
     /// For every connection without its own; `None` = what ssh_config says, and else to ask.
     pub host_key_policy: Option<HostKeyPolicy>,

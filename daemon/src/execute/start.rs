@@ -37,7 +37,8 @@ pub(super) async fn start(
     client: Caller,
     queue_max: usize,
 ) -> Result<oneshot::Receiver<Fault>, Fault> {
-    let launch = Durables::launch(&command.text);
+    let keep_for = registry.config.current().settings.orphan_after;
+    let launch = Durables::launch(&command.text, keep_for);
     let host = Host::new(&session.host, session.overrides(), &session.target().key());
     let place = Place::new(&launch.nonce, host);
     // Before anything can run: whoever finds the command again knows where to look for it.
