@@ -144,6 +144,8 @@ pub(super) struct Draft {
     pub(super) at: (PathBuf, Pos),
     /// Where its key file is named; whether that is there is asked when the field wins.
     pub(super) key_at: Option<(PathBuf, Pos)>,
+    /// Where its tags are.
+    pub(super) tags_at: Option<(PathBuf, Pos)>,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
 }
@@ -160,6 +162,7 @@ impl Draft {
             },
             at: (reading.file.to_owned(), entry.at),
             key_at: None,
+            tags_at: None,
             problems: Vec::new(),
         };
         let Some(entries) = entry.node.table() else {
@@ -224,7 +227,10 @@ impl Draft {
                 }
                 connection.jump = Some(hops);
             }
-            ("tags", Checked::List(tags)) => connection.tags = Some(tags),
+            ("tags", Checked::List(tags)) => {
+                self.tags_at = Some((reading.file.to_owned(), at));
+                connection.tags = Some(tags);
+            }
             ("sudo_password", Checked::Secret(secret)) => connection.sudo_password = Some(secret),
             ("secrets", Checked::Secrets(secrets)) => connection.secrets = Some(secrets),
             ("enable_password", Checked::Secret(secret)) => connection.enable_password = Some(secret),
@@ -251,6 +257,11 @@ impl Draft {
                 self.key_at
             } else {
                 later.key_at
+            },
+            tags_at: if first.tags.is_some() {
+                self.tags_at
+            } else {
+                later.tags_at
             },
             connection: Connection {
                 name: first.name,

@@ -50,7 +50,7 @@ pub(super) const HOST_KEY_POLICIES: &[&str] = &["ask", "accept-new", "strict"];
 pub(super) const SECRET_KEYS: &[&str] = &["env", "command", "keyring"];
 
 /// Keys of the file itself.
-pub(super) const TOP: &[&str] = &["connections", "settings", "logs"];
+pub(super) const TOP: &[&str] = &["connections", "settings", "logs", "tags"];
 
 /// Keys of `[connections.NAME]`.
 pub(super) const CONNECTION: &[Field] = &[
@@ -143,7 +143,7 @@ pub(super) const SETTINGS: &[Field] = &[
     field(
         "keeper",
         Shape::Word(KEEPERS),
-        "What keeps the shells of connections without a keeper of their own. Default `daemon`.",
+        "What keeps the shells of connections without a keeper of their own or of a tag. Default `daemon`.",
     ),
     field(
         "orphan_after",
@@ -229,6 +229,20 @@ pub(super) const SETTINGS: &[Field] = &[
         "keep_commands",
         Shape::Number(1, 100_000),
         "Ended commands whose output is kept. Default 200.",
+    ),
+];
+
+/// Keys of `[tags.NAME]`.
+pub(super) const TAG: &[Field] = &[
+    field(
+        "keeper",
+        Shape::Word(KEEPERS),
+        "What keeps the shells of connections with this tag and without a keeper of their own.",
+    ),
+    field(
+        "policy",
+        Shape::Refused,
+        "What agents may do there; not built yet, hence refused.",
     ),
 ];
 

@@ -10,6 +10,7 @@ use super::fields::TOP;
 use super::problem::{Pos, Problem};
 use super::reading::Reading;
 use super::settings::Settings;
+use super::tags::{self, Tag};
 use super::tree::{Entry, Node, Value};
 use super::{logs, toml_text, yaml_text};
 use crate::recording::Limits;
@@ -39,6 +40,8 @@ pub(super) struct Document {
     pub(super) drafts: Vec<Draft>,
     /// Its settings, if it has any.
     pub(super) settings: Option<Settings>,
+    /// What it says of tags.
+    pub(super) tags: Vec<Tag>,
     /// What it says of transcripts and recordings, if anything.
     pub(super) logs: Option<Limits>,
     /// What is wrong outside the connections.
@@ -81,6 +84,11 @@ impl Document {
                 "settings" if !reading.predecessor => {
                     let (settings, problems) = Settings::read(reading, &entry.node);
                     document.settings = Some(settings);
+                    document.problems.extend(problems);
+                }
+                "tags" if !reading.predecessor => {
+                    let (tags, problems) = tags::read(reading, &entry.node);
+                    document.tags = tags;
                     document.problems.extend(problems);
                 }
                 "logs" if !reading.predecessor => {

@@ -258,9 +258,7 @@ impl Reading<'_> {
                 let tag = item
                     .text()
                     .ok_or_else(|| self.wrong(item, name, "a list of strings"))?;
-                let fits = (1..=MAX_ITEMS).contains(&tag.chars().count())
-                    && tag.chars().all(|c| c.is_alphanumeric() || "._-:/".contains(c));
-                if fits {
+                if is_tag(tag) {
                     Ok(tag.to_owned())
                 } else {
                     Err(self.at(
@@ -281,4 +279,10 @@ impl Reading<'_> {
         }
         Ok(items)
     }
+}
+
+/// It can be a tag.
+pub(super) fn is_tag(text: &str) -> bool {
+    (1..=MAX_ITEMS).contains(&text.chars().count())
+        && text.chars().all(|c| c.is_alphanumeric() || "._-:/".contains(c))
 }

@@ -14,6 +14,12 @@ pub fn schema() -> Value {
         "properties": {
             "settings": table(fields::SETTINGS, "What holds for the daemon as a whole."),
             "logs": table(fields::LOGS, "Sessions' transcripts and recordings."),
+            "tags": {
+                "type": "object",
+                "description": "What holds for all connections with a tag.",
+                "propertyNames": {"minLength": 1, "maxLength": 64},
+                "additionalProperties": table(fields::TAG, "One tag."),
+            },
             "connections": {
                 "type": "object",
                 "description": "Connections by name.",

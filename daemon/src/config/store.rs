@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::connection::Draft;
 use super::file::{Document, Format, Source};
 use super::problem::Problem;
+use super::tags::{self, Tag};
 use super::{Config, Configured, Sources};
 
 /// How often the files are looked at while no call does: quick for a person who edits, free for the machine. Looking needs
@@ -194,6 +195,10 @@ fn assemble(sources: &Sources, documents: &[Document], failures: Vec<Problem>) -
         }
     }
     problems.truncate(MAX_PROBLEMS);
+    let tags: Vec<Tag> = documents
+        .iter()
+        .flat_map(|document| document.tags.iter().cloned())
+        .collect();
     let key_files: Vec<PathBuf> = drafts
         .values()
         .filter_map(|draft| draft.connection.key_path.clone())
@@ -209,7 +214,7 @@ fn assemble(sources: &Sources, documents: &[Document], failures: Vec<Problem>) -
             .unwrap_or_default(),
         connections: drafts
             .into_iter()
-            .map(|(name, draft)| (name, finish(draft)))
+            .map(|(name, draft)| (name, finish(draft, &tags)))
             .collect(),
         problems,
         path: sources.toml.clone(),
@@ -219,14 +224,19 @@ fn assemble(sources: &Sources, documents: &[Document], failures: Vec<Problem>) -
 }
 
 /// Checks that need all of a connection.
-fn finish(draft: Draft) -> Configured {
+fn finish(draft: Draft, tags: &[Tag]) -> Configured {
     let Draft {
         name,
-        connection,
+        mut connection,
         at: (file, at),
         key_at,
+        tags_at,
         mut problems,
     } = draft;
+    if let Err(why) = tags::apply(tags, &mut connection) {
+        let (file, at) = tags_at.unwrap_or_else(|| (file.clone(), at));
+        problems.push(Problem::at(&file, at, why).hint("give the connection a `keeper` of its own"));
+    }
     if let (Some(key), Some((file, at))) = (&connection.key_path, key_at)
         && !key.is_file()
     {

@@ -254,10 +254,14 @@ fn the_schema_agrees_with_the_parser() {
     let connection = schema["properties"]["connections"]["additionalProperties"]["properties"]
         .as_object()
         .unwrap();
+    let tag = schema["properties"]["tags"]["additionalProperties"]["properties"]
+        .as_object()
+        .unwrap();
     for (table, known) in [
         ("settings", settings),
         ("logs", logs),
         ("connections.a", connection),
+        ("tags.a", tag),
     ] {
         for (name, shape) in known {
             let home = Home::with(&format!("[{table}]\n{name} = {}\n", sample(shape, name)));
@@ -293,12 +297,45 @@ fn the_schema_agrees_with_the_parser() {
         }
     }
     assert!(
-        !connection.contains_key("policy"),
+        !connection.contains_key("policy") && !tag.contains_key("policy"),
         "refused keys are none of the schema's"
     );
     assert_eq!(settings.len(), fields::SETTINGS.len());
     assert_eq!(logs.len(), fields::LOGS.len());
     assert_eq!(connection.len() + 1, fields::CONNECTION.len());
+    assert_eq!(tag.len() + 1, fields::TAG.len());
+}
+
+/// A keeper is a connection's own, else its tags', where they agree, else everybody's.
+#[test]
+fn keepers_by_tag() {
+    const TAGS: &str = "[settings]\nkeeper = 'auto'\n[tags.far]\nkeeper = 'remote-tmux'\n[tags.'eu:web']\n\
+        keeper = 'remote-tmux'\n[tags.near]\nkeeper = 'daemon'\n[tags.other]\n[connections.a]\n";
+    for (line, expected) in [
+        ("", Ok(None)),
+        ("tags = ['other', 'unknown']", Ok(None)),
+        ("tags = ['far']", Ok(Some(Keeper::RemoteTmux))),
+        ("tags = ['other', 'eu:web', 'far']", Ok(Some(Keeper::RemoteTmux))),
+        ("tags = ['near', 'far']\nkeeper = 'auto'", Ok(Some(Keeper::Auto))),
+        (
+            "tags = ['other', 'far', 'near']",
+            Err(
+                "11:8 its tags say different keepers: `far` remote-tmux, `near` daemon (give the connection a `keeper` of its own)",
+            ),
+        ),
+    ] {
+        let config = Home::with(&format!("{TAGS}{line}\n")).load();
+        match expected {
+            Ok(keeper) => {
+                assert_eq!(problems(&config), Vec::<String>::new(), "{line}");
+                assert_eq!(usable(&config, "a").keeper, keeper, "{line}");
+            }
+            Err(words) => {
+                assert_eq!(problems(&config), [words], "{line}");
+                assert!(config.connection("a").is_err() && config.problems.is_empty());
+            }
+        }
+    }
 }
 
 /// The usual places hang on HOME alone unless a file is named.

@@ -186,6 +186,18 @@ fn errors_outside_connections() {
             "settings = []",
             "1:12 `settings` must be a table, found a list ()",
         ),
+        ("tags = []", "1:8 `tags` must be a table, found a list ()"),
+        ("tags.a = 1", "1:10 a tag must be a table, found a number ()"),
+        ("[tags.'a b']", "1:7 a tag is 1 to 64 letters"),
+        (
+            "[tags.a]\nkeper = 'auto'",
+            "2:1 unknown key (did you mean `keeper`?)",
+        ),
+        (
+            "[tags.a]\nkeeper = 'screen'",
+            "2:10 `keeper` must be one of auto, daemon, remote-tmux",
+        ),
+        ("[tags.a]\npolicy = 'full'", "2:1 `policy` is not built yet"),
         ("logs = 1", "1:8 `logs` must be a table, found a number ()"),
         ("[logs]\nmax_mb = 1", "2:1 unknown key (did you mean `max_mib`?)"),
         (
