@@ -7,13 +7,14 @@ extern crate self as sshmcp_proto;
 mod daemon {
     pub mod id;
     pub mod terminal;
+    pub mod tmux;
     pub mod shell {
         pub mod mark;
         pub mod scan;
     }
 }
 
-pub use daemon::{id, shell, terminal};
+pub use daemon::{id, shell, terminal, tmux};
 
 /// As in the protocol.
 pub mod v1 {
