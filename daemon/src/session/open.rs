@@ -7,6 +7,7 @@ mod help;
 mod kept;
 mod local;
 mod login;
+mod marks;
 mod prompt;
 
 pub use back::{Back, NotBack, come_back};
@@ -22,7 +23,7 @@ use bytes::Bytes;
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::time::timeout_at;
 
-use self::dialog::Asking;
+use self::{dialog::Asking, marks::Marks};
 use super::{
     Claims,
     kept::Kept,
@@ -57,6 +58,10 @@ const QUIET: Duration = Duration::from_millis(700);
 /// A start-up file that reads from the terminal is told from a prompt after this.
 const ASKING: Duration = Duration::from_secs(3);
 /// What is kept of what was printed before the first prompt.
+/// A terminal that floods more often than this while our line is read is no prompt's.
+const GAPS_MAX: u32 = 8;
+/// Sessions of ours on one host that nobody remembers; the others are found with another connection.
+const LABELS_MAX: usize = 500;
 const GREETING_MAX: usize = 16 << 10; // 16 KiB
 
 /// A shell that is ready for its first command.
@@ -99,7 +104,7 @@ struct Opening {
     hello: Option<HelperHello>,
     nonce: String,
     helper_frames: Scanner,
-    marks: Scanner,
+    marks: Marks,
     shown: Vec<u8>,
     shown_total: u64,
     last_shown: Option<Instant>,
@@ -180,7 +185,7 @@ impl Opening {
             reading: None,
             hello: None,
             helper_frames: Scanner::new(&frame::helper_introducer(&nonce), frame::TERMINATOR),
-            marks: Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR),
+            marks: Marks::new(&nonce),
             nonce,
             shown: Vec::new(),
             shown_total: 0,
@@ -360,8 +365,17 @@ impl Opening {
     /// Types the line that has the integration script read, in the next of its forms as long as the shell is back at its
     /// prompt without having done so.
     async fn install(&mut self, dir: &str, name: &str) -> Result<(), Fault> {
-        for line in order::type_install(dir, name) {
-            self.write(line).await?;
+        let mut lines = order::type_install(dir, name).into_iter();
+        let mut typed: Option<Vec<u8>> = None;
+        let mut missed = self.marks.gaps;
+        loop {
+            // Its answer may be among what was not sent: then it is typed once more.
+            let is_missing = std::mem::replace(&mut missed, self.marks.gaps) != self.marks.gaps;
+            let again = typed.take_if(|_| is_missing && missed <= GAPS_MAX);
+            let line = again.or_else(|| lines.next());
+            let Some(line) = line else { return Ok(()) };
+            self.write(line.clone()).await?;
+            typed = Some(line);
             self.wait_until(INSTALL_LOOK, |opening| opening.shell.is_some())
                 .await?;
             let until = Instant::now() + INSTALL_WAIT;
@@ -388,7 +402,6 @@ impl Opening {
                 return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Sets up a shell that has no FIFOs, and of which perhaps nothing is known.
@@ -470,7 +483,8 @@ impl Opening {
                     CloseReason::Normal => ended_early(&self.shown, None),
                 });
             }
-            // What it showed before we came.
+            (Source::Terminal, ChannelEvent::Gap) => self.marks.gap(),
+            // What it showed before we came, or is left of what was not sent.
             (Source::Terminal, ChannelEvent::Screen(screen)) => {
                 let rows = screen.rows.join(&b"\r\n"[..]);
                 let rows = rows.trim_ascii_end();
@@ -503,6 +517,10 @@ impl Opening {
                 self.candidates.get_or_insert_default();
             }
             (Source::Terminal | Source::Helper | Source::Drain(_), _) => {}
+                if self.shell.is_some() {
+                    self.after.extend(rows);
+                    return Ok(());
+                }
         }
         Ok(())
     }

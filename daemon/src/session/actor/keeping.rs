@@ -6,7 +6,7 @@ use super::{Actor, Shell};
 use crate::{
     output::StreamKind,
     session::{flow::Place, kept::Taken},
-    shell::order,
+    shell::{mark, order, scan::Scanner},
 };
 
 /// How often a host is told that somebody is still interested: many times before a kept session's own end.
@@ -50,6 +50,8 @@ impl Actor {
             command
                 .notice("a part of its output is missing: the terminal wrote faster than it could be sent");
         }
+        // The rest of what was held of a mark is not coming.
+        shell.marks = Scanner::new(&mark::introducer(&shell.link.nonce), mark::TERMINATOR);
         shell.forget_mirror();
         // An end may be among it.
         shell.machine.returned(Instant::now());
