@@ -13,6 +13,7 @@ mod schema;
 mod secret_source;
 mod settings;
 mod store;
+mod tags;
 mod toml_text;
 mod tree;
 mod yaml_text;

@@ -67,6 +67,7 @@ impl Engine {
         registry.clone().follow_again();
         let catching_up = registry.commands.clone();
         tokio::spawn(async move { catching_up.catch_up().await });
+        tokio::spawn(registry.clone().adopt());
         let closing = registry.clone();
         tokio::spawn(async move { closing.close_idle().await });
         Self { registry, claim }

@@ -1,5 +1,6 @@
 //! Which sessions exist: finds, opens, lists and closes them by name and by host. Knows nothing of bytes and prompts.
 
+mod adopt;
 mod local;
 mod resolved;
 mod restore;
@@ -21,7 +22,7 @@ use crate::{
     host::{Overrides, Target, TargetKey},
     id::{CommandId, SessionName, shorten},
     recording::Recordings,
-    session::{Claims, Opening, Session, SessionState},
+    session::{self, Claims, Labels, Opening, Session, SessionState},
     state::{SavedSession, Store},
 };
 use resolved::Resolved;
@@ -142,8 +143,8 @@ impl Registry {
             commands,
             recordings,
             durables,
+            claims: Arc::new(Claims::with(Labels::new(store.clone()))),
             store,
-            claims: Arc::default(),
             inner: Mutex::default(),
             resolved: Resolved::default(),
         }
@@ -340,7 +341,7 @@ impl Registry {
         let (cols, rows) = wanted.size.unwrap_or((COLS, ROWS));
         let keeper = wanted.keeper.or(target.keeper).unwrap_or(settings.keeper);
         let gone = inner.gone.remove(&name);
-        let gone = gone.filter(|gone| restore::key(gone) == key);
+        let gone = gone.filter(|gone| session::key(gone) == key);
         let opening = Opening {
             name: name.clone(),
             host: call.host.clone(),
@@ -358,6 +359,7 @@ impl Registry {
             keeper,
             orphan_after: settings.orphan_after,
             kept: None,
+            is_found: false,
         };
         let session = self.start(opening);
         inner.sessions.insert(name, session.clone());
@@ -368,6 +370,9 @@ impl Registry {
     }
 
     fn start(&self, opening: Opening) -> Arc<Session> {
+        if let (Some(labels), Some(saved)) = (self.claims.labels(), &opening.kept) {
+            labels.hold(&saved.kept);
+        }
         let recorder = self.recordings.recorder(&opening.name);
         let session = Session::begin(
             opening,

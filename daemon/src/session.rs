@@ -6,6 +6,7 @@ mod claims;
 mod control;
 mod flow;
 mod kept;
+mod label;
 mod link;
 mod machine;
 mod open;
@@ -29,11 +30,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use crate::config::Keeper;
 pub use claims::Claims;
 pub use control::{Held, Holder};
+pub use label::{FORGOTTEN, Labels, NOT_FOUND, key};
 pub use machine::SLOTS_MAX;
 pub use summary::{SessionState, Summary};
 pub use view::Shown;
 
 use control::Control;
+use open::NotOpened;
 
 use crate::{
     command::{Command, Commands, Readers, Status},
@@ -212,6 +215,8 @@ pub struct Opening {
     pub ended: Option<String>,
     /// What an earlier daemon remembered of this very session: there is a shell to come back to.
     pub kept: Option<SavedSession>,
+    /// Nobody remembered that: its host did.
+    pub is_found: bool,
 }
 
 /// A session as everybody else holds it.
@@ -540,7 +545,9 @@ pub struct Tried {
 /// Opens a shell as a session would; it belongs to no session.
 pub async fn try_shell(pool: &Arc<Pool>, target: &Target) -> Result<Tried, Fault> {
     let began = Instant::now();
-    let opened = open::open(pool, &Claims::default(), target, (120, 40), None).await?;
+    let opened = open::open(pool, &Claims::default(), target, (120, 40), None, "")
+        .await
+        .map_err(NotOpened::into_fault)?;
     let Road::Pooled(connection) = opened.link.road.clone() else {
         return Err(Fault::new(
             Reason::Internal,

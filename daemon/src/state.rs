@@ -4,6 +4,7 @@
 mod claim;
 mod each;
 mod file;
+mod owner;
 mod session;
 mod shown;
 
@@ -17,6 +18,7 @@ use std::{
 use tokio::sync::watch;
 
 pub use claim::Claim;
+pub use owner::Owner;
 pub use session::{Hop, SavedSession};
 pub use shown::{EarlierShown, ShownLog};
 
@@ -43,6 +45,7 @@ pub struct Loaded {
 }
 
 struct Shared {
+    owner: Owner,
     files: Files,
     work: Mutex<Work>,
     wake: Condvar,
@@ -81,6 +84,7 @@ impl Store {
             .iter()
             .map(|session| (session.name.clone(), Arc::new(session.clone())));
         let store = Self(Arc::new(Shared {
+            owner: Owner::open(state_dir),
             work: Mutex::new(Work {
                 sessions: by_name.collect(),
                 ..Work::default()
@@ -91,6 +95,11 @@ impl Store {
             set_aside: set_aside.clone(),
         }));
         (store, Loaded { sessions, set_aside })
+    }
+
+    /// Who has the state directory.
+    pub fn owner(&self) -> &Owner {
+        &self.0.owner
     }
 
     /// Remembers a session, in the place of what was remembered under its name.

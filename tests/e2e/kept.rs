@@ -1,5 +1,6 @@
 //! Sessions whose shell a tmux on the host keeps: they outlive the connection and the daemon, and what ran goes on.
 
+mod found;
 mod links;
 mod local;
 mod restarts;
@@ -361,10 +362,10 @@ fn configured() {
             .expect("it is there");
         assert_eq!(found["keeper"], keeper, "{found}");
     }
-    kept.finish(shim, &[Shell::Bash]);
     // How long a host keeps what nobody comes for holds for a durable command as well.
     let limits = "cat /var/tmp/.sshmcp-*/l 2>/dev/null; true";
     let durable = shim.execute(json!({"host": "plain", "command": limits, "durable": true}));
     let durable = durable.expect("it runs");
     assert!(durable.stdout.lines().any(|line| line == "7777"), "{durable:?}");
+    kept.finish(shim, &[Shell::Bash]);
 }

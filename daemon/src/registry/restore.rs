@@ -12,9 +12,9 @@ use crate::{
     command::{Command, Status},
     config::Keeper,
     durable::Place,
-    host::{Overrides, Target, TargetKey},
+    host::{Overrides, Target},
     id::SessionName,
-    session::{Opening, Session},
+    session::{NOT_FOUND, Opening, Session, key},
     state::SavedSession,
 };
 
@@ -27,13 +27,7 @@ const RESOLVE_AGAIN: Duration = Duration::from_secs(15);
 /// Sessions that ended with an earlier daemon are remembered for whoever asks for them again: so many, the latest.
 const GONE_MAX: usize = 100;
 
-/// What a session that is remembered is bound to.
-pub(super) fn key(saved: &SavedSession) -> TargetKey {
-    let hops = saved.target.iter();
-    TargetKey::of(hops.map(|hop| (hop.user.clone(), hop.hostname.clone(), hop.port)))
-}
-
-fn call(saved: &SavedSession) -> HostCall {
+pub(super) fn call(saved: &SavedSession) -> HostCall {
     HostCall {
         host: saved.host.clone(),
         overrides: Overrides {
@@ -92,6 +86,7 @@ impl Registry {
             orphan_after: self.config.current().settings.orphan_after,
             ended: Some("the daemon was started again".to_owned()),
             kept: Some(saved.clone()),
+            is_found: false,
         };
         let session = self.start(opening);
         tracing::info!(session = %name, keeper = %saved.keeper, is_resolved, "made again");
@@ -150,7 +145,8 @@ impl Registry {
     /// Commands that an earlier daemon left unended, and to which nobody comes back.
     fn end_orphans(&self) {
         for command in self.commands.unfinished() {
-            let is_kept = self.session(command.session.as_str()).is_ok() || !command.place().is_null();
+            let has_session = self.session(command.session.as_str()).is_ok();
+            let is_kept = has_session || !command.place().is_null();
             let status = command.state().status.clone();
             if status == Status::Queued {
                 command.notice("nothing was run: the daemon ended before its turn came");
@@ -160,6 +156,8 @@ impl Registry {
                     "its session ended with the daemon; whether the command ended, and how, is not known",
                 );
                 command.end(Status::Lost, None, None);
+            } else if !has_session && Place::of(&command).is_none() {
+                command.notice(NOT_FOUND);
             }
         }
     }

@@ -346,7 +346,10 @@ impl Actor {
             Some(shell) => match shell.machine.phase() {
                 Phase::Ready { .. } => SessionState::Ready,
                 Phase::Settling { .. }
-                    if shell.running.is_none() && self.queue.is_empty() && !shell.machine.runs_ahead() =>
+                    if shell.running.is_none()
+                        && self.queue.is_empty()
+                        && !shell.machine.runs_ahead()
+                        && !shell.machine.runs_unknown() =>
                 {
                     SessionState::Ready
                 }
@@ -457,6 +460,9 @@ impl Actor {
                 self.leave_ghost_later(&shell.link.hello.dir, shell.link.road.clone());
             }
             shell.link.close().await;
+            if let Some(labels) = self.claims.labels() {
+                labels.release(&self.session.kept());
+            }
         }
         running
             .filter(|command| !command.internal)
@@ -484,7 +490,7 @@ impl Actor {
         }
         shell.signals.lose(cause);
         if shell.link.kept.is_some() {
-            self.session.keep(serde_json::Value::Null);
+            self.keep_nothing();
         }
         tracing::info!(session = %self.session.name, cause, connection_lost, "shell gone");
         self.ended = Some(cause.to_owned());

@@ -1,11 +1,13 @@
 //! What sessions must know of each other's shells on one host: which of a connection's belong to one that is open already,
-//! so that one which is being opened can be told from them; and which were left there by a connection that died on our side.
+//! so that one which is being opened can be told from them; which were left there by a connection that died on our side;
+//! and which are ours although nobody remembers them.
 
 use std::{
     collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use super::label::Labels;
 use crate::{connection::ConnectionId, host::TargetKey};
 
 /// Helpers that are remembered of a host as left behind; one more means that it is reached again and again, and each time
@@ -14,7 +16,10 @@ const GHOSTS_MAX: usize = 64;
 
 /// The shells of all sessions.
 #[derive(Default)]
-pub struct Claims(Mutex<Known>);
+pub struct Claims {
+    known: Mutex<Known>,
+    labels: Option<Labels>,
+}
 
 #[derive(Default)]
 struct Known {
@@ -27,6 +32,19 @@ struct Known {
 }
 
 impl Claims {
+    /// With what hosts have of ours.
+    pub fn with(labels: Labels) -> Self {
+        Self {
+            labels: Some(labels),
+            ..Self::default()
+        }
+    }
+
+    /// What hosts have of ours; none where no session belongs to anybody.
+    pub const fn labels(&self) -> Option<&Labels> {
+        self.labels.as_ref()
+    }
+
     /// This shell is that of an open session; true if it is the connection's only one.
     pub fn add(&self, connection: ConnectionId, pid: u32) -> bool {
         let mut known = self.lock();
@@ -81,6 +99,6 @@ impl Claims {
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

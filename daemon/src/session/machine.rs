@@ -57,6 +57,8 @@ pub struct Machine {
     ahead: Option<bool>,
     /// When something was last typed that was for no command.
     typed_at: Option<Instant>,
+    /// What the shell did when it was found is not known; true once it was seen to be at work.
+    unknown: Option<bool>,
 }
 
 impl Machine {
@@ -70,6 +72,7 @@ impl Machine {
             replaced: false,
             ahead: None,
             typed_at: None,
+            unknown: None,
         }
     }
 
@@ -107,6 +110,11 @@ impl Machine {
     /// A line that was typed before the prompt runs at it, or will.
     pub const fn runs_ahead(&self) -> bool {
         matches!((&self.phase, self.ahead), (Phase::Settling { .. }, Some(true)))
+    }
+
+    /// Something runs that nobody here gave to the shell.
+    pub const fn runs_unknown(&self) -> bool {
+        matches!((&self.phase, self.unknown), (Phase::Settling { .. }, Some(true)))
     }
 
     /// Somebody typed since the last command, and no command runs.
@@ -306,6 +314,7 @@ impl Machine {
         let mut effects = vec![Effect::Cwd(cwd)];
         match &mut self.phase {
             Phase::Ready { .. } | Phase::Typed | Phase::Settling { .. } => {
+                self.unknown = None;
                 if self.ahead.is_some() {
                     self.probes.restart(now);
                 }
@@ -515,6 +524,9 @@ impl Machine {
                 if is_since(*since) && (shell_reads || silent) {
                     let half_typed = self.ahead.take() == Some(false);
                     self.phase = Phase::Ready { half_typed };
+                    self.unknown = None;
+                } else if is_since(*since) && !probe.is_blind() {
+                    self.unknown = self.unknown.map(|_| true);
                 }
                 Vec::new()
             }

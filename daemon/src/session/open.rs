@@ -42,6 +42,7 @@ use crate::{
         scan::{Piece, Scanner},
         typed::{self, Dialect},
     },
+    state::SavedSession,
     terminal::clean::clean,
 };
 
@@ -57,11 +58,11 @@ const INSTALL_LOOK: Duration = Duration::from_millis(700);
 const QUIET: Duration = Duration::from_millis(700);
 /// A start-up file that reads from the terminal is told from a prompt after this.
 const ASKING: Duration = Duration::from_secs(3);
-/// What is kept of what was printed before the first prompt.
 /// A terminal that floods more often than this while our line is read is no prompt's.
 const GAPS_MAX: u32 = 8;
 /// Sessions of ours on one host that nobody remembers; the others are found with another connection.
 const LABELS_MAX: usize = 500;
+/// What is kept of what was printed before the first prompt.
 const GREETING_MAX: usize = 16 << 10; // 16 KiB
 
 /// A shell that is ready for its first command.
@@ -115,16 +116,19 @@ struct Opening {
     candidates: Option<Vec<Candidate>>,
     /// Our terminal, as its own words name it; empty as long as they did not.
     tty: String,
+    /// What the host has of ours, as it said it so far, and whether that was all.
+    labels: (Vec<String>, bool),
 }
 
-/// Opens the shell of a session on the target.
+/// Opens the shell of the session of this name on the target.
 pub async fn open(
     pool: &Arc<Pool>,
     claims: &Claims,
     target: &Target,
     (cols, rows): (u16, u16),
     dialog: Option<Asking>,
-) -> Result<Opened, Fault> {
+    name: &str,
+) -> Result<Opened, NotOpened> {
     let pty = Pty {
         term: "xterm-256color".into(),
         cols,
@@ -153,7 +157,7 @@ pub async fn open(
     opening.command = command;
     opening.is_apart = is_apart;
     opening.prepare(script).await?;
-    opening.run(claims).await
+    opening.run(claims, name).await
 }
 
 fn new_nonce() -> String {
@@ -195,6 +199,7 @@ impl Opening {
             after: Vec::new(),
             candidates: None,
             tty: String::new(),
+            labels: (Vec::new(), false),
         }
     }
 
@@ -227,7 +232,7 @@ impl Opening {
 }
 
 impl Opening {
-    async fn run(mut self, claims: &Claims) -> Result<Opened, Fault> {
+    async fn run(mut self, claims: &Claims, session: &str) -> Result<Opened, NotOpened> {
         let hello = self.hello.clone().unwrap_or_default();
         let fifos = !hello.dir.is_empty();
         self.answer(&self.shown).await;
@@ -247,6 +252,9 @@ impl Opening {
                 .await?;
             self.candidates = None;
             self.order(order::look_for_shells(true)).await?;
+        }
+        if fifos && let Some(left) = self.look_for_left(claims, session).await? {
+            return Err(NotOpened::Left(Box::new(left)));
         }
         let candidate = self.wait_for_prompt(claims, fifos).await?;
         let seen = candidate.clone();
@@ -285,7 +293,7 @@ impl Opening {
                 Reason::NotSupported,
                 format!("the login shell did not take the session's set-up; its terminal shows: {said}"),
             )
-            .hint("check which shell the account has: bash, zsh, fish, dash, ash, ksh and mksh are worked fully, unless start-up files leave its line editor no way to take text, or functions of theirs hide `.`, `builtin` and `command` at once"));
+            .hint("check which shell the account has: bash, zsh, fish, dash, ash, ksh and mksh are worked fully, unless start-up files leave its line editor no way to take text, or functions of theirs hide `.`, `builtin` and `command` at once").into());
         };
         if let (Some(dialect), Some(candidate)) = (other, candidate) {
             dialect.kind().clone_into(&mut shell.kind);
@@ -330,6 +338,27 @@ impl Opening {
             rest: std::mem::take(&mut self.after),
             not_kept: None,
         })
+    }
+
+    /// Asks the host, where this connection of it was not asked yet, what it keeps of ours that nobody remembers: the shell
+    /// of this very session may be among it.
+    async fn look_for_left(&mut self, claims: &Claims, session: &str) -> Result<Option<SavedSession>, Fault> {
+        // What OpenSSH alone reaches has none of ours.
+        let Some(labels) = claims.labels().filter(|_| self.road.place().is_none()) else {
+            return Ok(None);
+        };
+        let target = self.target.key();
+        if labels.is_to_ask(self.road.id()) {
+            self.order(order::labels(labels.mark())).await?;
+            self.wait_until(HELPER_WAIT, |opening| {
+                opening.labels.1 || opening.helper.is_none()
+            })
+            .await?;
+            if self.labels.1 {
+                labels.answered(self.road.id(), &target, &self.labels.0);
+            }
+        }
+        Ok(labels.take_named(&target, session))
     }
 
     /// Has the helper take another integration script, if it has not this one.
@@ -489,6 +518,10 @@ impl Opening {
                 let rows = screen.rows.join(&b"\r\n"[..]);
                 let rows = rows.trim_ascii_end();
                 self.last_shown = Some(Instant::now());
+                if self.shell.is_some() {
+                    self.after.extend(rows);
+                    return Ok(());
+                }
                 self.shown_total += rows.len() as u64;
                 self.shown.extend(rows);
             }
@@ -500,6 +533,12 @@ impl Opening {
                         Some(HelperFrame::Hello(hello)) => self.hello = Some(hello),
                         Some(HelperFrame::Installed) => self.installed = self.installed.saturating_add(1),
                         Some(HelperFrame::Who(candidates)) => self.candidates = Some(candidates),
+                        Some(HelperFrame::Label(Some(label))) => {
+                            if self.labels.0.len() < LABELS_MAX {
+                                self.labels.0.push(label);
+                            }
+                        }
+                        Some(HelperFrame::Label(None)) => self.labels.1 = true,
                         Some(
                             HelperFrame::Opened(_)
                             | HelperFrame::Probe(_)
@@ -517,10 +556,6 @@ impl Opening {
                 self.candidates.get_or_insert_default();
             }
             (Source::Terminal | Source::Helper | Source::Drain(_), _) => {}
-                if self.shell.is_some() {
-                    self.after.extend(rows);
-                    return Ok(());
-                }
         }
         Ok(())
     }

@@ -114,7 +114,8 @@ impl Session {
         }
     }
 
-    fn as_saved(&self) -> SavedSession {
+    /// What is to be remembered of it.
+    pub(super) fn as_saved(&self) -> SavedSession {
         let summary = self.summary();
         let kept = self.kept();
         if self.is_cursor_due() {

@@ -26,6 +26,8 @@ pub enum HelperFrame {
     Flow(bool),
     /// The streams of a kept session.
     Kept(Vec<KeptStream>),
+    /// What a kept session that nobody attends says of itself; none: that was all of them.
+    Label(Option<String>),
 }
 
 /// One stream that is kept on the host.
@@ -129,10 +131,10 @@ impl Tmux {
 pub enum StreamFrame {
     /// The command with this id ended; what follows was written by its background jobs.
     End(CommandId),
-    /// The child shell of this command runs below sudo.
-    Below(CommandId),
     /// The durable command whose spool it is ended, with this code; what follows as above.
     Ended(i32),
+    /// The child shell of this command runs below sudo.
+    Below(CommandId),
     /// The last writer of the FIFO with this number, 0 or 1, has gone.
     Eof(u8),
     /// What was written before the look with this number is before this.
@@ -161,11 +163,11 @@ pub const fn stream_length(nonce: &str, body: &[u8]) -> usize {
     nonce.len() + body.len() + 3
 }
 
-/// Ends either kind of frame.
-pub const TERMINATOR: u8 = 0x1f;
 /// In the place of an id: the command has the spool alone.
 const DURABLE: &str = "c0";
 
+/// Ends either kind of frame.
+pub const TERMINATOR: u8 = 0x1f;
 
 /// Parses the inside of a helper's frame.
 pub fn parse_helper(body: &[u8]) -> Option<HelperFrame> {
@@ -202,6 +204,9 @@ pub fn parse_helper(body: &[u8]) -> Option<HelperFrame> {
             ))
         }
         "S" => Some(HelperFrame::Flow(rest == "on")),
+        "A" => Some(HelperFrame::Label(
+            Some(rest.to_owned()).filter(|rest| !rest.is_empty()),
+        )),
         "P" => Some(HelperFrame::Kept(
             rest.split('|').filter_map(KeptStream::parse).collect(),
         )),
@@ -284,6 +289,11 @@ mod tests {
         );
         assert_eq!(parse_stream(b"G;12"), Some(StreamFrame::Next(12)));
         assert_eq!(parse_stream(b"G;x"), None);
+        assert_eq!(
+            parse_helper(b"A;1f ab eHg="),
+            Some(HelperFrame::Label(Some("1f ab eHg=".into())))
+        );
+        assert_eq!(parse_helper(b"A"), Some(HelperFrame::Label(None)));
         assert_eq!(parse_helper(b"B"), Some(HelperFrame::Installed));
         assert_eq!(parse_helper(b"O;3"), Some(HelperFrame::Opened(3)));
         assert_eq!(parse_helper(b"O;999"), None);
@@ -299,9 +309,9 @@ mod tests {
         assert_eq!(parse_stream(b"S;c7"), Some(StreamFrame::Below(CommandId::new(7))));
         assert_eq!(parse_stream(b"L;7"), Some(StreamFrame::Level(7)));
         assert_eq!(parse_stream(b"L;x"), None);
+        assert_eq!(parse_stream(b"E;c0;7;"), Some(StreamFrame::Ended(7)));
+        assert_eq!(parse_stream(b"E;c0;"), None);
         assert_eq!(parse_stream(b"E;7"), None);
         assert_eq!(parse_stream(b""), None);
     }
 }
-        assert_eq!(parse_stream(b"E;c0;7;"), Some(StreamFrame::Ended(7)));
-        assert_eq!(parse_stream(b"E;c0;"), None);

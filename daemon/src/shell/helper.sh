@@ -230,6 +230,23 @@ front() {
   fi
   printf '\036%s!K;%s;%s;%s;%s;%s\037' "$n" "$1" "$k" "$l" "${ch#"${ch%%[!\ ]*}"}" "$out"
 }
+# labels MARK: kept sessions of this user that say so with this mark, and that no helper attends: "A;label" for each, and
+# "A" behind the last.
+labels() {
+  for q in /var/tmp/.sshmcp-*/who /tmp/.sshmcp-*/who "${HOME:-}"/.sshmcp-*/who /dev/shm/.sshmcp-*/who; do
+    [ -f "$q" ] && [ -O "$q" ] || continue
+    v=
+    { read -r v <"$q"; } 2>/dev/null
+    case $v in "$1 "*) ;; *) continue ;; esac
+    case $v in *[!A-Za-z0-9+/=\ ]*) continue ;; esac
+    q=${q%/who} w= y=
+    { read -r w z <"$q/v"; } 2>/dev/null
+    { read -r y <"/proc/$w/cmdline"; } 2>/dev/null
+    case $y in *"${q##*/.sshmcp-}"*) continue ;; esac
+    printf '\036%s!A;%s\037' "$n" "$v"
+  done
+  printf '\036%s!A\037' "$n"
+}
 # Who would take what is typed now: "pid euid children reads stamp name|" for each process in front, whoever's it is;
 # the stamp is another when it did anything meanwhile.
 takers() {
@@ -305,6 +322,7 @@ while IFS= read -r l; do
   "u "*) head -c "${l##* }" >"$d/u" || exit 0 ;;
   q*) probe ${l#q} ;;
   x) flow ;;
+  "l "*) labels "${l#l }" ;;
   z) ( trap - TERM EXIT; sweep ) </dev/null >/dev/null 2>&1 6>&- & ;;
   "p "*) readers STOP "${l#p }" ;;
   "c "*) readers CONT "${l#c }" ;;

@@ -3,7 +3,7 @@
 
 mod kept;
 
-pub use kept::{Keeping, end_keeping, follow, follow_command, show, still_interested};
+pub use kept::{Keeping, end_keeping, follow, follow_command, label, show, still_interested};
 
 use super::{
     mark::ShellHello,
@@ -167,6 +167,11 @@ pub fn end_ghosts(directories: &[String]) -> (String, Vec<u8>) {
 /// The order to remove what killed helpers left there.
 pub fn sweep() -> Vec<u8> {
     b"z\n".to_vec()
+}
+
+/// The order that asks what kept sessions of ours are there, by our mark.
+pub fn labels(mark: &str) -> Vec<u8> {
+    format!("l {mark}\n").into_bytes()
 }
 
 /// Which integration script a shell takes.

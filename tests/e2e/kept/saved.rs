@@ -9,7 +9,7 @@ use sshmcpd::state::Store;
 
 use super::{Kept, restarts::kill_daemon};
 
-fn state_dir(bed: &TestBed) -> PathBuf {
+pub(super) fn state_dir(bed: &TestBed) -> PathBuf {
     bed.home().join(".local/state/sshmcp")
 }
 

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::{Actor, Shell, Stream};
 use crate::{
     command::{Command, Status},
+    config::Keeper,
     connection::Backoff,
     id::CommandId,
     output::StreamKind,
@@ -20,6 +21,7 @@ use crate::{
     session::{
         flow::Flow,
         kept::{self, Kept, Origin, Taken},
+        label::{FORGOTTEN, NOT_FOUND},
         link::Link,
         machine::{Left, Machine, SlotNames},
         open::{Back, NotBack, come_back},
@@ -29,6 +31,7 @@ use crate::{
         mark, order,
         scan::Scanner,
     },
+    state::SavedSession,
 };
 
 /// A session that is closed from afar is given up after this; on the host its own time ends it.
@@ -46,6 +49,8 @@ pub(super) struct Returning {
     backoff: Backoff,
     since: Instant,
     cause: String,
+    /// Nobody remembered it: it was found on its host.
+    is_found: bool,
 }
 
 impl Returning {
@@ -85,6 +90,9 @@ impl Actor {
             self.commands.unfinished().into_iter().find(|command| {
                 command.session.as_str() == name && command.state().status == Status::Running
             });
+        if let Some(command) = &running {
+            command.change(|state| state.notices.retain(|notice| notice != NOT_FOUND));
+        }
         let kept: Kept = match serde_json::from_value(saved.kept) {
             Ok(kept) => kept,
             Err(error) => {
@@ -115,8 +123,51 @@ impl Actor {
             backoff: Backoff::new(),
             since: Instant::now(),
             cause,
+            is_found: self.opening.is_found,
         });
         self.return_now();
+    }
+
+    /// The shell of this session, which nobody remembered, was found on its host: it is gone back to instead of a new one.
+    pub(super) fn take_over(&mut self, left: SavedSession) {
+        (self.opening.cols, self.opening.rows) = (left.cols, left.rows);
+        self.view.resize(left.cols, left.rows);
+        self.opening.keeper = Keeper::RemoteTmux;
+        let was_kept = self.session.is_kept();
+        self.summary
+            .send_modify(|summary| summary.keeper = Keeper::RemoteTmux);
+        if !was_kept && let Some((log, shown)) = self.session.shown_log() {
+            self.view.outlives(log, shown, left.cursor);
+        }
+        // It may be anywhere by now, and tells that with its next command.
+        self.cwd.clear();
+        self.opening.ended = Some(FORGOTTEN.to_owned());
+        self.opening.is_found = true;
+        self.session.keep(left.kept.clone());
+        self.opening.kept = Some(left);
+        self.begin_returning();
+    }
+
+    /// Has a kept session's directory on its host say whose it is and what.
+    pub(super) fn say_whose(&mut self) {
+        let Some(shell) = self.shell.as_mut().filter(|shell| {
+            let kept = shell.link.kept.as_ref();
+            kept.is_some_and(|kept| kept.local.is_none())
+        }) else {
+            return;
+        };
+        let labels = self.claims.labels();
+        if let Some(label) = labels.and_then(|labels| labels.write(&self.session.as_saved())) {
+            shell.link.order(order::label(&label));
+        }
+    }
+
+    /// Nothing is kept any more of what the session found its shell by.
+    pub(super) fn keep_nothing(&self) {
+        if let Some(labels) = self.claims.labels() {
+            labels.release(&self.session.kept());
+        }
+        self.session.keep(serde_json::Value::Null);
     }
 
     /// There is nothing to come back to.
@@ -128,7 +179,7 @@ impl Actor {
             command.end(Status::Lost, None, None);
         }
         self.ended = Some(cause.to_owned());
-        self.session.keep(serde_json::Value::Null);
+        self.keep_nothing();
     }
 
     /// The connection was lost: a kept shell is gone back to. False if it is none, or has ended anyway.
@@ -157,6 +208,7 @@ impl Actor {
             backoff: Backoff::new(),
             since: Instant::now(),
             cause: cause.to_owned(),
+            is_found: false,
         });
         self.return_now();
         true
@@ -269,14 +321,23 @@ impl Actor {
         let Some(shell) = &mut self.shell else { return };
         let seconds = returning.since.elapsed().as_secs();
         tracing::info!(session = %self.session.name, seconds, "back at a kept shell");
-        let words = format!(
-            "{}; the session came back after {seconds} s: its shell lived on, and what it wrote is complete",
-            returning.cause
-        );
-        match &shell.running {
-            Some(command) if !command.internal => command.notice(words),
-            Some(_) | None => self.summary.send_modify(|summary| summary.notice = words),
+        let (cause, is_found) = (&returning.cause, returning.is_found);
+        let words = if is_found {
+            format!("{cause}; its shell was found on the host, and is as it was left")
+        } else {
+            format!(
+                "{cause}; the session came back after {seconds} s: its shell lived on, and what it wrote is complete"
+            )
+        };
+        let running = shell.running.as_ref();
+        let next = self.queue.iter().filter(|_| is_found).map(|run| &run.command);
+        let told = running.into_iter().chain(next).find(|command| !command.internal);
+        match told {
+            Some(command) => command.notice(words),
+            None => self.summary.send_modify(|summary| summary.notice = words),
         }
+        self.say_whose();
+        let Some(shell) = &mut self.shell else { return };
         self.to_follow = shell.further_sets();
         self.follow_next();
         if let Some(code) = ended {

@@ -3,7 +3,6 @@
 
 use std::time::Instant;
 
-use sshmcp_proto::error::Fault;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{Actor, Shell, Stream, mirroring::Mirror, signal::Signals};
@@ -38,7 +37,7 @@ const TMUX_NAME_MAX: usize = 32;
 
 /// A shell that is being opened.
 pub(super) struct Starting {
-    pub(super) task: JoinHandle<Result<Opened, Fault>>,
+    pub(super) task: JoinHandle<Result<Opened, NotOpened>>,
     /// What its start-up files ask, and the way to answer.
     pub(super) dialog: Listening,
     /// So many bytes of what it showed are in the view already.
@@ -64,22 +63,23 @@ impl Actor {
         };
         let here = Here::below(self.session.state_directory());
         let begun = here.clone();
+        let name = self.session.name.clone();
         let (asking, listening) = dialog();
         let asking = Some(asking);
         let opening = async move {
             if keeper == Keeper::LocalTmux {
-                return open::open_local(&pool, &claims, &target, size, asking, &keep, &here).await;
+                let opened = open::open_local(&pool, &claims, &target, size, asking, &keep, &here);
+                return opened.await.map_err(NotOpened::from);
             }
             if !matches!(keeper, Keeper::RemoteTmux | Keeper::Auto) {
-                return open::open(&pool, &claims, &target, size, asking).await;
+                return open::open(&pool, &claims, &target, size, asking, name.as_str()).await;
             }
-            let kept = open::open_kept(&pool, &claims, &target, size, asking, &keep).await;
-            let (words, asking) = match kept {
-                Ok(opened) => return Ok(opened),
-                Err(NotOpened::Failed(fault)) => return Err(fault),
+            let kept = open::open_kept(&pool, &claims, &target, size, asking, &keep, name.as_str());
+            let (words, asking) = match kept.await {
                 Err(NotOpened::NoTmux(words, asking)) => (words, asking),
+                outcome => return outcome,
             };
-            let mut opened = open::open(&pool, &claims, &target, size, asking).await?;
+            let mut opened = open::open(&pool, &claims, &target, size, asking, name.as_str()).await?;
             opened.not_kept = Some(words);
             Ok(opened)
         };
@@ -92,7 +92,7 @@ impl Actor {
         });
     }
 
-    pub(super) async fn on_started(&mut self, outcome: Result<Opened, Fault>) {
+    pub(super) async fn on_started(&mut self, outcome: Result<Opened, NotOpened>) {
         let starting = self.starting.take();
         let greeted = starting.as_ref().map_or(0, |starting| starting.greeted);
         let size = starting.map(|starting| {
@@ -103,7 +103,12 @@ impl Actor {
         self.session.touch();
         let opened = match outcome {
             Ok(opened) => opened,
+            Err(NotOpened::Left(left)) => {
+                self.take_over(*left);
+                return;
+            }
             Err(fault) => {
+                let fault = fault.into_fault();
                 tracing::info!(session = %self.session.name, %fault, "the session could not be opened");
                 self.ended = Some(fault.message.clone());
                 // Before anybody is told: who is told looks at what the session is now.
@@ -155,8 +160,11 @@ impl Actor {
         let machine = Machine::new(link.shell.pid, Instant::now());
         let streams = [StreamKind::Stdout, StreamKind::Stderr].map(|kind| Stream::new(0, kind, &nonce));
         if let Some(kept) = &link.kept {
-            self.session
-                .keep(serde_json::to_value(kept).unwrap_or(serde_json::Value::Null));
+            let saved = serde_json::to_value(kept).unwrap_or(serde_json::Value::Null);
+            if let Some(labels) = self.claims.labels() {
+                labels.hold(&saved);
+            }
+            self.session.keep(saved);
             if let Some(place) = &kept.local {
                 self.session.leave_note(place);
             }
@@ -166,6 +174,7 @@ impl Actor {
         if let Some(shell) = &mut self.shell {
             shell.mirror = mirror;
         }
+        self.say_whose();
         if size.is_some_and(|size| size != self.view.size()) {
             // A person came meanwhile, to answer.
             self.fit_terminal();

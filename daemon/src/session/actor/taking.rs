@@ -329,7 +329,8 @@ impl Actor {
             | HelperFrame::Hello(_)
             | HelperFrame::Installed
             | HelperFrame::Who(_)
-            | HelperFrame::Kept(_) => {}
+            | HelperFrame::Kept(_)
+            | HelperFrame::Label(_) => {}
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
     session::{
         Request,
         link::LinkEvent,
-        open::{Back, NotBack, Opened},
+        open::{Back, NotBack, NotOpened, Opened},
     },
 };
 
@@ -21,7 +21,7 @@ pub(super) enum Wake {
     Request(Option<Request>),
     Link(Option<LinkEvent>),
     Pulse,
-    Started(Box<Result<Opened, Fault>>),
+    Started(Box<Result<Opened, NotOpened>>),
     Returned(Box<Result<Back, NotBack>>),
     Asked,
     Drained(u8, Result<Channel, Fault>),
@@ -67,7 +67,7 @@ impl Actor {
                     biased;
                     Ok(()) = dialog.asked.changed() => Wake::Asked,
                     outcome = task => {
-                        Wake::Started(Box::new(outcome.unwrap_or_else(|error| Err(failed_task(&error)))))
+                        Wake::Started(Box::new(outcome.unwrap_or_else(|error| Err(failed_task(&error).into()))))
                     }
                 }
             } => woken,

@@ -33,6 +33,8 @@ impl Machine {
             let slot = pair.map(|(set, ..)| set);
             machine.phase = Phase::Busy(Running::new(id, capture, slot, now));
             machine.returned(now);
+        } else {
+            machine.unknown = Some(false);
         }
         machine
     }

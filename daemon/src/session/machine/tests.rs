@@ -486,6 +486,19 @@ fn a_half_typed_line_is_respected() {
     assert!(bench.machine.is_ready());
 }
 
+/// A shell that was found at work is not taken for one at its prompt, until it is there.
+#[test]
+fn what_runs_unknown() {
+    let mut bench = Bench::ready();
+    bench.machine = Machine::resumed(SHELL, &[], None, bench.now);
+    assert!(!bench.machine.runs_unknown());
+    assert_eq!(bench.later(400), vec![Effect::Probe(None)]);
+    bench.on(probe("cek;200;-;100 0 . S p 0 bash|200 100 . S p 0 sleep|;"));
+    assert!(bench.machine.runs_unknown() && !bench.machine.is_ready());
+    bench.on(prompt());
+    assert!(bench.machine.is_ready() && !bench.machine.runs_unknown());
+}
+
 /// Where no prompt mark comes the terminal is asked, and where nobody can look silence has to do.
 #[test]
 fn settling_without_a_mark() {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sshmcp_proto::error::Fault;
+use sshmcp_proto::{error::Fault, v1::Reason};
 
 use super::{HELPER_WAIT, Opened, Opening, dialog::Asking, new_nonce};
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
         frame::HelperHello,
         order::{self, Keeping},
     },
+    state::SavedSession,
     tmux,
 };
 
@@ -35,11 +36,24 @@ pub enum NotOpened {
     Failed(Fault),
     /// The host cannot keep it; why, in words. Nothing was left there, and the dialog comes back, if it was not used.
     NoTmux(String, Option<Asking>),
+    /// The host has the shell of this session, which nobody remembered; no other was left there.
+    Left(Box<SavedSession>),
 }
 
 impl From<Fault> for NotOpened {
     fn from(fault: Fault) -> Self {
         Self::Failed(fault)
+    }
+}
+
+impl NotOpened {
+    /// For whoever wanted no more than a shell.
+    pub fn into_fault(self) -> Fault {
+        match self {
+            Self::Failed(fault) => fault,
+            Self::NoTmux(words, _) => Fault::new(Reason::NotSupported, words),
+            Self::Left(_) => Fault::new(Reason::Internal, "another shell was found"),
+        }
     }
 }
 
@@ -51,6 +65,7 @@ pub async fn open_kept(
     (cols, rows): (u16, u16),
     dialog: Option<Asking>,
     keep: &Keep,
+    session: &str,
 ) -> Result<Opened, NotOpened> {
     let nonce = new_nonce();
     let keeping = Keeping::Begin {
@@ -77,7 +92,7 @@ pub async fn open_kept(
     }
     // Whatever stops us here leaves nothing there, unless the connection is gone: then its time ends it.
     let ending = opening.helper.clone();
-    let opened = opening.run(claims).await;
+    let opened = opening.run(claims, session).await;
     let is_exact = opened.as_ref().is_ok_and(|opened| opened.link.typed.is_none());
     if !is_exact && let Some(helper) = ending {
         let _ = helper.write(Bytes::from(order::end_keeping())).await;

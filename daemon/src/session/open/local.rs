@@ -9,7 +9,7 @@ use std::{
 
 use sshmcp_proto::{error::Fault, v1::Reason};
 
-use super::{Keep, Opened, Opening, dialog::Asking, new_nonce};
+use super::{Keep, NotOpened, Opened, Opening, dialog::Asking, new_nonce};
 use crate::{
     connection::{Pool, Road, find_agent},
     host::{AgentSource, Target, client_words},
@@ -127,7 +127,7 @@ pub async fn open_local(
     opening.look_for_shell().await?;
     // Whatever stops us here leaves nothing there.
     let ending = opening.helper.clone();
-    let opened = opening.run(claims).await;
+    let opened = opening.run(claims, "").await.map_err(NotOpened::into_fault);
     let is_exact = opened.as_ref().is_ok_and(|opened| opened.link.typed.is_none());
     if !is_exact && let Some(helper) = ending {
         let _ = helper.write(order::end_keeping().into()).await;

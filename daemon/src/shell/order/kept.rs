@@ -80,6 +80,10 @@ pub(super) const KEPT_ORDERS: &str = r#"  "g "*)
     # A terminal that somebody stopped holds nobody else up.
     ( dd bs=8192 if="$d/m" of="$t" 2>/dev/null ) </dev/null >/dev/null 2>&1 6>&- &
     ;;
+  a)
+    IFS= read -r v || exit 0
+    { printf '%s\n' "$v" >"$d/who"; } 2>/dev/null
+    ;;
   v) interested ;;
   y)
     end_tmux
@@ -122,6 +126,11 @@ pub fn show(bytes: &[u8]) -> Vec<u8> {
     let mut order = format!("m {}\n", bytes.len()).into_bytes();
     order.extend_from_slice(bytes);
     order
+}
+
+/// The order that has the directory say this of itself, one line.
+pub fn label(text: &str) -> Vec<u8> {
+    format!("a\n{text}\n").into_bytes()
 }
 
 /// The order that ends a kept session for good, with all that is there of it.
