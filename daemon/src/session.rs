@@ -12,6 +12,7 @@ mod machine;
 mod open;
 mod outbox;
 mod saved;
+mod spot;
 mod sudo;
 mod summary;
 pub mod view;

@@ -5,6 +5,7 @@ mod links;
 mod local;
 mod restarts;
 mod saved;
+mod shown;
 
 use std::{
     fs::{self, Permissions},

@@ -35,6 +35,7 @@ use super::{
     kept::Taken,
     link::Link,
     machine::{Event, Machine, Phase, SlotNames},
+    spot::Spot,
     sudo::Answering,
     view::View,
 };
@@ -137,6 +138,8 @@ struct Shell {
     mirror: Option<Mirror>,
     /// What comes is what we show there ourselves.
     is_mirroring: bool,
+    /// Where in all that a kept terminal showed we are.
+    spot: Spot,
     /// When a kept shell's host is told next that somebody is still interested.
     interest: Option<Instant>,
 }

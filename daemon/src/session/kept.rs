@@ -73,6 +73,18 @@ pub const fn source(set: u8, kind: StreamKind) -> u8 {
     }
 }
 
+/// The terminal's number among them: no pair's, and the last that a command remembers.
+pub const TERMINAL: u8 = u8::MAX - 1;
+
+/// As a command that has the terminal remembers a place of that.
+pub const fn shown(place: u64) -> Consumed {
+    Consumed {
+        source: TERMINAL,
+        segment: 1,
+        offset: place,
+    }
+}
+
 /// Where a command's output comes from on the host.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Origin {
@@ -82,4 +94,7 @@ pub struct Origin {
     pub turns: (u8, u8),
     /// Where each stream was when it began.
     pub from: (Taken, Taken),
+    /// Where the terminal was, if that was known.
+    #[serde(default)]
+    pub shown: Option<u64>,
 }

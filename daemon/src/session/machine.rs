@@ -271,7 +271,8 @@ impl Machine {
             | Mark::Below(_)
             | Mark::Exit(_)
             | Mark::Gone
-            | Mark::Ours(_) => Vec::new(),
+            | Mark::Ours(_)
+            | Mark::Place(_) => Vec::new(),
             Mark::Start(started) => match &mut self.phase {
                 Phase::Busy(running) if started == Some(running.id) => {
                     running.in_doubt = false;

@@ -2,6 +2,7 @@
 //! only when the shell was seen to read one; whatever start-up files print or ask before that is their own.
 
 mod back;
+mod catch;
 pub mod dialog;
 mod help;
 mod kept;
@@ -11,6 +12,7 @@ mod marks;
 mod prompt;
 
 pub use back::{Back, NotBack, come_back};
+pub use catch::Caught;
 pub use kept::{Keep, NotOpened, open_kept};
 pub use local::{Here, open_local};
 
@@ -545,7 +547,10 @@ impl Opening {
                             | HelperFrame::Front(_)
                             | HelperFrame::Foreground(..)
                             | HelperFrame::Flow(_)
-                            | HelperFrame::Kept(_),
+                            | HelperFrame::Kept(_)
+                            | HelperFrame::At(..)
+                            | HelperFrame::Missing(_)
+                            | HelperFrame::Caught(_),
                         )
                         | None => {}
                     }

@@ -26,6 +26,12 @@ pub enum HelperFrame {
     Flow(bool),
     /// The streams of a kept session.
     Kept(Vec<KeptStream>),
+    /// The mark with this number is behind that byte of all that a kept terminal ever showed; none: that is not known.
+    At(u32, Option<u64>),
+    /// So many bytes of that are not kept any more, here between those that are.
+    Missing(u64),
+    /// That was all, up to this place.
+    Caught(u64),
     /// What a kept session that nobody attends says of itself; none: that was all of them.
     Label(Option<String>),
 }
@@ -204,6 +210,12 @@ pub fn parse_helper(body: &[u8]) -> Option<HelperFrame> {
             ))
         }
         "S" => Some(HelperFrame::Flow(rest == "on")),
+        "T" => {
+            let (number, place) = rest.split_once(';')?;
+            Some(HelperFrame::At(number.parse().ok()?, place.parse().ok()))
+        }
+        "L" => rest.parse().ok().map(HelperFrame::Missing),
+        "Z" => rest.parse().ok().map(HelperFrame::Caught),
         "A" => Some(HelperFrame::Label(
             Some(rest.to_owned()).filter(|rest| !rest.is_empty()),
         )),
@@ -294,6 +306,13 @@ mod tests {
             Some(HelperFrame::Label(Some("1f ab eHg=".into())))
         );
         assert_eq!(parse_helper(b"A"), Some(HelperFrame::Label(None)));
+        assert_eq!(
+            parse_helper(b"T;3;1000000000000007"),
+            Some(HelperFrame::At(3, Some(1_000_000_000_000_007)))
+        );
+        assert_eq!(parse_helper(b"T;3;-"), Some(HelperFrame::At(3, None)));
+        assert_eq!(parse_helper(b"T;3"), None);
+        assert_eq!(parse_helper(b"L;12"), Some(HelperFrame::Missing(12)));
         assert_eq!(parse_helper(b"B"), Some(HelperFrame::Installed));
         assert_eq!(parse_helper(b"O;3"), Some(HelperFrame::Opened(3)));
         assert_eq!(parse_helper(b"O;999"), None);

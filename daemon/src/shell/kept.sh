@@ -33,6 +33,45 @@ expire() {
   ;;
 esac
 interested
+# where NUMBER: puts a mark on the terminal, and says behind which byte of all that this ever showed it stands, or "-":
+# "T;NUMBER;OFFSET".
+where() {
+  v= i=-
+  for k in "$d"/s.t.[0-9]*; do [ ! -f "$k" ] || v=$k; done
+  if [ -n "$v" ]; then
+    # shellcheck disable=SC2012,SC2046
+    set -- "$1" $(ls -ln "$v")
+    z=$6 e=$((${v##*.} + $6)) j=0
+    w=$(printf '\033]6973;%s;L;%s\007' "$n" "$1" | od -An -v -tx1 | tr -d ' \n')
+    ( printf '\033]6973;%s;L;%s\007' "$n" "$1" >"$t" ) 2>/dev/null &
+    while [ "$j" -lt 60 ]; do
+      a=$(
+        {
+          tail -c "+$((z + 1))" "$v"
+          for k in "$d"/s.t.[0-9]*; do [ "${k##*.}" -le "${v##*.}" ] || cat "$k"; done
+        } 2>/dev/null | head -c 262144 | od -An -v -tx1 | tr -d ' \n'
+      )
+      case $a in
+      *"$w"*)
+        a=${a%%"$w"*}
+        i=$((e + (${#a} + ${#w}) / 2))
+        break
+        ;;
+      esac
+      j=$((j + 1))
+      sleep 0.05 2>/dev/null || sleep 1
+    done
+  fi
+  printf '\036%s!T;%s;%s\037' "$n" "$1" "$i"
+}
+# seen OFFSET: what the terminal showed before that is somewhere else safely.
+seen() {
+  v=
+  for k in "$d"/s.t.[0-9]*; do
+    [ -z "$v" ] || [ "${k##*.}" -gt "$1" ] || rm -f "$v"
+    v=$k
+  done
+}
 # What is there, for one who comes back: "STREAM TURN HELD SEGMENT SIZE|" for each; held: somebody may still write to it.
 pairs() {
   out=

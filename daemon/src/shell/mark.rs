@@ -33,6 +33,8 @@ pub enum Mark {
     Gone,
     /// What we show in a pane ourselves begins, or ends.
     Ours(bool),
+    /// One that only tells where it is, with its number.
+    Place(u32),
     /// The shell is about to show its prompt.
     Prompt {
         /// Working directory.
@@ -62,6 +64,12 @@ pub fn introducer(nonce: &str) -> Vec<u8> {
     format!("\x1b]6973;{nonce};").into_bytes()
 }
 
+/// Bytes of a whole mark.
+pub const fn length(nonce: &str, body: &[u8]) -> usize {
+    // ESC ] 6973 ; nonce ; and BEL.
+    nonce.len() + body.len() + 9
+}
+
 /// What ends a mark.
 pub const TERMINATOR: u8 = 0x07;
 
@@ -88,6 +96,7 @@ pub fn parse(body: &[u8]) -> Option<Mark> {
             }))
         }
         "Y" => Some(Mark::Ours(rest == "1")),
+        "L" => rest.parse().ok().map(Mark::Place),
         "X" => rest.parse().ok().map(Mark::Exit),
         "G" => Some(Mark::Gone),
         "T" => Some(Mark::Terminal(rest.to_owned())),

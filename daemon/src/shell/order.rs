@@ -3,7 +3,9 @@
 
 mod kept;
 
-pub use kept::{Keeping, end_keeping, follow, follow_command, label, show, still_interested};
+pub use kept::{
+    Keeping, catch_command, end_keeping, follow, follow_command, label, place, seen, show, still_interested,
+};
 
 use super::{
     mark::ShellHello,

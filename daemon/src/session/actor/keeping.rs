@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use super::{Actor, Shell};
 use crate::{
     output::StreamKind,
-    session::{flow::Place, kept::Taken},
+    session::{
+        flow::Place,
+        kept::{Taken, shown},
+    },
     shell::{mark, order, scan::Scanner},
 };
 
@@ -53,12 +56,44 @@ impl Actor {
         // The rest of what was held of a mark is not coming.
         shell.marks = Scanner::new(&mark::introducer(&shell.link.nonce), mark::TERMINATOR);
         shell.forget_mirror();
+        shell.spot.ask();
         // An end may be among it.
         shell.machine.returned(Instant::now());
     }
 }
 
+impl Actor {
+    /// Where a kept terminal is in all that it showed.
+    pub(super) fn ask_place(&mut self) {
+        if let Some(shell) = &mut self.shell {
+            shell.ask_place();
+        }
+    }
+}
+
 impl Shell {
+    fn ask_place(&mut self) {
+        if self.link.kept.is_some() {
+            let number = self.spot.ask();
+            self.link.order(order::place(number));
+        }
+    }
+
+    /// What was taken of the terminal is safe, and its host may forget it.
+    pub(super) fn forget_shown(&mut self) {
+        if let Some(place) = self.spot.forget() {
+            self.link.order(order::seen(place));
+        }
+    }
+
+    /// The command that has the terminal began here.
+    pub(super) fn note_start(&self) {
+        let owner = self.running.as_ref().filter(|_| self.machine.pair().is_none());
+        if let (Some(command), Some(place)) = (owner, self.spot.place()) {
+            command.consumed(shown(place));
+        }
+    }
+
     /// What is kept of a stream goes on in another segment; the one before may go.
     pub(super) fn next_segment(&mut self, set: u8, kind: StreamKind, segment: u32) {
         let segment = u64::from(segment);

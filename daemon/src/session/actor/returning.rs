@@ -24,7 +24,8 @@ use crate::{
         label::{FORGOTTEN, NOT_FOUND},
         link::Link,
         machine::{Left, Machine, SlotNames},
-        open::{Back, NotBack, come_back},
+        open::{Back, Caught, NotBack, come_back},
+        spot::Spot,
     },
     shell::{
         frame::{self, KeptStream},
@@ -36,6 +37,9 @@ use crate::{
 
 /// A session that is closed from afar is given up after this; on the host its own time ends it.
 const ENDING_MAX: Duration = Duration::from_secs(3);
+
+/// Of what a terminal showed: what came in one event.
+const SHOWN_AT_ONCE: usize = 32 << 10; // 32 KiB
 
 /// On the way back.
 pub(super) struct Returning {
@@ -51,6 +55,8 @@ pub(super) struct Returning {
     cause: String,
     /// Nobody remembered it: it was found on its host.
     is_found: bool,
+    /// Where a command that has the terminal was in what that shows, if it is known.
+    from: Option<u64>,
 }
 
 impl Returning {
@@ -115,6 +121,7 @@ impl Actor {
             !kept.unsure
         });
         self.opened_before = true;
+        let from = running.as_deref().and_then(shown_until);
         self.returning = Some(Returning {
             kept,
             running,
@@ -124,6 +131,7 @@ impl Actor {
             since: Instant::now(),
             cause,
             is_found: self.opening.is_found,
+            from,
         });
         self.return_now();
     }
@@ -193,6 +201,7 @@ impl Actor {
         if shell.link.is_down() {
             return true;
         }
+        let from = shell.spot.place().filter(|_| shell.shows_output());
         shell.link.go_down();
         shell.signals.lose(cause);
         self.claims.remove(shell.link.road.id(), shell.link.shell.pid);
@@ -209,6 +218,7 @@ impl Actor {
             since: Instant::now(),
             cause: cause.to_owned(),
             is_found: false,
+            from,
         });
         self.return_now();
         true
@@ -224,8 +234,11 @@ impl Actor {
             return;
         };
         let (pool, target, kept) = (self.pool.clone(), self.session.target(), returning.kept.clone());
+        let from = returning.from;
         returning.due = None;
-        returning.task = Some(tokio::spawn(async move { come_back(&pool, &target, kept).await }));
+        returning.task = Some(tokio::spawn(async move {
+            come_back(&pool, &target, kept, from).await
+        }));
     }
 
     pub(super) fn return_when_due(&mut self, now: Instant) {
@@ -300,14 +313,26 @@ impl Actor {
         left.or_else(|| self.shell.as_ref().and_then(|shell| shell.running.as_ref()))
     }
 
-    async fn is_back(&mut self, Back { link, ended, streams }: Back) {
+    async fn is_back(&mut self, back: Back) {
+        let Back {
+            link,
+            ended,
+            streams,
+            caught,
+        } = back;
         let Some(mut returning) = self.returning.take() else {
             return;
         };
+        let has_rest = caught.is_some();
         let now = Instant::now();
         self.claims.add(link.road.id(), link.shell.pid);
         match &mut self.shell {
-            Some(shell) => shell.come_up(link, now),
+            Some(shell) => {
+                shell.come_up(link);
+                if !has_rest {
+                    shell.machine.returned(now);
+                }
+            }
             None => {
                 let running = returning.running.take();
                 self.session.recorder.opened(recording::Opened {
@@ -315,7 +340,7 @@ impl Actor {
                     shell: link.shell.kind.clone(),
                     size: self.view.size(),
                 });
-                self.shell = Some(Shell::left_by_another(link, &streams, running, now));
+                self.shell = Some(Shell::left_by_another(link, &streams, running, has_rest, now));
             }
         }
         let Some(shell) = &mut self.shell else { return };
@@ -325,9 +350,12 @@ impl Actor {
         let words = if is_found {
             format!("{cause}; its shell was found on the host, and is as it was left")
         } else {
-            format!(
-                "{cause}; the session came back after {seconds} s: its shell lived on, and what it wrote is complete"
-            )
+            let wrote = if shell.shows_output() && !has_rest {
+                "what it wrote to its terminal meanwhile is not there"
+            } else {
+                "what it wrote is complete"
+            };
+            format!("{cause}; the session came back after {seconds} s: its shell lived on, and {wrote}")
         };
         let running = shell.running.as_ref();
         let next = self.queue.iter().filter(|_| is_found).map(|run| &run.command);
@@ -340,6 +368,9 @@ impl Actor {
         let Some(shell) = &mut self.shell else { return };
         self.to_follow = shell.further_sets();
         self.follow_next();
+        if let (Some(caught), Some(from)) = (caught, returning.from) {
+            self.catch_up(caught, from).await;
+        }
         if let Some(code) = ended {
             self.shell_exited(code).await;
             if let Some(shell) = &mut self.shell {
@@ -351,6 +382,33 @@ impl Actor {
         }
         self.tell_wanted();
         self.publish();
+    }
+
+    /// Takes what the terminal showed since that place, as if it had come then.
+    async fn catch_up(&mut self, caught: Caught, from: u64) {
+        if let Some(shell) = &mut self.shell {
+            shell.spot = Spot::at_mark(0, from);
+        }
+        let mut rest = caught.missed.as_slice();
+        let mut taken = 0;
+        for (at, missing) in caught.holes {
+            let (before, behind) = rest.split_at(rest.len().min(at.saturating_sub(taken)));
+            (rest, taken) = (behind, at);
+            self.take_shown(before).await;
+            let Some(shell) = &mut self.shell else { return };
+            shell.skip_shown(missing);
+        }
+        self.take_shown(rest).await;
+        let Some(shell) = &mut self.shell else { return };
+        shell.spot = caught.spot;
+        shell.machine.returned(Instant::now());
+        self.take_shown(&caught.live).await;
+    }
+
+    async fn take_shown(&mut self, shown: &[u8]) {
+        for piece in shown.chunks(SHOWN_AT_ONCE) {
+            Box::pin(self.on_terminal(piece)).await;
+        }
     }
 
     /// The next of the further pairs is drained again, from where we were; one channel is opened at a time.
@@ -380,7 +438,7 @@ impl Actor {
         let kept = returning.kept.clone();
         let (pool, target) = (self.pool.clone(), self.session.target());
         let _ = tokio::time::timeout(ENDING_MAX, async move {
-            if let Ok(Back { link, .. }) = come_back(&pool, &target, kept).await {
+            if let Ok(Back { link, .. }) = come_back(&pool, &target, kept, None).await {
                 link.close().await;
             }
         })
@@ -409,12 +467,27 @@ impl Actor {
     }
 }
 
+/// Up to where what a command showed on the terminal was taken, if any was.
+fn last_shown(command: &Command) -> Option<u64> {
+    let positions = command.positions();
+    let taken = positions.iter().find(|taken| taken.source == kept::TERMINAL);
+    taken.map(|taken| taken.offset)
+}
+
+/// The same, or where the terminal was when it was given to the shell; of one that has the terminal.
+fn shown_until(command: &Command) -> Option<u64> {
+    let origin: Origin = serde_json::from_value(command.place()).ok()?;
+    let shown = last_shown(command).or(origin.shown);
+    shown.filter(|_| origin.set.is_none())
+}
+
 impl Shell {
     /// A shell that an earlier daemon left, with what ran in it.
     fn left_by_another(
         link: Link,
         found: &[KeptStream],
         running: Option<Arc<Command>>,
+        has_rest: bool,
         now: Instant,
     ) -> Self {
         let origin: Option<Origin> = running
@@ -423,7 +496,11 @@ impl Shell {
         let pair = origin
             .as_ref()
             .and_then(|origin| origin.set.map(|set| (set, origin.turns.0, origin.turns.1)));
-        let left = running.as_ref().map(|command| Left { id: command.id, pair });
+        let left = running.as_ref().map(|command| Left {
+            id: command.id,
+            pair,
+            begun: has_rest.then(|| last_shown(command).is_some()),
+        });
         let mut machine = Machine::resumed(link.shell.pid, found, left, now);
         if link.kept.as_ref().is_some_and(|kept| kept.unsure) {
             machine.settle(now);
@@ -465,7 +542,7 @@ impl Shell {
     }
 
     /// Works on the new link, from where the last one was.
-    fn come_up(&mut self, link: Link, now: Instant) {
+    fn come_up(&mut self, link: Link) {
         let nonce = link.nonce.clone();
         let has_alias = self.link.has_alias;
         self.pulse = link.road.pulse();
@@ -473,6 +550,7 @@ impl Shell {
         self.link.has_alias = has_alias;
         self.helper_frames = Scanner::new(&frame::helper_introducer(&nonce), frame::TERMINATOR);
         self.marks = Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR);
+        self.spot.ask();
         self.flow = Flow::default();
         self.terminal_stopped = false;
         self.forget_mirror();
@@ -482,7 +560,23 @@ impl Shell {
             stream.place = place;
         }
         self.follow();
-        self.machine.returned(now);
+    }
+
+    /// The running command has the terminal.
+    fn shows_output(&self) -> bool {
+        self.running.is_some() && self.machine.running().is_some() && self.machine.pair().is_none()
+    }
+
+    /// So many bytes of what the terminal showed are lost.
+    fn skip_shown(&mut self, bytes: u64) {
+        self.spot.pass(usize::try_from(bytes).unwrap_or(usize::MAX));
+        self.marks = Scanner::new(&mark::introducer(&self.link.nonce), mark::TERMINATOR);
+        self.is_mirroring = false;
+        if let Some(command) = &self.running {
+            command.notice(format!(
+                "{bytes} bytes of its output are missing: more came while nobody was connected than its host keeps of a terminal"
+            ));
+        }
     }
 
     /// Has the helper hand on the first pair's streams from where we are.
@@ -506,6 +600,7 @@ impl Shell {
             set,
             turns: set.map_or((0, 0), |set| self.machine.turns(set)),
             from: (at(StreamKind::Stdout), at(StreamKind::Stderr)),
+            shown: self.spot.place(),
         };
         command.keep();
         command.set_place(serde_json::to_value(origin).unwrap_or(serde_json::Value::Null));

@@ -20,6 +20,7 @@ use crate::{
             self, Here, Keep, NotOpened, Opened,
             dialog::{Listening, Question, dialog},
         },
+        spot::Spot,
     },
     shell::{
         frame, mark,
@@ -175,6 +176,7 @@ impl Actor {
             shell.mirror = mirror;
         }
         self.say_whose();
+        self.ask_place();
         if size.is_some_and(|size| size != self.view.size()) {
             // A person came meanwhile, to answer.
             self.fit_terminal();
@@ -312,6 +314,7 @@ impl Shell {
             wrote_since_input: false,
             mirror: None,
             is_mirroring: false,
+            spot: Spot::default(),
             interest: link.kept.is_some().then(Instant::now),
             pulse: link.road.pulse(),
             link,

@@ -14,7 +14,7 @@ use crate::{
     session::{
         Look, Request,
         flow::Place,
-        kept::Taken,
+        kept::{Taken, shown},
         link::{LinkEvent, Source},
         machine::{Event, Phase},
     },
@@ -134,7 +134,11 @@ impl Actor {
             ) if is_kept && self.shell.as_ref().is_some_and(|shell| shell.exit_at.is_none()) => {
                 self.lose("its terminal was detached on the host", true).await;
             }
-            (Source::Terminal, ChannelEvent::Screen(screen)) => self.view.repaint(&screen),
+            (Source::Terminal, ChannelEvent::Screen(screen)) => {
+                self.view.repaint(&screen);
+                // What comes from here on is shown to us.
+                self.ask_place();
+            }
             (Source::Terminal, ChannelEvent::Gap) => self.on_gap(),
             (
                 Source::Terminal,
@@ -179,6 +183,10 @@ impl Actor {
         for piece in pieces {
             let now = Instant::now();
             let Some(shell) = &mut self.shell else { return };
+            shell.spot.pass(match &piece {
+                Piece::Data(data) => data.len(),
+                Piece::Frame(body) => mark::length(&shell.link.nonce, body),
+            });
             match piece {
                 Piece::Data(_) if shell.is_mirroring => {}
                 Piece::Data(data) => {
@@ -192,7 +200,10 @@ impl Actor {
                     let owner = owner.and_then(|id| shell.find(id));
                     let is_output = owner.is_some();
                     if let Some(command) = owner {
-                        let demand = command.append(StreamKind::Stdout, &data);
+                        let demand = match shell.spot.place() {
+                            Some(place) => command.append_from(StreamKind::Stdout, &data, shown(place)),
+                            None => command.append(StreamKind::Stdout, &data),
+                        };
                         shell.passed(Place::Terminal, length, Some(&command), demand, now);
                     } else {
                         shell.shown(length, now);
@@ -224,12 +235,17 @@ impl Actor {
                 }
                 Piece::Frame(body) => {
                     let Some(mark) = mark::parse(&body) else { continue };
+                    if let Mark::Place(number) = mark {
+                        shell.spot.passed(number);
+                        continue;
+                    }
                     if matches!(mark, Mark::Start(Some(_))) && shell.running.is_some() {
                         shell.unfetched = None;
                         shell.started_at = Some(now);
                         shell.terminal_text.clear();
                         shell.typed_meanwhile = false;
                         shell.fish_text = None;
+                        shell.note_start();
                         self.view.start();
                     }
                     if let Mark::Ours(begins) = mark {
@@ -266,6 +282,7 @@ impl Actor {
                         | Mark::Exit(_)
                         | Mark::Gone
                         | Mark::Ours(_)
+                        | Mark::Place(_)
                         | Mark::NoAlias(_) => {}
                     }
                     let is_prompt = matches!(mark, Mark::Prompt { .. });
@@ -277,6 +294,9 @@ impl Actor {
                     self.carry_out(effects).await;
                 }
             }
+        }
+        if let Some(shell) = &mut self.shell {
+            shell.forget_shown();
         }
     }
 
@@ -325,12 +345,15 @@ impl Actor {
             HelperFrame::Foreground(number, found) => self.on_foreground(number, found).await,
             HelperFrame::Opened(set) => self.drain(set),
             HelperFrame::Flow(takes) => shell.on_terminal_flow(takes),
+            HelperFrame::At(number, place) => shell.spot.told(number, place),
             HelperFrame::Reading
             | HelperFrame::Hello(_)
             | HelperFrame::Installed
             | HelperFrame::Who(_)
             | HelperFrame::Kept(_)
-            | HelperFrame::Label(_) => {}
+            | HelperFrame::Label(_)
+            | HelperFrame::Missing(_)
+            | HelperFrame::Caught(_) => {}
         }
     }
 

@@ -15,6 +15,8 @@ pub struct Left {
     pub id: CommandId,
     /// The pair of FIFOs, and which of the two its stdout and its stderr have; none: it has the terminal.
     pub pair: Option<(u8, u8, u8)>,
+    /// What the terminal told meanwhile follows, and this is known: whether it had begun before.
+    pub begun: Option<bool>,
 }
 
 impl Machine {
@@ -25,14 +27,20 @@ impl Machine {
         for stream in pairs {
             machine.slots.resume(stream);
         }
-        if let Some(Left { id, pair }) = running {
+        if let Some(Left { id, pair, begun }) = running {
             if let Some((set, out, err)) = pair {
                 machine.slots.own(set, id, (out, err));
             }
             let capture = pair.map_or(Capture::Terminal, |_| Capture::Apart);
             let slot = pair.map(|(set, ..)| set);
-            machine.phase = Phase::Busy(Running::new(id, capture, slot, now));
-            machine.returned(now);
+            let mut running = Running::new(id, capture, slot, now);
+            if begun == Some(true) {
+                (running.started, running.unstarted) = (true, None);
+            }
+            machine.phase = Phase::Busy(running);
+            if begun.is_none() {
+                machine.returned(now);
+            }
         } else {
             machine.unknown = Some(false);
         }

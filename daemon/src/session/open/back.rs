@@ -6,9 +6,12 @@ use bytes::Bytes;
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::time::timeout;
 
-use super::super::{
-    kept::Kept,
-    link::{Link, Parts, Source, Wiring},
+use super::{
+    super::{
+        kept::Kept,
+        link::{Link, Parts, Source, Wiring},
+    },
+    catch::{Catch, Caught},
 };
 use crate::{
     connection::{ChannelEvent, ChannelWriter, CloseReason, Pool, Road},
@@ -37,6 +40,8 @@ pub struct Back {
     pub ended: Option<Option<i32>>,
     /// Its streams there.
     pub streams: Vec<KeptStream>,
+    /// What its terminal showed meanwhile, where that was asked and can be told exactly.
+    pub caught: Option<Caught>,
 }
 
 /// Why there is none.
@@ -54,11 +59,16 @@ impl From<Fault> for NotBack {
     }
 }
 
-/// Comes back.
-pub async fn come_back(pool: &Arc<Pool>, target: &Target, kept: Kept) -> Result<Back, NotBack> {
+/// Comes back; with what a terminal there showed since it was at this place.
+pub async fn come_back(
+    pool: &Arc<Pool>,
+    target: &Target,
+    kept: Kept,
+    from: Option<u64>,
+) -> Result<Back, NotBack> {
     match kept.local.clone() {
         Some(place) => come_back_here(pool, place, kept).await,
-        None => come_back_there(pool, target, kept).await,
+        None => come_back_there(pool, target, kept, from).await,
     }
 }
 
@@ -135,11 +145,21 @@ async fn try_here(pool: &Arc<Pool>, place: &Place, kept: Kept) -> Result<Back, N
         None => None,
     };
     let link = finish(wiring, Road::OpenSsh(master), kept, hello, helper, terminal).await?;
-    Ok(Back { link, ended, streams })
+    Ok(Back {
+        link,
+        ended,
+        streams,
+        caught: None,
+    })
 }
 
 /// To a pane of the host's.
-async fn come_back_there(pool: &Arc<Pool>, target: &Target, kept: Kept) -> Result<Back, NotBack> {
+async fn come_back_there(
+    pool: &Arc<Pool>,
+    target: &Target,
+    kept: Kept,
+    from: Option<u64>,
+) -> Result<Back, NotBack> {
     let keeping = Keeping::Return {
         name: kept.name.clone(),
         dir: kept.dir.clone(),
@@ -159,8 +179,36 @@ async fn come_back_there(pool: &Arc<Pool>, target: &Target, kept: Kept) -> Resul
         terminal.capture().await?;
         (Some(terminal), None)
     };
+    let caught = match from {
+        Some(from) => {
+            let ours = order::introduce(kept.shell.pid, &kept.shell.tty);
+            helper.write(Bytes::from(ours)).await?;
+            let catch = Catch {
+                pool,
+                target,
+                connection: &connection,
+                wiring: &mut wiring,
+                helper: &helper,
+                nonce: &kept.nonce,
+                dir: &kept.dir,
+                from,
+                is_over: terminal.is_none(),
+            };
+            catch.up().await
+        }
+        None => None,
+    };
+    if let (Some(_), None, Some(terminal)) = (from, &caught, &terminal) {
+        // What came was not taken.
+        terminal.capture().await?;
+    }
     let link = finish(wiring, Road::Pooled(connection), kept, hello, helper, terminal).await?;
-    Ok(Back { link, ended, streams })
+    Ok(Back {
+        link,
+        ended,
+        streams,
+        caught,
+    })
 }
 
 /// The helper, and what of the session it finds on the host.

@@ -84,6 +84,8 @@ pub(super) const KEPT_ORDERS: &str = r#"  "g "*)
     IFS= read -r v || exit 0
     { printf '%s\n' "$v" >"$d/who"; } 2>/dev/null
     ;;
+  "T "*) ( trap - TERM EXIT; where "${l#T }" ) </dev/null 6>&- & ;;
+  "d "*) seen "${l#d }" ;;
   v) interested ;;
   y)
     end_tmux
@@ -121,6 +123,45 @@ unfollow
 pub fn follow(letter: char, set: u8, segment: u64, offset: u64) -> Vec<u8> {
     format!("g {letter}{set} {segment} {offset}\n").into_bytes()
 }
+/// The order to put a mark with this number on the pane's terminal, and to tell where that is in all that the terminal
+/// ever showed.
+pub fn place(number: u32) -> Vec<u8> {
+    format!("T {number}\n").into_bytes()
+}
+
+/// The order to forget what the terminal showed before this place, as far as that is easy.
+pub fn seen(place: u64) -> Vec<u8> {
+    format!("d {place}\n").into_bytes()
+}
+
+/// The command line of an exec channel that hands out what a kept terminal showed, and its script: from a place to
+/// another, or the end.
+pub fn catch_command(dir: &str, nonce: &str, from: u64, to: Option<u64>) -> (String, Vec<u8>) {
+    let to = to.unwrap_or(u64::MAX >> 1);
+    let script = format!(
+        r#"LC_ALL=C n={nonce} p={from} m={to}
+export LC_ALL
+for f in {dir}/s.t.[0-9]*; do
+  [ -f "$f" ] || continue
+  b=${{f##*.}}
+  set -- $(ls -ln "$f")
+  e=$((b + $5))
+  [ "$e" -gt "$p" ] && [ "$b" -lt "$m" ] || continue
+  if [ "$b" -gt "$p" ]; then
+    printf '\036%s!L;%s\037' "$n" "$((b - p))"
+    p=$b
+  fi
+  [ "$e" -le "$m" ] || e=$m
+  tail -c "+$((p - b + 1))" "$f" | head -c "$((e - p))"
+  p=$e
+done
+printf '\036%s!Z;%s\037' "$n" "$p"
+"#
+    );
+    let command = format!(r#"exec /bin/sh -c 'eval "$(head -c {})"'"#, script.len());
+    (command, script.into_bytes())
+}
+
 /// The order to write something on the pane's terminal, in one piece.
 pub fn show(bytes: &[u8]) -> Vec<u8> {
     let mut order = format!("m {}\n", bytes.len()).into_bytes();
