@@ -65,6 +65,12 @@ pub(crate) enum Verb {
   sshctl open deploy@10.0.0.7:2222 --session release
   sshctl open web1 --attach                  and join its terminal at once")]
     Open(OpenArgs),
+    /// Answer what a host's login asks (password, passphrase, code, touch), and leave the open session to agents
+    #[command(after_help = "Examples:
+  sshctl login web1                          OpenSSH's own client asks; ctrl-] leaves
+
+The session is kept by a tmux of this machine (local-tmux).")]
+    Login(LoginArgs),
     /// Run a command in a session, show its output as it comes, and exit with its code
     #[command(
         after_help = "Examples:
@@ -237,6 +243,19 @@ pub(crate) struct OpenArgs {
     /// Join its live terminal
     #[arg(short, long)]
     pub(crate) attach: bool,
+}
+
+/// Where to log in.
+#[derive(Debug, Args)]
+pub(crate) struct LoginArgs {
+    /// Configured connection, ssh_config alias, hostname, or user@host:port
+    pub(crate) host: String,
+    /// As whom.
+    #[command(flatten)]
+    pub(crate) login: Login,
+    /// The session's name; the host's default session if not given
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) session: Option<String>,
 }
 
 /// What to run.

@@ -12,6 +12,7 @@ mod hosts;
 mod install;
 mod interrupt;
 mod list;
+mod login;
 mod logs;
 mod open;
 mod output;
@@ -34,6 +35,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Hosts(args) => hosts::run(args, context).await,
         Verb::Sessions => sessions::run(context).await,
         Verb::Open(args) => open::run(args, context).await,
+        Verb::Login(args) => login::run(args, context).await,
         Verb::Exec(args) => exec::run(args, context).await,
         Verb::Commands(args) => list::run(args, context).await,
         Verb::Output(args) => output::run(args, context).await,

@@ -36,6 +36,15 @@ pub(super) const LEAVE: &str =
 
 /// Attaches; the exit code is 0 however the person leaves, and 0 when the session ends.
 pub(crate) async fn run(args: AttachArgs, watch: bool, context: &Context) -> Result<u8, Failure> {
+    attach(args, watch, false, context).await
+}
+
+/// Attaches until the session's shell is there, or will not come.
+pub(super) async fn until_ready(args: AttachArgs, context: &Context) -> Result<u8, Failure> {
+    attach(args, false, true, context).await
+}
+
+async fn attach(args: AttachArgs, watch: bool, until_ready: bool, context: &Context) -> Result<u8, Failure> {
     let AttachArgs { session, take } = args;
     wants_terminal()?;
     // Before anything changes: a signal that comes at once must find us ready to change it back.
@@ -61,6 +70,7 @@ pub(crate) async fn run(args: AttachArgs, watch: bool, context: &Context) -> Res
         session: crate::sanitise::line(&session),
         watch,
         took: take,
+        until_ready,
         requests,
         bar: String::new(),
     };
@@ -107,6 +117,7 @@ struct Attached {
     session: String,
     watch: bool,
     took: bool,
+    until_ready: bool,
     requests: mpsc::Sender<AttachRequest>,
     bar: String,
 }
@@ -133,7 +144,12 @@ impl Attached {
             tokio::select! {
                 answer = answers.message() => match answer {
                     Ok(Some(AttachResponse { what: Some(What::Painting(bytes)) })) => self.paint(&bytes)?,
-                    Ok(Some(AttachResponse { what: Some(What::Status(status)) })) => self.show(&status)?,
+                    Ok(Some(AttachResponse { what: Some(What::Status(status)) })) => {
+                        self.show(&status)?;
+                        if let Some(left) = self.left_by(&status.state) {
+                            return left;
+                        }
+                    }
                     Ok(Some(AttachResponse { what: Some(What::Ended(words)) })) => {
                         return Ok(crate::sanitise::line(&words));
                     }
@@ -167,6 +183,26 @@ impl Attached {
     async fn say(&self, what: Say) {
         // A daemon that is gone is told by its answers' end.
         let _ = self.requests.send(request(what)).await;
+    }
+
+    /// Whether what was waited for has come.
+    fn left_by(&self, state: &str) -> Option<Result<String, Failure>> {
+        match state {
+            "ready" | "busy" if self.until_ready => Some(Ok(format!("session {} is open", self.session))),
+            "disconnected" if self.until_ready => {
+                let fault = Fault::new(
+                    Reason::AuthFailed,
+                    format!(
+                        "the login of session {} came to an end without a shell",
+                        self.session
+                    ),
+                );
+                Some(Err(fault
+                    .hint("`sshctl login` again shows what the host asks; `ssh` by hand what it says at the end")
+                    .into()))
+            }
+            _ => None,
+        }
     }
 
     fn left(&self) -> String {

@@ -49,6 +49,7 @@ impl Machine {
 
     /// Whether anything runs in the shell is not known: it is worked with once it was seen at its prompt.
     pub fn settle(&mut self, now: Instant) {
+        self.unsure = Some(now);
         self.phase = Phase::Settling { since: now };
         self.returned(now);
     }
@@ -77,7 +78,11 @@ impl Machine {
                     *at = now;
                 }
             }
-            Phase::Typed | Phase::Settling { .. } => self.phase = Phase::Settling { since: now },
+            Phase::Typed => self.phase = Phase::Settling { since: now },
+            Phase::Settling { since } => {
+                self.unsure = self.unsure.filter(|at| at == since).map(|_| now);
+                *since = now;
+            }
             Phase::Ready { .. } => {}
         }
     }

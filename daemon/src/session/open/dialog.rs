@@ -20,8 +20,17 @@ pub struct Question {
     pub shown: Vec<u8>,
     /// How many bytes that was in all.
     pub total: u64,
-    /// It is OpenSSH's client that asks, in the tmux server of this name: a person alone may answer.
-    pub login: Option<String>,
+    /// It is OpenSSH's client that asks: a person alone may answer.
+    pub login: Option<Login>,
+}
+
+/// Where OpenSSH's client asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The host as it was named.
+    pub host: String,
+    /// The tmux server of this machine.
+    pub server: String,
 }
 
 impl Question {
@@ -39,7 +48,7 @@ impl Question {
 
     /// What whoever wants a command run is told.
     pub fn fault(&self, session: &SessionName) -> Fault {
-        if let Some(server) = &self.login {
+        if let Some(Login { host, server }) = &self.login {
             return Fault::new(
                 Reason::AuthInputRequired,
                 format!(
@@ -48,7 +57,7 @@ impl Question {
                 ),
             )
             .hint(format!(
-                "a person answers with `sshctl attach {session}` or `tmux -L {server} attach`; then it opens by itself, and the call can be made again"
+                "a person runs `sshctl login {host}`, or answers in `sshctl attach {session}` or `tmux -L {server} attach`; then it opens by itself, and the call can be made again"
             ))
             .retryable();
         }

@@ -5,7 +5,11 @@ use std::time::{Duration, Instant};
 
 use sshmcp_proto::{error::Fault, v1::Reason};
 
-use super::{Opening, dialog::Question, last_words};
+use super::{
+    Opening,
+    dialog::{Login, Question},
+    last_words,
+};
 use crate::{
     host::Target,
     local::{Place, reads_terminal},
@@ -42,7 +46,10 @@ impl Opening {
                     program: "ssh".into(),
                     shown: self.shown.clone(),
                     total: self.shown_total,
-                    login: Some(place.name()),
+                    login: Some(Login {
+                        host: self.target.alias.clone(),
+                        server: place.name(),
+                    }),
                 }));
                 // Whoever answers has time; the host has its own limit.
                 since = Instant::now();

@@ -124,3 +124,43 @@ fn a_refused_login() {
     eventually("nothing is left of it", || local.places().is_empty());
     local.finish(shim);
 }
+
+/// A login that needs a person, on a host that is like any other: the agent is sent to one, who answers, and works there then.
+#[test]
+fn a_person_logs_in() {
+    let local = Local::new();
+    let key = local.bed.home().join(".ssh/locked");
+    let made = local
+        .bed
+        .tool("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "open sesame", "-f"])
+        .arg(&key)
+        .status();
+    assert!(made.expect("ssh-keygen runs").success());
+    let public = std::fs::read_to_string(key.with_extension("pub")).expect("a public key");
+    let user = local.bed.user(Shell::Bash).clone();
+    local.bed.sshd().authorize(&user, &public);
+    let lines = format!(
+        "Host locked\n HostName 127.0.0.1\n Port {}\n User {}\n IdentityFile {}\n IdentitiesOnly yes\n",
+        local.bed.sshd().port(),
+        user.name,
+        key.display()
+    );
+    local.bed.append(".ssh/config", &lines);
+    let mut shim = local.bed.shim();
+    let call = json!({"host": "locked", "command": "echo open"});
+    let fault = shim
+        .call("execute_command", call)
+        .expect_err("a person is needed");
+    assert_eq!(fault.code, "auth_input_required", "{fault:?}");
+    assert!(fault.hint.contains("sshctl login locked"), "{fault:?}");
+    let person = Pane::open(&local.bed);
+    person.sshctl("login locked");
+    person.shows("the question", |seen| seen.contains("passphrase"));
+    person.types("open sesame");
+    person.keys("Enter");
+    person.shows("its end", |seen| seen.contains("session locked is open"));
+    person.close();
+    assert_eq!(shim.run("locked", "echo open").stdout, "open\n");
+    local.finish(shim);
+}

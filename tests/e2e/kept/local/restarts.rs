@@ -103,6 +103,7 @@ fn found_without_state() {
     let call = json!({"session": "idle", "command": "echo $variable $PWD"});
     let found = shim.execute(call).expect("it runs");
     assert_eq!(found.stdout, "kept /usr\n", "{found:?}");
+    eventually("it is known to be at work", || state(&mut shim, "busy") == "busy");
     let call = json!({"session": "busy", "command": "echo $variable $PWD", "timeout": 1});
     let fault = shim.execute(call.clone()).expect_err("it is at work");
     assert_eq!(fault.code, "session_busy", "{fault:?}");
