@@ -231,7 +231,8 @@ mod tests {
             let _ = judge.look(Some(at(9_010)), at(limit));
             let answered = judge.look(Some(at(9_010)), at(18_000));
             assert!(answered.asks);
-            assert_eq!(answered.pause, Duration::from_secs(9));
+            assert_eq!(answered.pause, Duration::from_millis(15_000 - 8_990));
+            let _ = judge.look(Some(at(18_010)), at(24_010));
             let heard = judge.look(Some(at(26_500)), at(27_000));
             assert!(!heard.asks);
         }
