@@ -4,7 +4,9 @@
 mod answering;
 mod answers;
 mod asking;
+mod catching;
 mod doing;
+mod exiting;
 mod flowing;
 mod keeping;
 mod leaving;

@@ -79,11 +79,6 @@ impl Machine {
         }
     }
 
-    /// When all that had come over the terminal's connection was last taken from it; before each look's answer.
-    pub const fn note_drained(&mut self, at: Option<Instant>) {
-        self.probes.drained = at;
-    }
-
     /// What the session does now.
     pub const fn phase(&self) -> &Phase {
         &self.phase
@@ -116,11 +111,6 @@ impl Machine {
             Phase::Settling { since } => self.ahead == Some(true) || self.unsure == Some(*since),
             Phase::Ready { .. } | Phase::Typed | Phase::Busy(_) => false,
         }
-    }
-
-    /// Something runs that nobody here gave to the shell.
-    pub const fn runs_unknown(&self) -> bool {
-        matches!((&self.phase, self.unknown), (Phase::Settling { .. }, Some(true)))
     }
 
     /// Somebody typed since the last command, and no command runs.

@@ -10,7 +10,10 @@ use std::{
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::task::JoinHandle;
 
-use super::{Actor, Shell, Stream};
+use super::{
+    Actor, Shell, Stream,
+    catching::{last_shown, shown_until},
+};
 use crate::{
     command::{Command, Status},
     config::Keeper,
@@ -24,8 +27,7 @@ use crate::{
         label::{FORGOTTEN, NOT_FOUND},
         link::Link,
         machine::{Left, Machine, SlotNames},
-        open::{Back, Caught, NotBack, come_back},
-        spot::Spot,
+        open::{Back, NotBack, come_back},
     },
     shell::{
         frame::{self, KeptStream},
@@ -37,9 +39,6 @@ use crate::{
 
 /// A session that is closed from afar is given up after this; on the host its own time ends it.
 const ENDING_MAX: Duration = Duration::from_secs(3);
-
-/// Of what a terminal showed: what came in one event.
-const SHOWN_AT_ONCE: usize = 32 << 10; // 32 KiB
 
 /// On the way back.
 pub(super) struct Returning {
@@ -384,33 +383,6 @@ impl Actor {
         self.publish();
     }
 
-    /// Takes what the terminal showed since that place, as if it had come then.
-    async fn catch_up(&mut self, caught: Caught, from: u64) {
-        if let Some(shell) = &mut self.shell {
-            shell.spot = Spot::at_mark(0, from);
-        }
-        let mut rest = caught.missed.as_slice();
-        let mut taken = 0;
-        for (at, missing) in caught.holes {
-            let (before, behind) = rest.split_at(rest.len().min(at.saturating_sub(taken)));
-            (rest, taken) = (behind, at);
-            self.take_shown(before).await;
-            let Some(shell) = &mut self.shell else { return };
-            shell.skip_shown(missing);
-        }
-        self.take_shown(rest).await;
-        let Some(shell) = &mut self.shell else { return };
-        shell.spot = caught.spot;
-        shell.machine.returned(Instant::now());
-        self.take_shown(&caught.live).await;
-    }
-
-    async fn take_shown(&mut self, shown: &[u8]) {
-        for piece in shown.chunks(SHOWN_AT_ONCE) {
-            Box::pin(self.on_terminal(piece)).await;
-        }
-    }
-
     /// The next of the further pairs is drained again, from where we were; one channel is opened at a time.
     pub(super) fn follow_next(&mut self) {
         let Some(shell) = &self.shell else { return };
@@ -465,20 +437,6 @@ impl Actor {
             .filter(|command| !command.internal && command.state().status != Status::Queued)
             .map(|command| command.id)
     }
-}
-
-/// Up to where what a command showed on the terminal was taken, if any was.
-fn last_shown(command: &Command) -> Option<u64> {
-    let positions = command.positions();
-    let taken = positions.iter().find(|taken| taken.source == kept::TERMINAL);
-    taken.map(|taken| taken.offset)
-}
-
-/// The same, or where the terminal was when it was given to the shell; of one that has the terminal.
-fn shown_until(command: &Command) -> Option<u64> {
-    let origin: Origin = serde_json::from_value(command.place()).ok()?;
-    let shown = last_shown(command).or(origin.shown);
-    shown.filter(|_| origin.set.is_none())
 }
 
 impl Shell {
@@ -560,23 +518,6 @@ impl Shell {
             stream.place = place;
         }
         self.follow();
-    }
-
-    /// The running command has the terminal.
-    fn shows_output(&self) -> bool {
-        self.running.is_some() && self.machine.running().is_some() && self.machine.pair().is_none()
-    }
-
-    /// So many bytes of what the terminal showed are lost.
-    fn skip_shown(&mut self, bytes: u64) {
-        self.spot.pass(usize::try_from(bytes).unwrap_or(usize::MAX));
-        self.marks = Scanner::new(&mark::introducer(&self.link.nonce), mark::TERMINATOR);
-        self.is_mirroring = false;
-        if let Some(command) = &self.running {
-            command.notice(format!(
-                "{bytes} bytes of its output are missing: more came while nobody was connected than its host keeps of a terminal"
-            ));
-        }
     }
 
     /// Has the helper hand on the first pair's streams from where we are.

@@ -81,6 +81,11 @@ impl Level {
 }
 
 impl Machine {
+    /// When all that had come over the terminal's connection was last taken from it; before each look's answer.
+    pub const fn note_drained(&mut self, at: Option<Instant>) {
+        self.probes.drained = at;
+    }
+
     /// Somebody waits for the running command, or nobody does any more.
     pub fn set_wanted(&mut self, wanted: bool, now: Instant) {
         self.probes.want(wanted, now);

@@ -87,6 +87,11 @@ impl Machine {
         }
     }
 
+    /// Something runs that nobody here gave to the shell.
+    pub const fn runs_unknown(&self) -> bool {
+        matches!((&self.phase, self.unknown), (Phase::Settling { .. }, Some(true)))
+    }
+
     /// Which FIFOs of a pair are used now, for stdout and stderr.
     pub fn turns(&self, pair: u8) -> (u8, u8) {
         self.slots.turns(pair)
