@@ -55,8 +55,6 @@ pub struct Machine {
     replaced: bool,
     /// Typed since the last command's end and before its prompt; true if a line was entered.
     ahead: Option<bool>,
-    /// It settles since then, and what runs until that is over is not known.
-    unsure: Option<Instant>,
     /// When something was last typed that was for no command.
     typed_at: Option<Instant>,
     /// What the shell did when it was found is not known; true once it was seen to be at work.
@@ -73,7 +71,6 @@ impl Machine {
             probes: Probes::new(now),
             replaced: false,
             ahead: None,
-            unsure: None,
             typed_at: None,
             unknown: None,
         }
@@ -105,12 +102,9 @@ impl Machine {
         matches!(&self.phase, Phase::Busy(running) if running.interrupted)
     }
 
-    /// A line that was typed before the prompt runs at it, or will; or what runs is not known.
-    pub fn runs_ahead(&self) -> bool {
-        match &self.phase {
-            Phase::Settling { since } => self.ahead == Some(true) || self.unsure == Some(*since),
-            Phase::Ready { .. } | Phase::Typed | Phase::Busy(_) => false,
-        }
+    /// A line that was typed before the prompt runs at it, or will.
+    pub const fn runs_ahead(&self) -> bool {
+        matches!((&self.phase, self.ahead), (Phase::Settling { .. }, Some(true)))
     }
 
     /// Somebody typed since the last command, and no command runs.

@@ -459,10 +459,7 @@ impl Shell {
             pair,
             begun: has_rest.then(|| last_shown(command).is_some()),
         });
-        let mut machine = Machine::resumed(link.shell.pid, found, left, now);
-        if link.kept.as_ref().is_some_and(|kept| kept.unsure) {
-            machine.settle(now);
-        }
+        let machine = Machine::resumed(link.shell.pid, found, left, now);
         let positions = running
             .as_ref()
             .map(|command| command.positions())

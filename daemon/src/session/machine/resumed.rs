@@ -47,13 +47,6 @@ impl Machine {
         machine
     }
 
-    /// Whether anything runs in the shell is not known: it is worked with once it was seen at its prompt.
-    pub fn settle(&mut self, now: Instant) {
-        self.unsure = Some(now);
-        self.phase = Phase::Settling { since: now };
-        self.returned(now);
-    }
-
     /// The way to the shell was lost and found again: what is timed begins anew, and what the terminal told meanwhile may
     /// never come.
     pub fn returned(&mut self, now: Instant) {
@@ -78,11 +71,7 @@ impl Machine {
                     *at = now;
                 }
             }
-            Phase::Typed => self.phase = Phase::Settling { since: now },
-            Phase::Settling { since } => {
-                self.unsure = self.unsure.filter(|at| at == since).map(|_| now);
-                *since = now;
-            }
+            Phase::Typed | Phase::Settling { .. } => self.phase = Phase::Settling { since: now },
             Phase::Ready { .. } => {}
         }
     }

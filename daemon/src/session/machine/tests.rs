@@ -566,21 +566,3 @@ fn typed_before_the_prompt() {
         assert!(bench.machine.is_ready());
     }
 }
-
-/// What runs in a shell that was found without its state is not known: nothing is typed before it was seen at its prompt.
-#[test]
-fn found_without_state() {
-    let mut bench = Bench::ready();
-    bench.machine = Machine::resumed(100, &[], None, bench.now);
-    bench.machine.settle(bench.now);
-    assert!(bench.machine.runs_ahead() && !bench.machine.is_ready());
-    bench.later(50);
-    bench.machine.returned(bench.now);
-    assert!(bench.machine.runs_ahead());
-    assert_eq!(bench.later(300), vec![Effect::Probe(None)]);
-    bench.on(probe("u;200;-;200 100 . S n 0 sleep|;"));
-    assert!(bench.machine.runs_ahead() && !bench.machine.is_ready());
-    assert_eq!(bench.later(5000), vec![Effect::Probe(None)]);
-    bench.on(probe("rne;100;-;100 0 . S p 0 bash|;"));
-    assert!(bench.machine.is_ready() && !bench.machine.runs_ahead());
-}
