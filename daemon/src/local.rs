@@ -196,7 +196,10 @@ impl Place {
         // One that was replaced while we run.
         let name = program.to_string_lossy();
         let program = PathBuf::from(name.strip_suffix(" (deleted)").unwrap_or(&name));
-        std::os::unix::fs::symlink(&program, &link).map_err(failed)?;
+        // A name of its own as far as the kernel tells; not on another file system, nor of a file that is not ours.
+        fs::hard_link(&program, &link)
+            .or_else(|_| std::os::unix::fs::symlink(&program, &link))
+            .map_err(failed)?;
         Ok(link)
     }
 
