@@ -219,14 +219,17 @@ fn every_byte_arrives() {
     local.finish(shim);
 }
 
-/// A host behind a ProxyCommand is OpenSSH's alone, and is reached; `durable` is refused there, in words.
+/// A host behind a ProxyCommand is OpenSSH's alone, and is reached, whatever else a person's ssh_config wants of their own
+/// logins there; `durable` is refused there, in words.
 #[test]
 fn a_proxy_command_is_followed() {
     let local = Local::new();
     let port = local.bed.sshd().port();
     let user = &local.bed.user(Shell::Bash).name;
     let lines = format!(
-        "Host proxied\n HostName nowhere.invalid\n HostKeyAlias [127.0.0.1]:{port}\n User {user}\n ProxyCommand busybox nc 127.0.0.1 {port}\n"
+        "Host proxied\n HostName nowhere.invalid\n HostKeyAlias [127.0.0.1]:{port}\n User {user}\n ProxyCommand busybox nc 127.0.0.1 {port}\n \
+         ControlMaster auto\n ControlPath /nowhere/%C\n RemoteCommand exit 9\n RequestTTY no\n LocalForward 1 127.0.0.1:1\n \
+         ExitOnForwardFailure yes\n LogLevel DEBUG3\n EscapeChar ~\n"
     );
     local.bed.append(".ssh/config", &lines);
     let mut shim = local.bed.shim();
