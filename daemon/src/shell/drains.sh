@@ -11,8 +11,8 @@ drain() {
   cd "$d" || exit 0
   w=p$1
   set -- "${1}0" m0 "${1}1" m1
-  # A reader whose number is not in the file yet is known here alone.
-  trap 'kill "$!" 2>/dev/null; kill -s CONT "$!" 2>/dev/null; exit 0' TERM
+  # A reader whose number is not in the file yet is known here alone; and one that has not become cat yet forgets a TERM.
+  trap 'kill -s KILL "$!" 2>/dev/null; exit 0' TERM
   set -- "$@" "$@" "$@" "$@" "$@" "$@" "$@" "$@"
   while :; do
     cat "$@" 2>/dev/null &
