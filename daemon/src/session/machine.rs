@@ -112,14 +112,6 @@ impl Machine {
         self.typed_at.is_some() && matches!(self.phase, Phase::Ready { .. } | Phase::Typed)
     }
 
-    /// What was typed takes a line away.
-    pub fn clears(&mut self, now: Instant) {
-        if !matches!(self.phase, Phase::Busy(_)) {
-            self.typed_at = Some(now);
-            self.probes.restart(now);
-        }
-    }
-
     /// A command may be typed now.
     pub const fn is_ready(&self) -> bool {
         matches!(self.phase, Phase::Ready { half_typed: false })

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Machine, word::Asked};
+use super::{Machine, Phase, word::Asked};
 use crate::{
     output::StreamKind,
     shell::probe::{self, Clue, LineMode, Probe, Verdict},
@@ -81,6 +81,14 @@ impl Level {
 }
 
 impl Machine {
+    /// What was typed takes a line away.
+    pub fn clears(&mut self, now: Instant) {
+        if !matches!(self.phase, Phase::Busy(_)) {
+            self.typed_at = Some(now);
+            self.probes.restart(now);
+        }
+    }
+
     /// When all that had come over the terminal's connection was last taken from it; before each look's answer.
     pub const fn note_drained(&mut self, at: Option<Instant>) {
         self.probes.drained = at;
