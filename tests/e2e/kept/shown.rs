@@ -3,7 +3,7 @@
 use serde_json::json;
 use sshmcp_tests::{Shell, Shim, eventually};
 
-use super::{Kept, restarts::kill_daemon};
+use super::{Kept, is_long, restarts::kill_daemon};
 
 const SHELLS: [Shell; 4] = [Shell::Bash, Shell::Zsh, Shell::Dash, Shell::Fish];
 
@@ -88,5 +88,49 @@ fn through_cuts() {
     drop(shim);
     let mut shim = kept.bed.shim();
     check(&mut shim, Shell::Bash, &id, LINES);
+    kept.finish(shim, &[Shell::Bash]);
+}
+
+/// More came than a host keeps of a terminal: the beginning and the end are there, and what is missing is counted to the byte.
+/// Long suite.
+#[test]
+fn more_than_is_kept() {
+    const LAST: u64 = 6_000_000;
+    if !is_long() {
+        return;
+    }
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    kept.open(&mut shim, Shell::Bash);
+    let file = kept.bed.scratch(Shell::Bash).join("done");
+    let command = format!(
+        "until [ -e {}.go ]; do sleep 0.1; done; seq 1 {LAST}; touch {}; (exit 7)",
+        file.display(),
+        file.display()
+    );
+    let call = json!({"host": "bash", "command": command, "terminal": true, "timeout": 0.4});
+    let begun = shim.execute(call).expect("it runs");
+    kill_daemon(&kept.bed);
+    drop(shim);
+    std::fs::write(file.with_extension("go"), "").expect("written");
+    eventually("it has ended", || file.exists());
+
+    let mut shim = kept.bed.shim();
+    let ended = shim.wait_for(&begun.id);
+    assert_eq!(ended.exit_code, Some(7), "{}", ended.notice);
+    let (count, _) = ended
+        .notice
+        .split_once(" bytes of its output are missing")
+        .unwrap_or_else(|| panic!("{:?}", ended.object));
+    let missing: u64 = count
+        .rsplit(' ')
+        .next()
+        .and_then(|word| word.parse().ok())
+        .expect("a number");
+    let all: u64 = (1..=LAST).map(|number| number.to_string().len() as u64 + 2).sum();
+    assert_eq!(ended.number("total_bytes") + missing, all);
+    let asked = json!({"command_id": begun.id, "tail": 2});
+    let end = shim.call("get_command_output", asked).expect("its output");
+    assert_eq!(end["stdout"], "5999999\n6000000\n");
     kept.finish(shim, &[Shell::Bash]);
 }

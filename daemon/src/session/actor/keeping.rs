@@ -94,6 +94,13 @@ impl Shell {
         }
     }
 
+    /// It is known now where the terminal is: what was taken of it before is not asked for again.
+    pub(super) fn note_place(&self) {
+        if self.machine.has_started() {
+            self.note_start();
+        }
+    }
+
     /// What is kept of a stream goes on in another segment; the one before may go.
     pub(super) fn next_segment(&mut self, set: u8, kind: StreamKind, segment: u32) {
         let segment = u64::from(segment);

@@ -237,6 +237,7 @@ impl Actor {
                     let Some(mark) = mark::parse(&body) else { continue };
                     if let Mark::Place(number) = mark {
                         shell.spot.passed(number);
+                        shell.note_place();
                         continue;
                     }
                     if matches!(mark, Mark::Start(Some(_))) && shell.running.is_some() {
@@ -345,7 +346,10 @@ impl Actor {
             HelperFrame::Foreground(number, found) => self.on_foreground(number, found).await,
             HelperFrame::Opened(set) => self.drain(set),
             HelperFrame::Flow(takes) => shell.on_terminal_flow(takes),
-            HelperFrame::At(number, place) => shell.spot.told(number, place),
+            HelperFrame::At(number, place) => {
+                shell.spot.told(number, place);
+                shell.note_place();
+            }
             HelperFrame::Reading
             | HelperFrame::Hello(_)
             | HelperFrame::Installed
