@@ -242,8 +242,25 @@ impl Place {
         client
     }
 
+    /// Ends what an earlier daemon attached in control mode: such a client of tmux 3.3a may hang for good once nobody reads
+    /// what it says, and its server does not end before it. A person's own client is left alone.
+    pub async fn drop_readers(&self) {
+        let mut command = self.tmux();
+        command.args(["list-clients", "-F", "#{client_control_mode} #{client_pid}"]);
+        // There may be no server.
+        let said = run(command).await.unwrap_or_default();
+        for pid in said.lines().filter_map(|line| line.strip_prefix("1 ")) {
+            let pid = pid.parse().ok().and_then(rustix::process::Pid::from_raw);
+            if let Some(pid) = pid {
+                // It may have gone by itself.
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
+
     /// Ends everything: server, client, its connection, directory.
     pub async fn end(&self) {
+        self.drop_readers().await;
         let mut command = self.tmux();
         command.arg("kill-server");
         // There may be none.

@@ -138,6 +138,7 @@ async fn try_here(pool: &Arc<Pool>, place: &Place, kept: Kept) -> Result<Back, N
     let (hello, streams) = reach(&mut wiring, &kept, &helper, script).await?;
     let terminal = match pane.filter(|_| ended.is_none()) {
         Some(pane) => {
+            place.drop_readers().await;
             let terminal = wiring.add(Source::Terminal, master.attach()?.of_pane(&pane.id));
             terminal.capture().await?;
             Some(terminal)
