@@ -32,8 +32,9 @@ const RECORDED: usize = 4 << 20; // 4 MiB
 /// What waits for the emulator: most sessions are never looked at, and one costs 0.3 MB (without scrollback: 2,000 lines
 /// of cells would be 6 MB).
 const UNSEEN_MAX: usize = 64 << 10; // 64 KiB
-/// Of plain text that nobody looks at, the last so many bytes are what scrollback and screen can hold.
-const PLAIN_MAX: usize = 512 << 10; // 512 KiB
+/// Of plain text that nobody looks at, the last so many bytes for each of the screen's cells are what that can hold: a
+/// character of four bytes with three marks upon it.
+const CELL_MAX: usize = 16;
 /// What may belong to a sequence that began.
 const SEQUENCE_MAX: usize = 256;
 /// What the terminal says behind a command's end while its output is not all there.
@@ -223,7 +224,9 @@ impl View {
             log.weave(from, self.end);
         }
         let first = self.end - self.bytes.len() as u64;
-        self.woven.retain(|(_, end)| *end > first);
+        while self.woven.front().is_some_and(|(_, end)| *end <= first) {
+            self.woven.pop_front();
+        }
         match self.woven.back_mut() {
             Some((_, end)) if *end == from => *end = self.end,
             _ => self.woven.push_back((from, self.end)),
@@ -257,9 +260,11 @@ impl View {
         }
         self.end += bytes.len() as u64;
         let skip = bytes.len().saturating_sub(KEPT);
-        self.bytes.extend(bytes.get(skip..).unwrap_or_default());
-        let surplus = self.bytes.len().saturating_sub(KEPT);
+        let new = bytes.get(skip..).unwrap_or_default();
+        // First, for what is added beyond the bound doubles the memory for good.
+        let surplus = (self.bytes.len() + new.len()).saturating_sub(KEPT);
         self.bytes.drain(..surplus);
+        self.bytes.extend(new);
         self.unseen.extend_from_slice(bytes);
         if asks(bytes) {
             self.screen();
@@ -278,11 +283,17 @@ impl View {
             self.screen();
             self.unseen = plain;
         }
-        if self.unseen.len() > 2 * PLAIN_MAX {
-            let from = self.unseen.len() - PLAIN_MAX;
+        let most = self.unseen_most();
+        if self.unseen.len() > 2 * most {
+            let from = self.unseen.len() - most;
             let line = memchr::memchr(b'\n', self.unseen.get(from..).unwrap_or_default());
             self.unseen.drain(..from + line.map_or(0, |at| at + 1));
         }
+    }
+
+    fn unseen_most(&self) -> usize {
+        let (cols, rows) = self.size;
+        (usize::from(cols) * usize::from(rows) * CELL_MAX).max(UNSEEN_MAX)
     }
 
     /// The emulator, fed with all that came so far.
