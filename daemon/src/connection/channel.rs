@@ -1,14 +1,20 @@
 //! One channel: what it says as events, a writer for what it is told, and an end that says why.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig, client::Msg};
 use sshmcp_proto::{error::Fault, v1::Reason};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
 
 use super::{Connection, pane::Pane, pool::Lease, process::Told, words::plain};
 use crate::tmux::{command, control::Screen};
+
+/// tmux attaches in milliseconds.
+const ATTACH_MAX: Duration = Duration::from_secs(10);
 
 /// How a channel ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,10 +128,14 @@ impl Channel {
     /// there, and what the pane shows is its stdout; it has no stderr and no exit code.
     pub fn of_pane(self, id: &str) -> Self {
         let mut writer = self.writer();
-        writer.pane = Some(id.into());
+        let pane = Pane::new(self, id);
+        writer.pane = Some(PaneWriter {
+            id: id.into(),
+            attached: pane.attached(),
+        });
         writer.closed = Arc::new(watch::Sender::new(false));
         Self {
-            read: Reading::Pane(Box::new(Pane::new(self, id))),
+            read: Reading::Pane(Box::new(pane)),
             writer,
             state: State::Open,
             lease: None,
@@ -304,29 +314,48 @@ impl Half {
 pub struct ChannelWriter {
     half: Half,
     /// What is written is told to tmux in control mode, for this pane.
-    pane: Option<Arc<str>>,
+    pane: Option<PaneWriter>,
     closed: Arc<watch::Sender<bool>>,
     lost: watch::Receiver<Option<Arc<str>>>,
+}
+
+#[derive(Clone)]
+struct PaneWriter {
+    id: Arc<str>,
+    attached: watch::Receiver<bool>,
 }
 
 impl ChannelWriter {
     /// Writes all bytes; waits while the far side takes no more. A write that is dropped may have been done in part.
     pub async fn write(&self, bytes: Bytes) -> Result<(), Fault> {
-        let bytes = match &self.pane {
+        match &self.pane {
             // An empty line would end the control client.
-            Some(_) if bytes.is_empty() => return Ok(()),
-            Some(pane) => command::keys(pane, &bytes).into(),
-            None => bytes,
-        };
-        self.tell(self.half.data(bytes)).await
+            Some(_) if bytes.is_empty() => Ok(()),
+            Some(pane) => self.tell_pane(pane, command::keys(&pane.id, &bytes)).await,
+            None => self.tell(self.half.data(bytes)).await,
+        }
     }
 
     /// Asks tmux what the pane shows; it comes as `ChannelEvent::Screen`. Nothing is asked of any other channel.
     pub async fn capture(&self) -> Result<(), Fault> {
         match &self.pane {
-            Some(pane) => self.tell(self.half.data(command::capture(pane).into())).await,
+            Some(pane) => self.tell_pane(pane, command::capture(&pane.id)).await,
             None => Ok(()),
         }
+    }
+
+    /// Tells tmux what is for its pane, once what comes of it will be shown.
+    async fn tell_pane(&self, pane: &PaneWriter, lines: Vec<u8>) -> Result<(), Fault> {
+        let mut attached = pane.attached.clone();
+        let telling = self.tell(async {
+            attached.wait_for(|attached| *attached).await.map_err(|_| Deaf)?;
+            Ok(())
+        });
+        timeout(ATTACH_MAX, telling).await.unwrap_or_else(|_| {
+            let words = "tmux did not attach to the session that it keeps";
+            Err(Fault::new(Reason::Unreachable, words).retryable())
+        })?;
+        self.tell(self.half.data(lines.into())).await
     }
 
     /// Tells tmux one of its commands.
@@ -337,8 +366,7 @@ impl ChannelWriter {
     /// Tells the size of the terminal.
     pub async fn resize(&self, cols: u16, rows: u16) -> Result<(), Fault> {
         if let Some(pane) = &self.pane {
-            let line = command::resize(pane, cols, rows);
-            return self.tell(self.half.data(line.into())).await;
+            return self.tell_pane(pane, command::resize(&pane.id, cols, rows)).await;
         }
         self.tell(self.half.resize(cols, rows)).await
     }

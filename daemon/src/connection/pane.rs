@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use tokio::sync::watch;
+
 use super::channel::{Channel, ChannelEvent, CloseReason};
 use crate::tmux::{
     command,
@@ -20,6 +22,7 @@ pub(super) struct Pane {
     ready: VecDeque<ChannelEvent>,
     /// What tmux said of its end, or of what failed.
     words: String,
+    attached: watch::Sender<bool>,
 }
 
 impl Pane {
@@ -27,10 +30,17 @@ impl Pane {
         Self {
             client,
             id: id.to_owned(),
+            attached: watch::Sender::new(false),
             control: Control::new(id),
             ready: VecDeque::new(),
             words: String::new(),
         }
+    }
+
+    /// True once what the pane shows comes here. tmux does what its client is told also while that still attaches (3.3a on
+    /// a busy host), and then nothing is sent of what comes of it.
+    pub(super) fn attached(&self) -> watch::Receiver<bool> {
+        self.attached.subscribe()
     }
 
     /// As `Channel::next`; the last is `Closed`.
@@ -61,6 +71,7 @@ impl Pane {
     fn take(&mut self, bytes: &[u8]) {
         for event in self.control.feed(bytes) {
             match event {
+                Event::Attached => drop(self.attached.send_replace(true)),
                 Event::Output(bytes) => self.ready.push_back(ChannelEvent::Stdout(bytes.into())),
                 Event::Screen(screen) => self.ready.push_back(ChannelEvent::Screen(Box::new(screen))),
                 Event::Paused => {

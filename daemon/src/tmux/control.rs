@@ -16,6 +16,8 @@ const ROWS_MAX: usize = 10_000;
 /// What control mode says about the pane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// The client has attached. What it was told before was done, and what came of that is not shown to it.
+    Attached,
     /// The pane's program wrote this.
     Output(Vec<u8>),
     /// tmux stopped sending: what the program writes until it is told to go on is lost to us.
@@ -189,6 +191,7 @@ impl Control {
                 let data = memchr::memmem::find(rest, b" : ").and_then(|at| rest.get(at + 3..));
                 self.output(pane, data.unwrap_or_default(), events);
             }
+            b"%session-changed" => events.push(Event::Attached),
             b"%pause" => events.push(Event::Paused),
             b"%begin" => {
                 self.state = match self.next_is_screen.take() {
@@ -291,6 +294,7 @@ mod tests {
         assert_eq!(
             events,
             [
+                Event::Attached,
                 Event::Output(b"a\x1b[1m\\n\r\n\xc3\xa4".to_vec()),
                 Event::Output(b"b : c".to_vec())
             ]

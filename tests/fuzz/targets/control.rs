@@ -72,7 +72,7 @@ fuzz_target!(|data: &[u8]| {
             }
             // Three bytes for each that is no text.
             Event::Failed(words) | Event::Exit(words) => words.len() / 3,
-            Event::Paused | Event::Garbled => 0,
+            Event::Attached | Event::Paused | Event::Garbled => 0,
         };
     }
     assert!(bytes <= spelled.len());
