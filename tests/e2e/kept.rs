@@ -12,7 +12,7 @@ use std::{
     io::Write as _,
     os::unix::fs::PermissionsExt as _,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
@@ -127,6 +127,75 @@ fn state(shim: &mut Shim, session: &str) -> String {
     })
 }
 
+/// What `sshctl send` types into the session of bash is what its program reads.
+fn types_exactly(bed: &TestBed, shim: &mut Shim, all: &[Vec<u8>]) {
+    let file = bed.scratch(Shell::Bash).join("bytes");
+    for bytes in all {
+        let command = format!(
+            "stty raw -echo; printf ready; head -c {} >{}; stty sane",
+            bytes.len(),
+            file.display()
+        );
+        let arguments = json!({"host": "bash", "command": command, "terminal": true, "timeout": 20});
+        let reader = shim.execute(arguments).expect("it starts");
+        assert_eq!(reader.status, "awaiting_input", "{reader:?}");
+        let mut send = bed
+            .program("sshctl")
+            .args(["--json", "send", "bash", "--stdin", "--timeout", "20"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sshctl runs");
+        let mut stdin = send.stdin.take().expect("piped");
+        stdin.write_all(bytes).expect("it reads");
+        drop(stdin);
+        let output = send.wait_with_output().expect("it ends");
+        let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(shown["why"], "ended", "{shown}");
+        assert!(
+            fs::read(&file).expect("the reader's file") == *bytes,
+            "{} bytes",
+            bytes.len()
+        );
+    }
+}
+
+/// Sessions on dash's host, opened so many at a time; each has its directory and its number.
+fn open_many(shim: &mut Shim, keeper: &str, count: usize, at_once: usize) -> Vec<String> {
+    let names: Vec<String> = (0..count).map(|number| format!("many{number}")).collect();
+    for some in names.chunks(at_once) {
+        let open = |name| json!({"host": "dash", "session": name, "keeper": keeper});
+        let calls: Vec<u64> = some
+            .iter()
+            .map(|name| shim.begin_call("open_session", open(name)))
+            .collect();
+        for call in calls {
+            shim.finish_call(call).expect("it opens");
+        }
+    }
+    for (number, name) in names.iter().enumerate() {
+        let run = json!({"session": name, "command": format!("cd /usr; number={number}")});
+        shim.execute(run).expect("it runs");
+    }
+    names
+}
+
+/// Every one of them comes back, as it was.
+#[expect(clippy::print_stderr, reason = "how long it took")]
+fn are_back(shim: &mut Shim, names: &[String]) {
+    let since = Instant::now();
+    eventually("all are back", || {
+        let listed = shim.call("list_sessions", json!({})).expect("a list");
+        let sessions = listed["sessions"].as_array().expect("a list");
+        sessions.len() == names.len() && sessions.iter().all(|session| session["state"] == "ready")
+    });
+    eprintln!("{} sessions were back after {:?}", names.len(), since.elapsed());
+    for (number, name) in names.iter().enumerate() {
+        let run = shim.execute(json!({"session": name, "command": "echo $PWD $number"}));
+        assert_eq!(run.expect("it runs").stdout, format!("/usr {number}\n"));
+    }
+}
+
 /// Everything that holds of a session holds of a kept one, in every shell; and it is known by a name on the host.
 #[test]
 fn in_every_shell() {
@@ -227,36 +296,7 @@ fn every_byte_arrives() {
         random.fill_bytes(&mut bytes);
         all.push(bytes);
     }
-    let file = kept.bed.scratch(Shell::Bash).join("bytes");
-    for bytes in all {
-        let command = format!(
-            "stty raw -echo; printf ready; head -c {} >{}; stty sane",
-            bytes.len(),
-            file.display()
-        );
-        let arguments = json!({"host": "bash", "command": command, "terminal": true, "timeout": 20});
-        let reader = shim.execute(arguments).expect("it starts");
-        assert_eq!(reader.status, "awaiting_input", "{reader:?}");
-        let mut send = kept
-            .bed
-            .program("sshctl")
-            .args(["--json", "send", "bash", "--stdin", "--timeout", "20"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("sshctl runs");
-        let mut stdin = send.stdin.take().expect("piped");
-        stdin.write_all(&bytes).expect("it reads");
-        drop(stdin);
-        let output = send.wait_with_output().expect("it ends");
-        let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        assert_eq!(shown["why"], "ended", "{shown}");
-        assert!(
-            fs::read(&file).expect("the reader's file") == bytes,
-            "{} bytes",
-            bytes.len()
-        );
-    }
+    types_exactly(&kept.bed, &mut shim, &all);
     kept.finish(shim, &[Shell::Bash]);
 }
 

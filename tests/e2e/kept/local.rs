@@ -7,17 +7,15 @@ mod restarts;
 
 use std::{
     fs::{self, Permissions},
-    io::Write as _,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    process::Stdio,
 };
 
 use rand::RngCore as _;
 use serde_json::{Value, json};
 use sshmcp_tests::{Shell, Shim, TestBed, eventually};
 
-use super::dice;
+use super::{dice, types_exactly};
 use crate::attach::Pane;
 
 /// A bed whose sessions are kept here.
@@ -186,36 +184,7 @@ fn every_byte_arrives() {
         b"\r~.\r~?\r~~".to_vec(),
         chance,
     ];
-    let file = local.bed.scratch(Shell::Bash).join("bytes");
-    for bytes in all {
-        let command = format!(
-            "stty raw -echo; printf ready; head -c {} >{}; stty sane",
-            bytes.len(),
-            file.display()
-        );
-        let arguments = json!({"host": "bash", "command": command, "terminal": true, "timeout": 20});
-        let reader = shim.execute(arguments).expect("it starts");
-        assert_eq!(reader.status, "awaiting_input", "{reader:?}");
-        let mut send = local
-            .bed
-            .program("sshctl")
-            .args(["--json", "send", "bash", "--stdin", "--timeout", "20"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("sshctl runs");
-        let mut stdin = send.stdin.take().expect("piped");
-        stdin.write_all(&bytes).expect("it reads");
-        drop(stdin);
-        let output = send.wait_with_output().expect("it ends");
-        let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        assert_eq!(shown["why"], "ended", "{shown}");
-        assert!(
-            fs::read(&file).expect("the reader's file") == bytes,
-            "{} bytes",
-            bytes.len()
-        );
-    }
+    types_exactly(&local.bed, &mut shim, &all);
     local.finish(shim);
 }
 

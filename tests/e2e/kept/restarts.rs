@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use sshmcp_tests::{Shell, Shim, TestBed, eventually, process::Process, wait::within};
 
-use super::{Kept, dice, is_long, state};
+use super::{Kept, are_back, dice, is_long, open_many, state};
 
 pub(super) fn kill_daemon(bed: &TestBed) {
     for daemon in bed.daemons() {
@@ -193,40 +193,15 @@ fn killed_between_two_segments() {
 /// Many of one host, which lets ten channels on a connection: all are back, in their directories. `SSHMCP_LONG=1` makes it
 /// fifty.
 #[test]
-#[expect(clippy::print_stderr, reason = "the figures of a run")]
 fn many_are_back() {
     let count = if is_long() { 50 } else { 8 };
     let kept = Kept::new();
     let mut shim = kept.bed.shim();
-    let names: Vec<String> = (0..count).map(|number| format!("many{number}")).collect();
-    let calls: Vec<u64> = names
-        .iter()
-        .map(|name| {
-            let arguments = json!({"host": "dash", "session": name, "keeper": "remote-tmux"});
-            shim.begin_call("open_session", arguments)
-        })
-        .collect();
-    for call in calls {
-        shim.finish_call(call).expect("it opens");
-    }
-    for (number, name) in names.iter().enumerate() {
-        let run = json!({"session": name, "command": format!("cd /usr; number={number}")});
-        shim.execute(run).expect("it runs");
-    }
+    let names = open_many(&mut shim, "remote-tmux", count, count);
     kill_daemon(&kept.bed);
     shim.kill();
-    let since = Instant::now();
     let mut shim = kept.bed.shim();
-    eventually("all are back", || {
-        let listed = shim.call("list_sessions", json!({})).expect("a list");
-        let sessions = listed["sessions"].as_array().expect("a list");
-        sessions.len() == count && sessions.iter().all(|session| session["state"] == "ready")
-    });
-    eprintln!("kept: {count} sessions were back after {:?}", since.elapsed());
-    for (number, name) in names.iter().enumerate() {
-        let run = shim.execute(json!({"session": name, "command": "echo $PWD $number"}));
-        assert_eq!(run.expect("it runs").stdout, format!("/usr {number}\n"));
-    }
+    are_back(&mut shim, &names);
     kept.finish(shim, &[Shell::Dash]);
 }
 

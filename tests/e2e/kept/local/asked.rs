@@ -1,8 +1,10 @@
 //! What OpenSSH asks before there is a shell is a person's to answer: callers are told so, and the session opens by itself
 //! afterwards.
 
+use std::path::PathBuf;
+
 use serde_json::json;
-use sshmcp_tests::{Shell, eventually};
+use sshmcp_tests::{Shell, TestBed, eventually};
 
 use super::{
     super::{restarts::kill_daemon, state},
@@ -51,21 +53,25 @@ fn a_host_key() {
     local.finish(shim);
 }
 
-/// A passphrase, given in the pane itself; and a session that is closed while its client asks leaves nothing.
-#[test]
-fn a_passphrase() {
-    let local = Local::new();
-    let key = local.bed.home().join(".ssh/locked");
-    let made = local
-        .bed
+/// A key that bash's host takes and whose passphrase is `open sesame`.
+fn locked_key(bed: &TestBed) -> PathBuf {
+    let key = bed.home().join(".ssh/locked");
+    let made = bed
         .tool("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "open sesame", "-f"])
         .arg(&key)
         .status();
     assert!(made.expect("ssh-keygen runs").success());
     let public = std::fs::read_to_string(key.with_extension("pub")).expect("a public key");
-    let user = local.bed.user(Shell::Bash).clone();
-    local.bed.sshd().authorize(&user, &public);
+    bed.sshd().authorize(bed.user(Shell::Bash), &public);
+    key
+}
+
+/// A passphrase, given in the pane itself; and a session that is closed while its client asks leaves nothing.
+#[test]
+fn a_passphrase() {
+    let local = Local::new();
+    let key = locked_key(&local.bed);
     let mut shim = local.bed.shim();
     let asked = json!({"host": "bash", "keeper": "local-tmux", "key_filename": key});
     for is_answered in [false, true] {
@@ -129,21 +135,11 @@ fn a_refused_login() {
 #[test]
 fn a_person_logs_in() {
     let local = Local::new();
-    let key = local.bed.home().join(".ssh/locked");
-    let made = local
-        .bed
-        .tool("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "open sesame", "-f"])
-        .arg(&key)
-        .status();
-    assert!(made.expect("ssh-keygen runs").success());
-    let public = std::fs::read_to_string(key.with_extension("pub")).expect("a public key");
-    let user = local.bed.user(Shell::Bash).clone();
-    local.bed.sshd().authorize(&user, &public);
+    let key = locked_key(&local.bed);
     let lines = format!(
         "Host locked\n HostName 127.0.0.1\n Port {}\n User {}\n IdentityFile {}\n IdentitiesOnly yes\n",
         local.bed.sshd().port(),
-        user.name,
+        local.bed.user(Shell::Bash).name,
         key.display()
     );
     local.bed.append(".ssh/config", &lines);

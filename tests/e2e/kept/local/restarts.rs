@@ -10,7 +10,7 @@ use serde_json::json;
 use sshmcp_tests::{Shell, eventually, wait::within};
 
 use super::{
-    super::{dice, is_long, restarts::kill_daemon, state},
+    super::{are_back, dice, is_long, open_many, restarts::kill_daemon, state},
     Local,
 };
 
@@ -179,42 +179,15 @@ fn killed_at_any_moment() {
 
 /// Many at once, each with a client of its own: all are back, in their directories. `SSHMCP_LONG=1` makes it fifty.
 #[test]
-#[expect(clippy::print_stderr, reason = "the figures of a run")]
 fn many_are_back() {
     let count = if is_long() { 50 } else { 3 };
     let local = Local::new();
     let mut shim = local.bed.shim();
-    let names: Vec<String> = (0..count).map(|number| format!("many{number}")).collect();
     // Not more logins at a time than sshd takes.
-    for some in names.chunks(5) {
-        let calls: Vec<u64> = some
-            .iter()
-            .map(|name| {
-                let arguments = json!({"host": "dash", "session": name, "keeper": "local-tmux"});
-                shim.begin_call("open_session", arguments)
-            })
-            .collect();
-        for call in calls {
-            shim.finish_call(call).expect("it opens");
-        }
-    }
-    for (number, name) in names.iter().enumerate() {
-        let run = json!({"session": name, "command": format!("cd /usr; number={number}")});
-        shim.execute(run).expect("it runs");
-    }
+    let names = open_many(&mut shim, "local-tmux", count, 5);
     kill_daemon(&local.bed);
     shim.kill();
-    let since = Instant::now();
     let mut shim = local.bed.shim();
-    eventually("all are back", || {
-        let listed = shim.call("list_sessions", json!({})).expect("a list");
-        let sessions = listed["sessions"].as_array().expect("a list");
-        sessions.len() == count && sessions.iter().all(|session| session["state"] == "ready")
-    });
-    eprintln!("local: {count} sessions were back after {:?}", since.elapsed());
-    for (number, name) in names.iter().enumerate() {
-        let run = shim.execute(json!({"session": name, "command": "echo $PWD $number"}));
-        assert_eq!(run.expect("it runs").stdout, format!("/usr {number}\n"));
-    }
+    are_back(&mut shim, &names);
     local.finish(shim);
 }
