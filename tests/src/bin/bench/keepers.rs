@@ -14,10 +14,36 @@ const SESSIONS: usize = 10;
 /// As much as `bulk`'s smaller one, and ten times that.
 const BULK: [(&str, u64); 2] = [("seq 1 200000", 1_288_895), ("seq 1 1600000", 11_688_896)];
 
-/// All keepers by turns.
+/// All keepers, their memory first, the rest by turns.
 pub(crate) fn measure(bed: &TestBed, sizes: &Sizes, report: &mut Report) {
     let host = "bash";
     let mut client = Client::start(bed);
+    open(&mut client, host, "daemon", "first");
+    // Before much output leaves the daemon with memory to spare, which new sessions would only take over.
+    let columns = [
+        "keeper",
+        "daemon KB a session",
+        "beside it KB a session (PSS), here and there",
+        "processes",
+    ];
+    report.table("Memory by keeper", &columns);
+    for keeper in KEEPERS {
+        let (here, there) = (Memory::of_daemon(bed), there(bed));
+        for number in 0..SESSIONS {
+            let session = format!("{keeper}-{number}");
+            open(&mut client, host, keeper, &session);
+            client.run_in(&session, "true", 0);
+        }
+        let (now, now_there) = (Memory::of_daemon(bed), self::there(bed));
+        let each = |from: u64, to: u64| to.saturating_sub(from) / 1000 / SESSIONS as u64;
+        report.row(&[
+            keeper.to_owned(),
+            each(here.rss, now.rss).to_string(),
+            each(there.0, now_there.0).to_string(),
+            format!("{:.1}", (now_there.1 - there.1) as f64 / SESSIONS as f64),
+        ]);
+    }
+    client.call("close_session", &json!({"all": true}));
     for keeper in KEEPERS {
         open(&mut client, host, keeper, keeper);
     }
@@ -55,27 +81,6 @@ pub(crate) fn measure(bed: &TestBed, sizes: &Sizes, report: &mut Report) {
                 format!("{rate:.1}"),
             ]);
         }
-    }
-    let columns = [
-        "keeper",
-        "daemon KB a session",
-        "beside it KB a session (PSS), here and there",
-        "processes",
-    ];
-    report.table("Memory by keeper", &columns);
-    for keeper in KEEPERS {
-        let (here, there) = (Memory::of_daemon(bed), there(bed));
-        for number in 0..SESSIONS {
-            open(&mut client, host, keeper, &format!("{keeper}-{number}"));
-        }
-        let (now, now_there) = (Memory::of_daemon(bed), self::there(bed));
-        let each = |from: u64, to: u64| to.saturating_sub(from) / 1000 / SESSIONS as u64;
-        report.row(&[
-            keeper.to_owned(),
-            each(here.rss, now.rss).to_string(),
-            each(there.0, now_there.0).to_string(),
-            format!("{:.1}", (now_there.1 - there.1) as f64 / SESSIONS as f64),
-        ]);
     }
     client.call("close_session", &json!({"all": true}));
 }
