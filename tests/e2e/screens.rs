@@ -34,7 +34,7 @@ impl Terminal<'_> {
     }
 
     fn keys(&mut self, keys: &[&str]) -> Value {
-        self.input(json!({"keys": keys, "enter": false}))
+        self.input(json!({"keys": keys}))
     }
 
     fn screen(&mut self) -> Value {
@@ -114,7 +114,7 @@ fn htop_and_mc_are_driven_by_their_screens() {
             .any(|row| row.contains("PID") && row.contains("CPU%")),
         "{shown}"
     );
-    let shown = terminal.input(json!({"keys": ["f4"], "enter": false}));
+    let shown = terminal.input(json!({"keys": ["f4"], "text": ""}));
     assert!(
         shown["text"]
             .as_str()

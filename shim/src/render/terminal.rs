@@ -63,7 +63,7 @@ pub(crate) fn typed(response: &SendInputResponse) -> Reply {
         "pattern" => "[typed; the pattern matched]".to_owned(),
         "quiet" => "[typed; the screen is quiet]".to_owned(),
         "timeout" => {
-            "[typed; the screen has not settled yet: look again with get_terminal_output]".to_owned()
+            "[typed; the screen has not settled yet, or the pattern not come: look again with get_terminal_output]".to_owned()
         }
         other => format!("[typed; {}]", line(other)),
     });

@@ -56,7 +56,7 @@ struct Arguments {
     #[schemars(extend("x-hidden" = true))]
     port: Option<u32>,
     text: Option<String>,
-    /// Default true
+    /// Default true, but for keys alone
     enter: Option<bool>,
     /// ctrl-c, up, f5, escape, …
     keys: Option<Vec<String>>,
@@ -99,10 +99,13 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
             );
         }
     };
+    let keys_alone = keys.as_ref().is_some_and(|keys| !keys.is_empty())
+        && text.as_ref().is_none_or(String::is_empty)
+        && secret.is_none();
     let last = SendInputRequest {
         which: Some(which),
         text,
-        enter: enter.unwrap_or(true),
+        enter: enter.unwrap_or(!keys_alone),
         keys: keys.unwrap_or_default(),
         data: Vec::new(),
         pattern,
