@@ -13,7 +13,7 @@ use std::{
 
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     time::timeout,
 };
 
@@ -32,6 +32,8 @@ use follow::Follower;
 const ASKS_MAX: usize = 8;
 /// A host that is there answers within this time.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// The same for what is to be removed there as we end.
+const CLEAR_WAIT: Duration = Duration::from_secs(2);
 
 /// A signal on its way to a command.
 struct Ask {
@@ -43,6 +45,8 @@ struct Ask {
 pub struct Durables {
     pool: Arc<Pool>,
     followed: Arc<Followed>,
+    /// One is not followed any more.
+    over: Arc<Notify>,
     starting: Mutex<BTreeMap<CommandId, Starting>>,
 }
 
@@ -62,6 +66,7 @@ impl Durables {
         Self {
             pool,
             followed: Arc::default(),
+            over: Arc::default(),
             starting: Mutex::default(),
         }
     }
@@ -107,12 +112,30 @@ impl Durables {
         );
         let follower = Follower::new(command, target, self.pool.clone(), place, asks);
         let followed = Arc::downgrade(&self.followed);
+        let over = self.over.clone();
         tokio::spawn(async move {
             follower.run().await;
             if let Some(followed) = followed.upgrade() {
                 lock(&followed).remove(&id);
             }
+            over.notify_waiters();
         });
+    }
+
+    /// Waits, a short time, until hosts have nothing left of those that have ended: nobody may come back for them.
+    pub async fn clear(&self, has_ended: impl Fn(CommandId) -> bool) {
+        let clearing = async {
+            loop {
+                let next = self.over.notified();
+                if !lock(&self.followed).keys().any(|id| has_ended(*id)) {
+                    return;
+                }
+                next.await;
+            }
+        };
+        if timeout(CLEAR_WAIT, clearing).await.is_err() {
+            tracing::info!("a host still has what is left of a durable command that has ended");
+        }
     }
 
     /// None is.

@@ -18,6 +18,7 @@ use crate::{
     config::{ConfigStore, Sources},
     connection::{Pool, PoolSettings, find_agent},
     core::{Core, Facts, Limits, Reloaded, Stopped},
+    id::CommandId,
     output::OutputLimits,
     recording::Recordings,
     registry::Registry,
@@ -142,6 +143,12 @@ impl Core for Engine {
             .hint("wait for them, or stop with force"));
         }
         let closed = self.registry.end(sessions).await;
+        let commands = &self.registry.commands;
+        let has_ended = |id: CommandId| {
+            let command = commands.find(&id.to_string());
+            command.is_ok_and(|command| command.state().status.is_final())
+        };
+        self.registry.durables.clear(has_ended).await;
         self.registry.pool.shutdown().await;
         self.registry.store.saved().await;
         Ok(Stopped {
