@@ -29,7 +29,14 @@ const TOOLS: [(&str, &str, &str); 11] = [
 ];
 
 /// Files of the daemon that decide and never act: no task, no clock, no disk, no network.
-const PURE: [&str; 4] = ["session/machine.rs", "session/machine/", "shell", "terminal"];
+const PURE: [&str; 6] = [
+    "device.rs",
+    "device/",
+    "session/machine.rs",
+    "session/machine/",
+    "shell",
+    "terminal",
+];
 /// What a pure file may not name.
 const IMPURE: [&str; 7] = [
     "tokio",
@@ -48,7 +55,8 @@ const WIRE: [&str; 4] = ["rpc.rs", "rpc/", "core.rs", "engine.rs"];
 const BINARY: [&str; 3] = ["main", "arguments", "lib"];
 
 /// Where tests may pause, and why.
-const PAUSES: [(&str, &str); 5] = [
+const PAUSES: [(&str, &str); 6] = [
+    ("tests/devices/nasty.py", "a device that is slow"),
     ("tests/src/wait.rs", "the loop behind every wait for a condition"),
     (
         "daemon/tests/keep/place.rs",

@@ -103,6 +103,8 @@ pub struct State {
     pub cwd: String,
     /// stdout and stderr are apart.
     pub apart: bool,
+    /// Its end is known by the prompt of a network device.
+    pub by_prompt: bool,
     /// What a caller must know.
     pub notices: Vec<String>,
     /// A caller was told that it is running.
@@ -262,6 +264,7 @@ impl State {
             output,
             cwd: String::new(),
             apart: matches!(capture, Capture::Apart),
+            by_prompt: false,
             notices: Vec::new(),
             told_running: false,
             accepted_ms,

@@ -17,7 +17,7 @@ use crate::{
     id::shorten,
     registry::{Found, Registry, Wanted},
     secret::Secret,
-    session::{Caller, Session, SessionState},
+    session::{Caller, Enable, Given, Session, SessionState},
     shell::order::Capture,
 };
 
@@ -38,6 +38,8 @@ pub struct Execution {
     pub stdin: Option<Vec<u8>>,
     /// The password with which it runs below sudo.
     pub sudo_password: Option<Secret>,
+    /// The privileged mode of a network device.
+    pub enable: Option<Enable>,
     /// It survives the connection, the session and the daemon.
     pub durable: bool,
     /// Who runs it.
@@ -119,6 +121,7 @@ pub async fn hand_over(registry: &Registry, execution: Execution) -> Result<Hand
         capture,
         stdin,
         sudo_password,
+        enable,
         durable,
         client,
         ..
@@ -131,12 +134,15 @@ pub async fn hand_over(registry: &Registry, execution: Execution) -> Result<Hand
         command.notice(notice);
     }
     let queue_max = config.settings.max_queued_commands;
+    let given = Given {
+        stdin,
+        sudo_password,
+        enable,
+    };
     let handed = if durable {
         start::start(registry, &session, &command, client, queue_max).await
     } else {
-        session
-            .run(command.clone(), stdin, sudo_password, client, queue_max, None)
-            .await
+        session.run(command.clone(), given, client, queue_max, None).await
     };
     match handed {
         Ok(failure) => Ok(Handed {

@@ -6,6 +6,7 @@ pub mod command;
 pub mod config;
 pub mod connection;
 pub mod core;
+pub mod device;
 pub mod durable;
 pub mod engine;
 pub mod examine;

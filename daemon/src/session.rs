@@ -4,6 +4,7 @@
 mod actor;
 mod claims;
 mod control;
+mod device;
 mod flow;
 mod kept;
 mod label;
@@ -11,6 +12,7 @@ mod link;
 mod machine;
 mod open;
 mod outbox;
+mod run;
 mod saved;
 mod spot;
 mod sudo;
@@ -31,8 +33,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use crate::config::Keeper;
 pub use claims::Claims;
 pub use control::{Held, Holder};
+pub use device::Enable;
 pub use label::{FORGOTTEN, Labels, NOT_FOUND, key};
 pub use machine::SLOTS_MAX;
+pub(crate) use run::{Durable, Given, Run};
 pub use summary::{SessionState, Summary};
 pub use view::Shown;
 
@@ -40,14 +44,13 @@ use control::Control;
 use open::NotOpened;
 
 use crate::{
-    command::{Command, Commands, Readers, Status},
-    config::SecretSource,
+    command::{Command, Commands, Readers},
+    config::{Kind, SecretSource},
     connection::{Connection, Pool, Road},
     host::{Overrides, Target},
     id::{CommandId, SessionName},
     recording::Recorder,
-    secret::Secret,
-    shell::{durable::Launch, front::Foreground},
+    shell::front::Foreground,
     state::{SavedSession, Store},
     terminal::{fullscreen::InputMode, screen::Painting},
 };
@@ -104,44 +107,6 @@ pub struct Caller {
     pub name: String,
     /// It is a person's own program, and no agent's.
     pub is_person: bool,
-}
-
-/// A command for a session.
-pub(crate) struct Run {
-    pub(crate) command: Arc<Command>,
-    pub(crate) stdin: Option<Vec<u8>>,
-    /// sudo's password that the caller gave: the text runs below sudo, or is sudo's own.
-    pub(crate) sudo_password: Option<Secret>,
-    /// In sudo's prompt, once the command was handed over.
-    pub(crate) sudo_nonce: Option<String>,
-    pub(crate) client: Caller,
-    /// Answered with a fault if it could not be run; nothing was run then.
-    pub(crate) failed: oneshot::Sender<Fault>,
-    /// How often a shell did not fetch it.
-    pub(crate) attempts: u8,
-    /// How many may wait for their turn, this one included.
-    pub(crate) queue_max: usize,
-    /// It only starts this one, which outlives the session.
-    pub(crate) durable: Option<Durable>,
-}
-
-/// A command that is started from a session's shell and is none of the session's.
-pub(crate) struct Durable {
-    pub(crate) launch: Launch,
-    /// As callers see it.
-    pub(crate) command: Arc<Command>,
-}
-
-impl Run {
-    /// It could not be run. Whoever still waits is told so; for everybody else it stands in the command.
-    pub(crate) fn fail(self, fault: Fault) {
-        let Self { command, failed, .. } = self;
-        let words = format!("nothing was run: {}", fault.message);
-        if failed.send(fault).is_err() {
-            command.notice(words);
-            command.end(Status::Lost, None, None);
-        }
-    }
 }
 
 /// A signal on its way.
@@ -248,14 +213,18 @@ pub struct Session {
 impl Session {
     /// Begins a session; its task runs until it is closed.
     pub fn begin(
-        opening: Opening,
+        mut opening: Opening,
         pool: Arc<Pool>,
         claims: Arc<Claims>,
         commands: Arc<Commands>,
         recorder: Recorder,
         store: Store,
     ) -> Arc<Self> {
-        let (requests, receiver) = mpsc::channel(REQUESTS_MAX);
+        let (requests, mut receiver) = mpsc::channel(REQUESTS_MAX);
+        if opening.target.kind == Kind::Network {
+            // No tmux runs there, and no shell of OpenSSH's is opened there.
+            opening.keeper = Keeper::Daemon;
+        }
         let now = crate::command::now_ms();
         let earlier = opening.kept.clone();
         let earlier = earlier.unwrap_or_else(|| SavedSession {
@@ -299,7 +268,11 @@ impl Session {
             active_ms: AtomicU64::new(0),
         });
         let actor = actor::Actor::new(opening, session.clone(), pool, claims, commands, summary_sender);
-        tokio::spawn(actor.run(receiver));
+        tokio::spawn(async move {
+            if let Some(handover) = actor.run(&mut receiver).await {
+                device::Device::new(handover).run(receiver).await;
+            }
+        });
         session
     }
 
@@ -402,8 +375,7 @@ impl Session {
     pub(crate) async fn run(
         &self,
         command: Arc<Command>,
-        stdin: Option<Vec<u8>>,
-        sudo_password: Option<Secret>,
+        given: Given,
         client: Caller,
         queue_max: usize,
         durable: Option<Durable>,
@@ -411,8 +383,9 @@ impl Session {
         let (failed, failure) = oneshot::channel();
         self.ask(Request::Run(Run {
             command,
-            stdin,
-            sudo_password,
+            stdin: given.stdin,
+            sudo_password: given.sudo_password,
+            enable: given.enable.map(Box::new),
             sudo_nonce: None,
             client,
             failed,

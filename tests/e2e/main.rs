@@ -4,6 +4,7 @@ mod asking;
 mod attach;
 mod bench;
 mod clients;
+mod devices;
 mod doctor;
 mod durable;
 mod errors;

@@ -3,6 +3,8 @@
 //! A connection without a channel is closed after a minute. A dead one leaves at once. Connections to jump hosts
 //! are ordinary members, shared by everything that runs through them.
 
+mod alone;
+
 use std::{
     collections::HashMap,
     future::Future,

@@ -11,7 +11,7 @@ use crate::{
     durable::{Durables, Host, Place},
     output::StreamKind,
     registry::Registry,
-    session::{Caller, Durable, Session},
+    session::{Caller, Durable, Given, Session},
     shell::{durable::parse_started, order::Capture},
 };
 
@@ -52,7 +52,7 @@ pub(super) async fn start(
         command: command.clone(),
     };
     let handed = session
-        .run(by.clone(), None, None, client, queue_max, Some(durable))
+        .run(by.clone(), Given::default(), client, queue_max, Some(durable))
         .await;
     let start = Start {
         durables: registry.durables.clone(),

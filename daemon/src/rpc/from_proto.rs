@@ -5,7 +5,7 @@ use sshmcp_proto::{
     v1::{self, Reason},
 };
 
-use crate::session::Keeper;
+use crate::session::{Enable, Keeper};
 use crate::{host::Overrides, registry::HostCall, secret::Secret};
 
 /// Terminal widths and heights that programs can cope with.
@@ -72,6 +72,28 @@ pub(super) fn sudo_password(password: Option<String>, durable: bool) -> Result<O
     Ok(Some(password))
 }
 
+/// The privileged mode of a network device: what can be typed on one line each.
+pub(super) fn enable(password: Option<String>, command: Option<String>) -> Result<Option<Enable>, Fault> {
+    let password = password.filter(|password| !password.is_empty()).map(Secret::new);
+    let command = command.filter(|command| !command.trim().is_empty());
+    let has_controls = |text: &str| text.chars().any(char::is_control);
+    let wrong = if password
+        .as_ref()
+        .is_some_and(|password| has_controls(&password.expose()))
+    {
+        "`enable_password`"
+    } else if command.as_deref().is_some_and(has_controls) {
+        "`enable_command`"
+    } else {
+        return Ok((password.is_some() || command.is_some()).then_some(Enable { password, command }));
+    };
+    Err(Fault::new(
+        Reason::InvalidArgument,
+        format!("{wrong} has a control character"),
+    )
+    .hint("give the text alone, without a line end"))
+}
+
 pub(super) fn size(cols: Option<u32>, rows: Option<u32>) -> Result<Option<(u16, u16)>, Fault> {
     if cols.is_none() && rows.is_none() {
         return Ok(None);
@@ -134,14 +156,4 @@ pub(super) fn pattern(field: &str, pattern: &str) -> Result<regex::bytes::Regex,
             )
             .hint("the syntax is that of Rust's regex crate: no look-around, no back-references")
         })
-}
-
-/// Refuses parameters whose features are not built yet.
-pub(super) fn not_built(field: &str, is_set: bool) -> Result<(), Fault> {
-    if is_set {
-        return Err(
-            Fault::new(Reason::NotSupported, format!("`{field}` is not built yet")).hint("leave it out"),
-        );
-    }
-    Ok(())
 }

@@ -49,6 +49,7 @@ pub(super) fn command(command: &Command, state: &State, view: Option<View>, raw:
         );
     }
     let completion = match state.status {
+        Status::Completed | Status::Interrupted if state.by_prompt => v1::Completion::Prompt,
         Status::Completed | Status::Interrupted => v1::Completion::Exact,
         Status::Queued | Status::Running | Status::Awaiting(_) | Status::Lost => v1::Completion::Unspecified,
     };

@@ -33,10 +33,12 @@ use tokio::{
 use self::{mirroring::Mirror, returning::Returning, signal::Signals, starting::Starting};
 use super::{
     Caller, Claims, Opening, Request, Run, Session, SessionState, Summary,
+    device::Handover,
     flow::Flow,
     kept::Taken,
     link::Link,
     machine::{Event, Machine, Phase, SlotNames},
+    open::NotOpened,
     spot::Spot,
     sudo::Answering,
     view::View,
@@ -45,6 +47,7 @@ use waking::Wake;
 
 use crate::{
     command::{Command, Commands, Status, now_ms},
+    config::Kind,
     connection::{Channel, Pool, Pulse},
     id::CommandId,
     output::StreamKind,
@@ -228,7 +231,11 @@ impl Actor {
         }
     }
 
-    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+    /// Until it is closed, or is known to be a network device's: then another goes on with what comes back.
+    pub(super) async fn run(mut self, requests: &mut mpsc::Receiver<Request>) -> Option<Handover> {
+        if self.opening.target.kind == Kind::Network {
+            return Some(self.hand_over());
+        }
         self.begin_returning();
         let mut turns = 0;
         loop {
@@ -236,24 +243,24 @@ impl Actor {
             self.publish();
             self.looked();
             turns = (turns + 1) % EVENTS_IN_A_ROW;
-            let wake = self.next(&mut requests, turns == 0).await;
+            let wake = self.next(requests, turns == 0).await;
             match wake {
                 Wake::Request(None) => {
                     self.close().await;
                     self.session.recorder.closed().await;
-                    return;
+                    return None;
                 }
                 Wake::Request(Some(Request::Close(reply))) => {
                     requests.close();
-                    self.take_the_rest(&mut requests);
+                    self.take_the_rest(requests);
                     let running = self.close().await;
                     self.session.recorder.closed().await;
                     let _ = reply.send(running);
-                    return;
+                    return None;
                 }
                 Wake::Request(Some(Request::Leave(reply))) => {
                     requests.close();
-                    self.take_the_rest(&mut requests);
+                    self.take_the_rest(requests);
                     let lives_on = self.is_kept();
                     let running = self.leave().await;
                     if lives_on {
@@ -262,7 +269,7 @@ impl Actor {
                         self.session.recorder.closed().await;
                     }
                     let _ = reply.send(running);
-                    return;
+                    return None;
                 }
                 Wake::Request(Some(Request::CloseIfIdle(limit, reply))) => {
                     let idle = self.session.idle_for().is_some_and(|idle| idle >= limit);
@@ -272,16 +279,19 @@ impl Actor {
                     }
                     self.session.closing.store(true, Ordering::Relaxed);
                     requests.close();
-                    self.take_the_rest(&mut requests);
+                    self.take_the_rest(requests);
                     self.close().await;
                     self.session.recorder.closed().await;
                     let _ = reply.send(true);
-                    return;
+                    return None;
                 }
                 Wake::Request(Some(request)) => self.on_request(request).await,
                 Wake::Link(Some(event)) => self.on_link(event).await,
                 Wake::Link(None) => self.lose("its channels ended", false).await,
                 Wake::Returned(outcome) => self.on_returned(*outcome).await,
+                Wake::Started(outcome) if matches!(*outcome, Err(NotOpened::Device)) => {
+                    return Some(self.hand_over());
+                }
                 Wake::Started(outcome) => self.on_started(*outcome).await,
                 Wake::Asked => self.on_asked(),
                 Wake::Drained(set, outcome) => self.on_drained(set, outcome).await,

@@ -273,6 +273,7 @@ impl Opening {
             self.wait_until(HELPER_WAIT, |opening| opening.installed >= brought)
                 .await?;
         }
+        let is_device = seen.is_none() && self.is_device();
         let greeting = std::mem::take(&mut self.shown);
         let greeted = self.shown_total;
         let name = seen.as_ref().map_or("", |candidate| candidate.name.as_str());
@@ -285,6 +286,7 @@ impl Opening {
                 self.install(&hello.dir, name).await?;
                 None
             }
+            None if is_device => return Err(NotOpened::Device),
             None => Some(self.install_unseen(seen.is_some()).await?),
         };
         self.wait_until(INSTALL_WAIT, |opening| opening.shell.is_some())

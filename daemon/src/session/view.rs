@@ -11,6 +11,7 @@ pub use before_echo::Sign;
 use before_echo::BeforeEcho;
 use typed::typed;
 
+use super::Look;
 use crate::{
     output::StreamKind,
     recording::Recorder,
@@ -382,6 +383,16 @@ impl View {
         let from = self.end;
         self.take(&shown);
         self.weave(from);
+    }
+
+    /// What somebody wants to see of it.
+    pub fn look(&mut self, look: Look) -> Shown {
+        match look {
+            Look::Screen => self.screen_now(0),
+            Look::Tail(lines) => self.tail(lines),
+            Look::Since(cursor) => self.since(cursor),
+            Look::Own(cursor) => self.own_since(cursor),
+        }
     }
 
     /// The screen, below so many lines of what was scrolled out of it.

@@ -70,8 +70,7 @@ pub(super) async fn execute(
     } = request;
     let sudo_password = from_proto::sudo_password(sudo_password, durable)?;
     from_proto::durable(durable, terminal, stdin.is_some())?;
-    from_proto::not_built("enable_password", enable_password.is_some())?;
-    from_proto::not_built("enable_command", enable_command.is_some())?;
+    let enable = from_proto::enable(enable_password, enable_command)?;
     let size = from_proto::size((cols > 0).then_some(cols), (rows > 0).then_some(rows))?;
     let wanted = Wanted {
         host: host.map(from_proto::host).transpose()?,
@@ -90,6 +89,7 @@ pub(super) async fn execute(
         capture,
         stdin,
         sudo_password,
+        enable,
         durable,
         client: crate::rpc::person_or_agent(&client),
     };

@@ -44,6 +44,15 @@ impl Actor {
         let Some(mut run) = self.queue.pop_front() else {
             return;
         };
+        // A command alone has a default that clients fill in.
+        if run
+            .enable
+            .as_ref()
+            .is_some_and(|enable| enable.password.is_some())
+        {
+            run.fail(no_privileged_mode());
+            return;
+        }
         let now = Instant::now();
         let command = run.command.clone();
         let capture = if shell.link.typed.is_some() {
@@ -568,4 +577,12 @@ fn cannot_type(run: &Run) -> Option<Fault> {
         Fault::new(Reason::NotSupported, format!("{what}; nothing was run"))
             .hint("put the data into a file first"),
     )
+}
+
+fn no_privileged_mode() -> Fault {
+    Fault::new(
+        Reason::NotSupported,
+        "`enable_password` and `enable_command` are for network devices, and this is a shell; nothing was run",
+    )
+    .hint("with sudo_password a command runs below sudo; a device that looks like a shell needs kind = \"network\"")
 }

@@ -7,11 +7,13 @@ use tokio::{sync::oneshot, task::JoinHandle};
 
 use super::{Actor, Shell, Stream, mirroring::Mirror, signal::Signals};
 use crate::{
-    config::Keeper,
+    config::{Keeper, Kind},
+    device::Dialect,
     output::StreamKind,
     recording,
     session::{
         Caller, Run,
+        device::Handover,
         flow::Flow,
         kept::Kept,
         link::Link,
@@ -67,7 +69,12 @@ impl Actor {
         let name = self.session.name.clone();
         let (asking, listening) = dialog();
         let asking = Some(asking);
+        let is_unknown = target.kind == Kind::Auto && keeper != Keeper::LocalTmux;
         let opening = async move {
+            // What its server calls itself is known before anything is opened there.
+            if is_unknown && Dialect::is_servers(&pool.server_version(&target).await?) {
+                return Err(NotOpened::Device);
+            }
             if keeper == Keeper::LocalTmux {
                 let opened = open::open_local(&pool, &claims, &target, size, asking, &keep, &here);
                 return opened.await.map_err(NotOpened::from);
@@ -186,6 +193,31 @@ impl Actor {
         self.on_terminal(&rest).await;
     }
 
+    /// It is a network device: what is known so far, for who works that.
+    pub(super) fn hand_over(self) -> Handover {
+        let Self {
+            opening,
+            session,
+            pool,
+            summary,
+            view,
+            waiting_open,
+            queue,
+            ended,
+            ..
+        } = self;
+        Handover {
+            opening,
+            session,
+            pool,
+            summary,
+            view,
+            waiting_open,
+            queue,
+            ended,
+        }
+    }
+
     /// Gives the shell's terminal the view's size.
     pub(super) fn fit_terminal(&self) {
         let (cols, rows) = self.view.size();
@@ -255,6 +287,7 @@ impl Actor {
                 command,
                 stdin: None,
                 sudo_password: None,
+                enable: None,
                 sudo_nonce: None,
                 client: Caller::default(),
                 failed,

@@ -12,7 +12,7 @@ use crate::{
     id::CommandId,
     output::StreamKind,
     session::{
-        Look, Request,
+        Request,
         flow::Place,
         kept::{Taken, shown},
         link::{LinkEvent, Source},
@@ -73,14 +73,7 @@ impl Actor {
             }
             Request::Signal(asked) => self.signal(asked).await,
             Request::Foreground(reply) => self.look_in_front(reply),
-            Request::Look(look, reply) => {
-                let _ = reply.send(match look {
-                    Look::Screen => self.view.screen_now(0),
-                    Look::Tail(lines) => self.view.tail(lines),
-                    Look::Since(cursor) => self.view.since(cursor),
-                    Look::Own(cursor) => self.view.own_since(cursor),
-                });
-            }
+            Request::Look(look, reply) => drop(reply.send(self.view.look(look))),
             Request::Paint(cols, rows, reply) => {
                 let _ = reply.send(self.view.paint(cols, rows));
             }

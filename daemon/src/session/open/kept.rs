@@ -36,6 +36,8 @@ pub enum NotOpened {
     Failed(Fault),
     /// The host cannot keep it; why, in words. Nothing was left there, and the dialog comes back, if it was not used.
     NoTmux(String, Option<Asking>),
+    /// It is a network device, and has no shell.
+    Device,
     /// The host has the shell of this session, which nobody remembered; no other was left there.
     Left(Box<SavedSession>),
 }
@@ -52,6 +54,8 @@ impl NotOpened {
         match self {
             Self::Failed(fault) => fault,
             Self::NoTmux(words, _) => Fault::new(Reason::NotSupported, words),
+            Self::Device => Fault::new(Reason::NotSupported, "it is a network device, and has no shell")
+                .hint("open a session there (open_session, or any command)"),
             Self::Left(_) => Fault::new(Reason::Internal, "another shell was found"),
         }
     }

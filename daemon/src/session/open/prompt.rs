@@ -8,6 +8,8 @@ use tokio::time::sleep_until;
 
 use super::{ASKING, HELPER_WAIT, Opening, QUIET, STARTUP_MAX, dialog::Question, last_words};
 use crate::{
+    config::Kind,
+    device::{Lines, looks_like_device},
     session::Claims,
     shell::{candidate::Candidate, order},
 };
@@ -62,6 +64,14 @@ fn shows_prompt(words: &str) -> bool {
 }
 
 impl Opening {
+    /// Nobody can look at what showed this prompt, and no shell's looks so.
+    pub(super) fn is_device(&self) -> bool {
+        let is_open = matches!(self.target.kind, Kind::Auto) && self.hello.is_none();
+        let mut lines = Lines::default();
+        lines.feed(&self.shown);
+        is_open && looks_like_device(&lines.tail())
+    }
+
     /// Waits until the shell reads a line at its prompt; the process that does, where it can be seen. The helper
     /// has looked once by itself; it looks again only if it takes orders.
     pub(super) async fn wait_for_prompt(
