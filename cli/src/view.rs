@@ -205,11 +205,12 @@ pub(crate) fn host_json(host: &v1::Host) -> Value {
         problem,
         notes,
         has_notes,
+        resolved_by,
     } = host;
     json!({
         "name": name, "user": or_null(user), "hostname": hostname, "port": port, "description": or_null(description),
         "tags": tags, "policy": policy, "source": source, "jump": jump, "problem": or_null(problem),
-        "notes": or_null(notes), "has_notes": has_notes,
+        "notes": or_null(notes), "has_notes": has_notes, "resolved_by": or_null(resolved_by),
     })
 }
 

@@ -4,11 +4,13 @@
 //! A [`Pool`] holds the connections of every target and shares them. [`Pool::open_shell`] and [`Pool::open_exec`]
 //! give a [`Channel`]: its owner must drain it (see there), and dropping it closes it.
 
+mod algorithms;
 mod auth;
 mod backoff;
 mod channel;
 mod dial;
 mod establish;
+mod forwarded;
 mod handshake;
 mod host_key;
 mod identity;
@@ -17,6 +19,7 @@ mod openssh;
 mod pane;
 mod pool;
 mod process;
+mod proxy;
 mod pulse;
 mod trust;
 mod words;
@@ -50,7 +53,7 @@ use self::{
     handshake::{Handler, Shared},
     pool::Lease,
 };
-use crate::host::TargetKey;
+use crate::host::{Options, TargetKey};
 
 /// A goodbye to a connection whose task is stuck or whose peer is gone is not waited for longer.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -88,6 +91,8 @@ pub struct Connection {
     acknowledge_at_once: Option<Arc<AtomicBool>>,
     /// Set while the far side does not answer.
     take_back: Option<Arc<AtomicBool>>,
+    /// What ssh_config says for its channels.
+    options: Options,
     /// The jump host's connection under this one.
     _under: Option<Lease>,
 }
@@ -145,6 +150,10 @@ impl Connection {
     /// The target that it leads to.
     pub const fn target(&self) -> &TargetKey {
         &self.key
+    }
+
+    const fn options(&self) -> &Options {
+        &self.options
     }
 
     /// How long it took to make.

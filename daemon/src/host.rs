@@ -8,12 +8,15 @@ mod lines;
 mod list;
 pub mod name;
 mod openssh;
+mod options;
 mod resolve;
 mod target;
 mod tokens;
+mod treatment;
 
 pub use list::{HostEntry, list};
 pub use openssh::client_words;
+pub use options::{AddressFamily, Algorithms, Options};
 pub use resolve::{Overrides, resolve};
 pub use target::{AgentSource, OpenSsh, Target, TargetKey};
 

@@ -29,6 +29,7 @@ mod python_client;
 mod queue;
 mod rcfiles;
 mod recordings;
+mod routes;
 mod screens;
 mod secrets;
 mod services;

@@ -75,6 +75,16 @@ fn address(host: &Host) -> String {
     format!("{user}{}{port}", host.hostname)
 }
 
+/// Who read ssh_config for it.
+fn resolver(host: &Host) -> String {
+    match host.resolved_by.as_str() {
+        "built-in" => "read by the built-in parser: no OpenSSH client is installed".to_owned(),
+        "none" => "there is none".to_owned(),
+        "" => String::new(),
+        program => format!("read by {program}"),
+    }
+}
+
 fn show(host: &Host, out: &Output) -> Result<(), Failure> {
     out.pairs(vec![
         ("name", Entry(host.name.clone(), Tone::Strong)),
@@ -84,6 +94,7 @@ fn show(host: &Host, out: &Output) -> Result<(), Failure> {
         ("tags", host.tags.join(", ").into()),
         ("policy", host.policy.clone().into()),
         ("source", host.source.clone().into()),
+        ("ssh_config", resolver(host).into()),
         ("problem", Entry(host.problem.clone(), Tone::Bad)),
     ])?;
     if !host.notes.is_empty() {

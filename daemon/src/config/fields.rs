@@ -84,7 +84,7 @@ pub(super) const CONNECTION: &[Field] = &[
     field(
         "keeper",
         Shape::Word(KEEPERS),
-        "What keeps a session's shell alive: `daemon`, the default; `remote-tmux`, a tmux on the host; `auto`, that where the host has it; `local-tmux`, OpenSSH's own client in a tmux of this machine.",
+        "What keeps a session's shell alive: `daemon`, the default; `remote-tmux`, a tmux on the host; `auto`, that where the host has it, and `local-tmux` where only OpenSSH's own client can do what ssh_config says; `local-tmux`, OpenSSH's own client in a tmux of this machine.",
     ),
     field(
         "jump",

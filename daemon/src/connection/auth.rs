@@ -90,7 +90,7 @@ impl Login<'_> {
     }
 
     fn offers(&self, method: MethodKind) -> bool {
-        self.offered.contains(&method)
+        self.offered.contains(&method) && self.target.options.allows((&method).into())
     }
 
     /// True if the server would take something that is typed.

@@ -15,7 +15,7 @@ use std::{
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::{Instant, timeout},
 };
 
@@ -24,7 +24,7 @@ use super::{
     pulse::Ear,
     words::{place, plain},
 };
-use crate::host::Target;
+use crate::host::{AddressFamily, Target};
 
 /// A resolver that does not answer: the C library's own limit is 5 s a server, tried twice.
 const DNS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,23 +40,39 @@ const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(40);
 pub(super) async fn tcp(target: &Target, deadline: Instant) -> Result<Tcp, Fault> {
     let host = target.hostname.trim_start_matches('[').trim_end_matches(']');
     let lookup = tokio::net::lookup_host((host, target.port));
+    let family = target.options.address_family;
     let addresses: Vec<SocketAddr> = match timeout(DNS_TIMEOUT.min(left(deadline)), lookup).await {
-        Ok(Ok(found)) => found.take(ADDRESSES_MAX).collect(),
+        Ok(Ok(found)) => found
+            .filter(|address| is_of(*address, family))
+            .take(ADDRESSES_MAX)
+            .collect(),
         Ok(Err(error)) => return Err(unknown_host(target, &plain(&error.to_string()))),
         Err(_) => {
             return Err(unknown_host(target, "the name server did not answer in time").retryable());
         }
     };
     if addresses.is_empty() {
-        return Err(unknown_host(target, "the name has no address"));
+        return Err(unknown_host(
+            target,
+            match family {
+                None => "the name has no address",
+                Some(AddressFamily::V4) => {
+                    "it has no IPv4 address, and ssh_config's AddressFamily allows no other"
+                }
+                Some(AddressFamily::V6) => {
+                    "it has no IPv6 address, and ssh_config's AddressFamily allows no other"
+                }
+            },
+        ));
     }
+    let from = own_addresses(target, deadline).await?;
     let mut attempts = Vec::new();
     let mut untried = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
     for address in addresses {
         // A silent address must leave time for those after it.
         let share = left(deadline) / untried.max(1);
         untried = untried.saturating_sub(1);
-        match timeout(TCP_TIMEOUT.min(share), TcpStream::connect(address)).await {
+        match timeout(TCP_TIMEOUT.min(share), connect(address, &from)).await {
             Ok(Ok(stream)) => return Ok(Tcp::new(stream, target)),
             Ok(Err(error)) => attempts.push(format!("{address}: {}", io_words(&error))),
             Err(_) => attempts.push(format!("{address}: no answer")),
@@ -71,6 +87,53 @@ pub(super) async fn tcp(target: &Target, deadline: Instant) -> Result<Tcp, Fault
     )
     .hint("check that the host is up and that the port is right, then try again")
     .retryable())
+}
+
+fn is_of(address: SocketAddr, family: Option<AddressFamily>) -> bool {
+    match family {
+        None => true,
+        Some(AddressFamily::V4) => address.is_ipv4(),
+        Some(AddressFamily::V6) => address.is_ipv6(),
+    }
+}
+
+/// The addresses of this machine that ssh_config's BindAddress names; none: any will do.
+async fn own_addresses(target: &Target, deadline: Instant) -> Result<Vec<SocketAddr>, Fault> {
+    let Some(name) = target.options.bind_address.as_deref() else {
+        return Ok(Vec::new());
+    };
+    let wrong = |why: &str| {
+        let message = format!("ssh_config's BindAddress {:?} {why}", plain(name));
+        Fault::new(Reason::ConfigInvalid, message).hint("give an address that this machine has")
+    };
+    match timeout(
+        DNS_TIMEOUT.min(left(deadline)),
+        tokio::net::lookup_host((name, 0)),
+    )
+    .await
+    {
+        Ok(Ok(found)) => Ok(found.take(ADDRESSES_MAX).collect()),
+        Ok(Err(error)) => Err(wrong(&format!("is no address: {}", plain(&error.to_string())))),
+        Err(_) => Err(wrong("was not found in time").retryable()),
+    }
+}
+
+/// Connects, from one of these addresses if there are any.
+async fn connect(to: SocketAddr, from: &[SocketAddr]) -> io::Result<TcpStream> {
+    if from.is_empty() {
+        return TcpStream::connect(to).await;
+    }
+    let from = from.iter().find(|from| from.is_ipv4() == to.is_ipv4());
+    let from = from.ok_or_else(|| io::Error::other("BindAddress is of another kind"))?;
+    let socket = if to.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket
+        .bind(*from)
+        .map_err(|error| io::Error::new(error.kind(), format!("BindAddress {}: {error}", from.ip())))?;
+    socket.connect(to).await
 }
 
 /// What is left until the deadline.

@@ -15,11 +15,12 @@ use super::{
     handshake::{self, Failure},
     host_key,
     pool::{Lease, Pool},
+    proxy,
     pulse::Pulse,
     trust::{self, Scan, Trusted},
     words::{address, place, plain},
 };
-use crate::host::{OpenSsh, Target};
+use crate::host::{Algorithms, Target};
 
 /// How often a login that the server dropped is tried again.
 const RETRIES_MAX: u32 = 3;
@@ -62,6 +63,14 @@ async fn attempt(pool: &Arc<Pool>, target: &Target, id: ConnectionId) -> Result<
     let mut times = Times::default();
     let (mut acknowledge_at_once, mut take_back) = (None, None);
     let (mut handle, shared, under) = match road {
+        Road::Program(command) => {
+            let stream = proxy::start(target, command)?;
+            let said = stream.said.clone();
+            match handshake::greet(target, stream, deadline).await {
+                Ok((handle, shared)) => (handle, shared, None),
+                Err(failure) => return Err(in_words_of(said, failure).await),
+            }
+        }
         Road::Straight => {
             let stream = dial::tcp(target, deadline).await?;
             times.tcp = Some(began.elapsed());
@@ -85,7 +94,8 @@ async fn attempt(pool: &Arc<Pool>, target: &Target, id: ConnectionId) -> Result<
                 target,
                 "the login was not answered in time",
             ))
-        })?;
+        })
+        .map_err(|fault| perhaps_by_openssh(target, fault))?;
     times.login = greeted.elapsed();
     tracing::info!(target = %target.key(), connection = %id, "connected");
     Ok(Connection {
@@ -99,6 +109,7 @@ async fn attempt(pool: &Arc<Pool>, target: &Target, id: ConnectionId) -> Result<
         pulse: watch::Sender::new(Pulse::Answers),
         acknowledge_at_once,
         take_back,
+        options: target.options.clone(),
         _under: under,
     })
 }
@@ -107,13 +118,38 @@ async fn attempt(pool: &Arc<Pool>, target: &Target, id: ConnectionId) -> Result<
 enum Road<'a> {
     Straight,
     Through(Lease, &'a Target),
+    /// By a program of ssh_config's.
+    Program(&'a str),
+}
+
+async fn in_words_of(said: proxy::Said, failure: Failure) -> Failure {
+    Failure {
+        fault: said.with(failure.fault).await,
+        ..failure
+    }
+}
+
+/// A login that failed may be one that OpenSSH's own client would have done by what ssh_config says.
+fn perhaps_by_openssh(target: &Target, mut fault: Fault) -> Fault {
+    let only = target.options.only_openssh.as_slice();
+    if !only.is_empty() && matches!(fault.reason, Reason::AuthFailed | Reason::AuthInputRequired) {
+        fault.message += &format!(
+            "; ssh_config says {}, which OpenSSH's own client alone can do",
+            only.join(" and ")
+        );
+        fault = fault.hint("open the session with the keeper `local-tmux`, which uses OpenSSH's own client");
+    }
+    fault
 }
 
 async fn road<'a>(pool: &Arc<Pool>, target: &'a Target) -> Result<Road<'a>, Fault> {
-    if target.openssh.proxy_command {
-        return Err(Fault::new(Reason::NotSupported, OpenSsh::PROXY_COMMAND).hint(
-            "open a session with the keeper `local-tmux`, or use ProxyJump in ssh_config or `jump` in config.toml",
+    if let Some(why) = target.needs_openssh() {
+        return Err(Fault::new(Reason::NotSupported, why).hint(
+            "open the session with the keeper `local-tmux`, which uses OpenSSH's own client (`keeper = \"auto\"` does so by itself)",
         ));
+    }
+    if let Some(command) = &target.options.proxy_command {
+        return Ok(Road::Program(command));
     }
     let Some((last, before)) = target.jump.split_last() else {
         return Ok(Road::Straight);
@@ -167,6 +203,24 @@ async fn forward(
 }
 
 impl Pool {
+    /// Whether OpenSSH's own client is to be used for what ssh_config says of a target, where that is free: the daemon
+    /// must not connect there, or has tried.
+    pub async fn leaves_to_openssh(self: &Arc<Self>, target: &Target) -> bool {
+        let options = &target.options;
+        if target.needs_openssh().is_some() {
+            return true;
+        }
+        if options.only_openssh.is_empty() && options.algorithms == Algorithms::default() {
+            return false;
+        }
+        let reason = self.lease(target).await.err().map(|fault| fault.reason);
+        match reason {
+            Some(Reason::AuthFailed | Reason::AuthInputRequired) => !options.only_openssh.is_empty(),
+            Some(Reason::NotSupported) => options.algorithms != Algorithms::default(),
+            _ => false,
+        }
+    }
+
     /// Connects far enough to see the target's host key, and says what is known of it. Changes nothing.
     pub async fn scan(self: &Arc<Self>, target: &Target) -> Result<Scan, Fault> {
         self.look(target).await.map(|(scan, _)| scan)
@@ -204,6 +258,14 @@ impl Pool {
         let road = road(self, target).await?;
         let deadline = Instant::now() + target.connect_timeout;
         let looked = match &road {
+            Road::Program(command) => {
+                let stream = proxy::start(target, command)?;
+                let said = stream.said.clone();
+                match handshake::look(target, stream, deadline).await {
+                    Ok(key) => Ok(key),
+                    Err(failure) => Err(in_words_of(said, failure).await),
+                }
+            }
             Road::Straight => handshake::look(target, dial::tcp(target, deadline).await?, deadline).await,
             Road::Through(lease, hop) => {
                 let stream = forward(lease, hop, target, deadline).await?;

@@ -22,7 +22,9 @@ use tokio::{
 };
 
 use super::{
+    algorithms,
     dial::{Greeting, Overheard, io_words, left},
+    forwarded::Forwarded,
     host_key,
     pulse::Ear,
     trust,
@@ -138,6 +140,7 @@ pub(super) struct Handler {
     target: Target,
     purpose: Purpose,
     shared: Arc<Shared>,
+    forwarded: Forwarded,
 }
 
 impl Drop for Handler {
@@ -227,11 +230,17 @@ impl client::Handler for Handler {
 
     async fn server_channel_open_agent_forward(
         &mut self,
-        _channel: Channel<Msg>,
+        channel: Channel<Msg>,
         reply: ChannelOpenHandle,
         _session: &mut Session,
     ) -> Result<(), HandlerError> {
-        refuse(reply).await
+        match &self.target.options.forwarded_agent {
+            Some(agent) => {
+                self.forwarded.admit(agent, channel, reply).await;
+                Ok(())
+            }
+            None => refuse(reply).await,
+        }
     }
 
     async fn server_channel_open_session(
@@ -329,7 +338,10 @@ where
     let (result, shared, greeting) = exchange(target, stream, deadline, Purpose::Look).await;
     match (shared.key(), result) {
         (Some(key), _) => Ok(key),
-        (None, Some(Err(error))) => Err(failure(target, &error, &greeting)),
+        (None, Some(Err(error))) => {
+            let refused = shared.facts().fault.take();
+            Err(refused.map_or_else(|| failure(target, &error, &greeting), Failure::from))
+        }
         (None, Some(Ok(_)) | None) => Err(silent(target, &greeting).into()),
     }
 }
@@ -353,6 +365,7 @@ where
         target: target.clone(),
         purpose,
         shared: shared.clone(),
+        forwarded: Forwarded::default(),
     };
     let stream = Overheard {
         stream,
@@ -362,7 +375,13 @@ where
     };
     // A packet is read in two pieces, of which the first has four bytes.
     let stream = BufReader::with_capacity(READ_AHEAD, stream);
-    let config = Arc::new(config(target).await);
+    let config = match config(target).await {
+        Ok(config) => Arc::new(config),
+        Err(fault) => {
+            shared.facts().fault = Some(fault);
+            return (Some(Err(HandlerError::Refused)), shared, greeting);
+        }
+    };
     let connecting = client::connect_stream(config, stream, handler);
     let result = timeout(KEX_TIMEOUT.min(left(deadline)), connecting).await.ok();
     (result, shared, greeting)
@@ -373,26 +392,27 @@ pub(super) fn keepalive(target: &Target) -> (Duration, u32) {
     target.keepalive.unwrap_or((KEEPALIVE_INTERVAL, KEEPALIVE_MAX))
 }
 
-async fn config(target: &Target) -> client::Config {
+async fn config(target: &Target) -> Result<client::Config, Fault> {
     let files = trust::read_files(target).await;
     let known = host_key::known_types(&files, &trust::name_of(target));
     let (interval, max) = keepalive(target);
-    client::Config {
+    let preferred = russh::Preferred {
+        key: Cow::Owned(known_first(&russh::Preferred::DEFAULT.key, &known)),
+        cipher: Cow::Owned(fast_first(&russh::Preferred::DEFAULT.cipher, has_aes())),
+        ..russh::Preferred::DEFAULT
+    };
+    Ok(client::Config {
         client_id: russh::SshId::Standard(Cow::Borrowed(concat!(
             "SSH-2.0-sshmcp_",
             env!("CARGO_PKG_VERSION")
         ))),
-        preferred: russh::Preferred {
-            key: Cow::Owned(known_first(&russh::Preferred::DEFAULT.key, &known)),
-            cipher: Cow::Owned(fast_first(&russh::Preferred::DEFAULT.cipher, has_aes())),
-            ..russh::Preferred::DEFAULT
-        },
+        preferred: algorithms::preferred(target, preferred)?,
         channel_buffer_size: CHANNEL_BUFFER,
         keepalive_interval: (!interval.is_zero()).then_some(interval),
         keepalive_max: usize::try_from(max).unwrap_or(usize::MAX),
         nodelay: true,
         ..client::Config::default()
-    }
+    })
 }
 
 /// Host key algorithms with those first that the host is known by: otherwise a host known by its RSA key looks

@@ -243,13 +243,26 @@ pub fn find_agent() -> Option<PathBuf> {
     usual_places().into_iter().find(|path| is_socket(path))
 }
 
-async fn connect_agent(source: &AgentSource) -> Option<AgentClient<UnixStream>> {
-    let candidates: Vec<PathBuf> = match source {
+/// A stream to the agent, for whoever speaks its protocol.
+pub(super) async fn connect_socket(source: &AgentSource) -> Option<UnixStream> {
+    for path in places(source).into_iter().filter(|path| is_socket(path)) {
+        if let Ok(stream) = UnixStream::connect(&path).await {
+            return Some(stream);
+        }
+    }
+    None
+}
+
+fn places(source: &AgentSource) -> Vec<PathBuf> {
+    match source {
         AgentSource::None => Vec::new(),
         AgentSource::Path(path) => vec![path.clone()],
         AgentSource::Default => usual_places(),
-    };
-    for path in candidates {
+    }
+}
+
+async fn connect_agent(source: &AgentSource) -> Option<AgentClient<UnixStream>> {
+    for path in places(source) {
         if !is_socket(&path) {
             continue;
         }

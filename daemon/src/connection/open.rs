@@ -7,6 +7,7 @@ use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::time::timeout;
 
 use super::{Connection, channel::Channel, pool::Lease};
+use crate::host::Options;
 
 /// An overloaded host takes seconds to fork a shell; longer is a host that hangs.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
@@ -61,7 +62,7 @@ pub(super) async fn open(mut lease: Lease, program: &Program) -> Result<Channel,
     let started = tokio::select! {
         biased;
         cause = connection.closed() => Err(lost(&cause)),
-        started = timeout(OPEN_TIMEOUT, request(&mut channel, program, &mut early)) => {
+        started = timeout(OPEN_TIMEOUT, request(&mut channel, program, connection.options(), &mut early)) => {
             started.unwrap_or_else(|_| Err(no_answer()))
         }
     };
@@ -112,9 +113,18 @@ fn lost(cause: &str) -> Fault {
 async fn request(
     channel: &mut russh::Channel<Msg>,
     program: &Program,
+    options: &Options,
     early: &mut VecDeque<ChannelMsg>,
 ) -> Result<(), Fault> {
     let ended = |_: russh::Error| lost("connection closed");
+    // No answer is asked for: a server that takes none of it runs the program all the same.
+    if options.forwarded_agent.is_some() {
+        channel.agent_forward(false).await.map_err(ended)?;
+    }
+    for (name, value) in &options.environment {
+        let set = channel.set_env(false, name.as_str(), value.as_str());
+        set.await.map_err(ended)?;
+    }
     match program {
         Program::Exec(command) => {
             channel.exec(true, command.as_bytes()).await.map_err(ended)?;

@@ -67,11 +67,16 @@ impl Scan<'_> {
     }
 }
 
-/// The files of an `Include` word, in the order of their names; what is relative begins at `~/.ssh`.
+/// The files of an `Include` word of the user's, in the order of their names; what is relative begins at `~/.ssh`.
 pub(super) fn included(home: &Path, word: &str) -> Vec<PathBuf> {
+    included_from(home, &home.join(".ssh"), word)
+}
+
+/// The same where what is relative begins elsewhere.
+pub(super) fn included_from(home: &Path, base: &Path, word: &str) -> Vec<PathBuf> {
     let path = match word.strip_prefix("~/") {
         Some(rest) => home.join(rest),
-        None => home.join(".ssh").join(word),
+        None => base.join(word),
     };
     let mut found = vec![PathBuf::new()];
     for part in path.components() {

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
+use super::options::{AddressFamily, Algorithms};
+use super::treatment::{self, Treatment};
 use crate::config::HostKeyPolicy;
+
+/// What logs in where nothing else is said.
+const METHODS: [&str; 3] = ["publickey", "keyboard-interactive", "password"];
 
 /// The directives that we follow; what is missing was not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +27,92 @@ pub(super) struct Directives {
     pub(super) connect_timeout: Option<Duration>,
     pub(super) keepalive: Option<(Duration, u32)>,
     pub(super) proxy_jump: Option<String>,
-    pub(super) proxy_command: bool,
+    /// As written, with its tokens.
+    pub(super) proxy_command: Option<String>,
+    pub(super) address_family: Option<AddressFamily>,
+    pub(super) bind_address: Option<String>,
+    pub(super) algorithms: Algorithms,
+    pub(super) compression: bool,
+    /// `no` is not said.
+    pub(super) forward_agent: Option<String>,
+    /// Patterns of names; a `-` before one takes names out again.
+    pub(super) send_env: Vec<String>,
+    pub(super) set_env: Vec<(String, String)>,
+    pub(super) preferred: Option<Vec<String>>,
+    /// Kinds of login that are switched off.
+    pub(super) forbidden: Vec<&'static str>,
+    /// Why OpenSSH says that nobody is to connect.
+    pub(super) refused: Option<String>,
+    /// Directives with their values that OpenSSH's own client alone obeys.
+    pub(super) openssh: Vec<(String, String)>,
+}
+
+impl Directives {
+    /// Takes out what OpenSSH says of every host, though nobody wrote it anywhere.
+    pub(super) fn beyond(mut self, defaults: &Self) -> Self {
+        self.openssh.retain(|said| !defaults.openssh.contains(said));
+        let (own, default) = (&mut self.algorithms, &defaults.algorithms);
+        for (own, default) in [
+            (&mut own.ciphers, &default.ciphers),
+            (&mut own.kex, &default.kex),
+            (&mut own.macs, &default.macs),
+            (&mut own.host_keys, &default.host_keys),
+        ] {
+            if let (Some(list), Some(default)) = (own.take(), default) {
+                *own = changed(&list, default);
+            }
+        }
+        self
+    }
+
+    /// Kinds of login that may be tried, if not all.
+    pub(super) fn methods(&self) -> Option<Vec<String>> {
+        let is_allowed = |method: &String| !self.forbidden.contains(&method.as_str());
+        match &self.preferred {
+            Some(preferred) => Some(
+                preferred
+                    .iter()
+                    .filter(|method| is_allowed(method))
+                    .cloned()
+                    .collect(),
+            ),
+            None if self.forbidden.is_empty() => None,
+            None => Some(
+                METHODS
+                    .map(str::to_owned)
+                    .into_iter()
+                    .filter(is_allowed)
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// A list in the form that says how it differs from OpenSSH's own: ours is another.
+fn changed(list: &str, default: &str) -> Option<String> {
+    if list == default {
+        return None;
+    }
+    let more = list.strip_prefix(default).and_then(|rest| rest.strip_prefix(','));
+    if let Some(more) = more {
+        return Some(format!("+{more}"));
+    }
+    let (own, known): (Vec<&str>, Vec<&str>) = (list.split(',').collect(), default.split(',').collect());
+    // `^` puts names first, wherever they stood.
+    let first = own.iter().take_while(|name| !is_rest(&own, &known, name)).count();
+    match own.get(..first) {
+        Some(first @ [_, ..]) if own.len() >= known.len() => Some(format!("^{}", first.join(","))),
+        _ => Some(list.to_owned()),
+    }
+}
+
+/// Whether a list is, from this name on, the default without what stands before it.
+fn is_rest(own: &[&str], known: &[&str], from: &str) -> bool {
+    let Some(at) = own.iter().position(|name| *name == from) else {
+        return false;
+    };
+    let (before, rest) = own.split_at(at);
+    known.iter().filter(|name| !before.contains(name)).eq(rest)
 }
 
 /// Parses the output of `ssh -G`: a lower-case keyword, a space, the value; unknown keywords are nothing to us.
@@ -56,8 +146,39 @@ pub(super) fn parse(output: &str) -> Directives {
             "serveraliveinterval" => alive_interval = seconds(value).unwrap_or(0),
             "serveralivecountmax" => alive_count = value.parse().unwrap_or(3),
             "proxyjump" if value != "none" => found.proxy_jump = text(),
-            "proxycommand" if value != "none" => found.proxy_command = true,
-            _ => {}
+            "proxycommand" if value != "none" => found.proxy_command = text(),
+            "addressfamily" => {
+                found.address_family = match value {
+                    "inet" => Some(AddressFamily::V4),
+                    "inet6" => Some(AddressFamily::V6),
+                    _ => None,
+                }
+            }
+            "bindaddress" => found.bind_address = text(),
+            "ciphers" => found.algorithms.ciphers = text(),
+            "kexalgorithms" => found.algorithms.kex = text(),
+            "macs" => found.algorithms.macs = text(),
+            "hostkeyalgorithms" => found.algorithms.host_keys = text(),
+            "compression" => found.compression = is_yes(value),
+            "forwardagent" if !is_no(value) => found.forward_agent = Some(unquoted(value)),
+            "sendenv" => found.send_env.extend(value.split_whitespace().map(unquoted)),
+            "setenv" => found.set_env.extend(variable(value)),
+            "preferredauthentications" => {
+                found.preferred = Some(value.split(',').map(|method| method.trim().to_owned()).collect());
+            }
+            "pubkeyauthentication" if is_no(value) => found.forbidden.push("publickey"),
+            "passwordauthentication" if is_no(value) => found.forbidden.push("password"),
+            "kbdinteractiveauthentication" | "challengeresponseauthentication" if is_no(value) => {
+                found.forbidden.push("keyboard-interactive");
+            }
+            "refuseconnection" => found.refused = Some(unquoted(value)),
+            keyword => {
+                let of = treatment::of(keyword);
+                let openssh = matches!(of, Some(Treatment::OpenSsh | Treatment::Needed));
+                if openssh && !is_no(value) && !matches!(value, "none" | "internal") {
+                    found.openssh.push((keyword.to_owned(), value.to_owned()));
+                }
+            }
         }
     }
     found.identity_files.retain(|file| file != "none");
@@ -80,6 +201,17 @@ pub(super) fn host_key_policy(value: &str) -> Option<HostKeyPolicy> {
 
 fn is_yes(value: &str) -> bool {
     matches!(value.to_ascii_lowercase().as_str(), "yes" | "true")
+}
+
+fn is_no(value: &str) -> bool {
+    matches!(value.to_ascii_lowercase().as_str(), "no" | "false")
+}
+
+/// `NAME=VALUE`.
+fn variable(text: &str) -> Option<(String, String)> {
+    let text = unquoted(text);
+    let (name, value) = text.split_once('=')?;
+    Some((name.to_owned(), unquoted(value)))
 }
 
 /// OpenSSH prints times as plain seconds, `none` for never.
@@ -135,7 +267,11 @@ mod tests {
             connect_timeout: Some(Duration::from_secs(7)),
             keepalive: Some((Duration::from_secs(30), 5)),
             proxy_jump: Some("jump1,u@jump2:2222".into()),
-            proxy_command: false,
+            algorithms: Algorithms {
+                ciphers: Some("aes128-ctr,aes256-ctr".into()),
+                ..Algorithms::default()
+            },
+            ..Directives::default()
         };
         assert_eq!(found, expected);
     }
@@ -170,8 +306,55 @@ mod tests {
         ] {
             assert_eq!(parse(output), Directives::default(), "{output:?}");
         }
-        assert!(parse("proxycommand nc %h %p\n").proxy_command);
-        assert!(!parse("proxycommand none\n").proxy_command);
+        assert_eq!(
+            parse("proxycommand nc %h %p\n").proxy_command.as_deref(),
+            Some("nc %h %p")
+        );
+        assert_eq!(parse("proxycommand none\n").proxy_command, None);
         assert_eq!(parse("identityfile none\n").identity_files, Vec::<String>::new());
+    }
+
+    #[test]
+    fn lists_that_differ() {
+        for (list, expected) in [
+            ("a,b,c", None),
+            ("a,b,c,d", Some("+d")),
+            ("c,a,b", Some("^c")),
+            ("d,a,b,c", Some("^d")),
+            ("a,c", Some("a,c")),
+            ("c", Some("c")),
+            ("d", Some("d")),
+            ("c,b,a", Some("^c,b")),
+        ] {
+            assert_eq!(changed(list, "a,b,c").as_deref(), expected, "{list}");
+        }
+    }
+
+    #[test]
+    fn logins_that_are_off() {
+        let methods = |text: &str| parse(text).methods();
+        assert_eq!(
+            methods("pubkeyauthentication true\npasswordauthentication yes\n"),
+            None
+        );
+        assert_eq!(
+            methods("pubkeyauthentication false\n").expect("some"),
+            ["keyboard-interactive", "password"]
+        );
+        assert_eq!(
+            methods("passwordauthentication no\npreferredauthentications password,publickey\n")
+                .expect("some"),
+            ["publickey"]
+        );
+    }
+
+    #[test]
+    fn for_openssh_alone() {
+        let base = parse("requiredrsasize 1024\nsecuritykeyprovider internal\ngssapiauthentication no\n");
+        let own = parse("requiredrsasize 3072\nsecuritykeyprovider internal\npkcs11provider /x.so\n");
+        let own = own.beyond(&base).openssh;
+        let own: Vec<&str> = own.iter().map(|(keyword, _)| keyword.as_str()).collect();
+        assert_eq!(own, ["requiredrsasize", "pkcs11provider"]);
+        assert_eq!(base.clone().beyond(&base).openssh, []);
     }
 }

@@ -8,6 +8,8 @@ pub(super) struct Line {
     pub(super) keyword: String,
     /// Words after it, without quotes.
     pub(super) words: Vec<String>,
+    /// The same as it is written.
+    pub(super) rest: String,
 }
 
 /// The lines of a file, without comments and empty ones.
@@ -33,22 +35,32 @@ fn line(text: &str) -> Option<Line> {
     Some(Line {
         keyword: keyword.to_ascii_lowercase(),
         words: words(rest),
+        rest: rest.trim().to_owned(),
     })
 }
 
-/// Words between spaces; double quotes keep spaces; `#` before a word ends the line.
+/// Words between spaces; quotes of either kind keep spaces, and a backslash quotes and backslashes; `#` before a word ends
+/// the line.
 fn words(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut word: Option<String> = None;
-    let mut quoted = false;
-    for c in text.chars() {
+    let mut quoted = None;
+    let mut letters = text.chars().peekable();
+    while let Some(c) = letters.next() {
         match c {
-            '"' => {
-                quoted = !quoted;
+            '\\' => {
+                let is_escape =
+                    |next: &char| matches!(next, '\'' | '"' | '\\') || *next == ' ' && quoted.is_none();
+                let escaped = letters.next_if(is_escape);
+                word.get_or_insert_default().push(escaped.unwrap_or('\\'));
+            }
+            '"' | '\'' if quoted == Some(c) => quoted = None,
+            '"' | '\'' if quoted.is_none() => {
+                quoted = Some(c);
                 word.get_or_insert_default();
             }
-            c if c.is_whitespace() && !quoted => found.extend(word.take()),
-            '#' if !quoted && word.is_none() => break,
+            c if c.is_whitespace() && quoted.is_none() => found.extend(word.take()),
+            '#' if quoted.is_none() && word.is_none() => break,
             c => word.get_or_insert_default().push(c),
         }
     }

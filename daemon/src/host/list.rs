@@ -5,7 +5,6 @@ use futures::stream;
 
 use super::aliases;
 use super::resolve::{Overrides, resolve};
-use super::target::OpenSsh;
 use crate::config::{Config, Configured, Keeper};
 
 /// Aliases that are resolved for a listing; of more only the names are shown, since each costs a process.
@@ -35,6 +34,8 @@ pub struct HostEntry {
     pub jump: Vec<String>,
     /// Whether notes are there.
     pub has_notes: bool,
+    /// Who read ssh_config for it: `ssh -G`, `built-in`, `none`; empty if not resolved.
+    pub resolved_by: &'static str,
     /// What is wrong; empty if nothing is.
     pub problem: String,
 }
@@ -92,9 +93,12 @@ async fn fill(config: &Config, mut entry: HostEntry) -> HostEntry {
     match resolve(config, &entry.name, &Overrides::default()).await {
         Ok(target) => {
             let keeper = target.keeper.unwrap_or(config.settings.keeper);
-            if target.openssh.proxy_command && keeper != Keeper::LocalTmux {
-                entry.problem = OpenSsh::PROXY_COMMAND.to_owned();
+            if let Some(why) = target.needs_openssh()
+                && !matches!(keeper, Keeper::LocalTmux | Keeper::Auto)
+            {
+                entry.problem = format!("{why}; use the keeper `local-tmux`");
             }
+            entry.resolved_by = target.resolved_by;
             entry.has_notes = target.notes_path.is_some_and(|notes| notes.is_file());
             entry.jump = target.jump.into_iter().map(|hop| hop.alias).collect();
             entry.user = target.user;

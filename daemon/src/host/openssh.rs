@@ -28,7 +28,7 @@ const REMEMBER: Duration = Duration::from_secs(10);
 const REMEMBERED: usize = 256;
 
 /// The system's configuration for all users.
-const SYSTEM_CONFIG: &str = "/etc/ssh/ssh_config";
+pub(super) const SYSTEM_CONFIG: &str = "/etc/ssh/ssh_config";
 
 /// Places where `ssh` is even if a poor environment's PATH does not say so.
 const USUAL_PLACES: [&str; 2] = ["/usr/bin", "/usr/local/bin"];
@@ -66,7 +66,8 @@ pub(super) async fn ask(ssh: &Path, question: &Question) -> Result<Arc<Directive
     if let Some(known) = remembered(question, &state) {
         return Ok(known);
     }
-    let account_home = account_home(ssh).await;
+    let baseline = baseline(ssh).await;
+    let account_home = baseline.as_ref().and_then(|baseline| baseline.home.clone());
     // A copy of the configuration, which must outlive the call.
     let elsewhere = match &account_home {
         Some(account_home) if same_directory(account_home, &question.home) => None,
@@ -101,6 +102,9 @@ pub(super) async fn ask(ssh: &Path, question: &Question) -> Result<Arc<Directive
     let mut found = directives::parse(&output);
     if let Some(account_home) = account_home.filter(|_| elsewhere.is_some()) {
         move_home(&mut found, &account_home, &question.home);
+    }
+    if let Some(baseline) = &baseline {
+        found = found.beyond(&baseline.said);
     }
     let found = Arc::new(found);
     remember(question, state, &found);
@@ -148,23 +152,27 @@ fn first_complaint(stderr: &str) -> String {
         .collect()
 }
 
-/// The home directory that OpenSSH takes for `~`, as its default known_hosts shows it.
-async fn account_home(ssh: &Path) -> Option<PathBuf> {
-    static HOME: OnceCell<Option<PathBuf>> = OnceCell::const_new();
+/// What OpenSSH says of every host where nothing is configured.
+struct Baseline {
+    said: Directives,
+    /// What it takes for `~`, as its default known_hosts shows it.
+    home: Option<PathBuf>,
+}
+
+async fn baseline(ssh: &Path) -> Option<Arc<Baseline>> {
+    static BASELINE: OnceCell<Arc<Baseline>> = OnceCell::const_new();
     // A failure is not kept: it may have been the machine's load.
-    HOME.get_or_try_init(|| async {
+    let found = BASELINE.get_or_try_init(|| async {
         let arguments = ["-G", "-F", "none", "--", "localhost"].map(Into::into);
-        let output = run(ssh, &arguments).await?;
-        let files = directives::parse(&output).user_known_hosts.unwrap_or_default();
+        let said = directives::parse(&run(ssh, &arguments).await?);
+        let files = said.user_known_hosts.as_deref().unwrap_or_default();
         let home = files
             .first()
-            .and_then(|file| file.strip_suffix("/.ssh/known_hosts"));
-        Ok::<_, Fault>(home.map(PathBuf::from))
-    })
-    .await
-    .ok()
-    .cloned()
-    .flatten()
+            .and_then(|file| file.strip_suffix("/.ssh/known_hosts"))
+            .map(PathBuf::from);
+        Ok::<_, Fault>(Arc::new(Baseline { said, home }))
+    });
+    found.await.ok().cloned()
 }
 
 /// Whether two paths are one directory, by whatever name.
@@ -244,7 +252,7 @@ pub async fn client_words(
 ) -> std::io::Result<Vec<std::ffi::OsString>> {
     let mut words: Vec<std::ffi::OsString> = Vec::new();
     let home = sshmcp_proto::endpoint::home().unwrap_or_default();
-    let account = account_home(ssh).await;
+    let account = baseline(ssh).await.and_then(|baseline| baseline.home.clone());
     if account.is_some_and(|account| !same_directory(&account, &home)) {
         let config = Copy::kept(&home, Path::new(SYSTEM_CONFIG), directory)?;
         words.extend(["-F".into(), config.into_os_string()]);

@@ -11,6 +11,7 @@ use sshmcp_proto::v1::Reason;
 use super::directives::Directives;
 use super::name::{HostName, check_port, check_user};
 use super::openssh::{self, Question};
+use super::options;
 use super::target::{AgentSource, OpenSsh, Target};
 use super::tokens::{Tokens, local_user};
 use super::{aliases, builtin};
@@ -21,7 +22,13 @@ use crate::secret::Secret;
 const MAX_DEPTH: usize = 8;
 
 /// Keys that OpenSSH tries where nothing is said; it is asked where it is installed.
-const DEFAULT_IDENTITIES: [&str; 3] = ["~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519"];
+const DEFAULT_IDENTITIES: [&str; 5] = [
+    "~/.ssh/id_rsa",
+    "~/.ssh/id_ecdsa",
+    "~/.ssh/id_ecdsa_sk",
+    "~/.ssh/id_ed25519",
+    "~/.ssh/id_ed25519_sk",
+];
 
 /// What a caller lays over a host's configuration.
 #[derive(Clone, Debug, Default)]
@@ -38,18 +45,38 @@ pub struct Overrides {
 
 /// The target of a host. Whether it exists is found out by connecting.
 pub async fn resolve(config: &Config, host: &str, overrides: &Overrides) -> Result<Target, Fault> {
-    hop(config, host.to_owned(), overrides.clone(), Vec::new(), true).await
+    let ssh = openssh::program();
+    resolve_by(ssh.as_deref(), config, host, overrides).await
+}
+
+/// The same by this `ssh`, or by our own parser.
+pub(super) async fn resolve_by(
+    ssh: Option<&Path>,
+    config: &Config,
+    host: &str,
+    overrides: &Overrides,
+) -> Result<Target, Fault> {
+    let asked = Asked { config, ssh };
+    hop(asked, host.to_owned(), overrides.clone(), Vec::new(), true).await
+}
+
+/// Who is asked.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    config: &'a Config,
+    ssh: Option<&'a Path>,
 }
 
 /// One hop; `path` are the hops that led here, `own_jump` whether its own jump hosts count.
 fn hop<'a>(
-    config: &'a Config,
+    asked: Asked<'a>,
     host: String,
     overrides: Overrides,
     mut path: Vec<String>,
     own_jump: bool,
 ) -> BoxFuture<'a, Result<Target, Fault>> {
     async move {
+        let config = asked.config;
         if path.contains(&host) {
             return Err(
                 Fault::new(Reason::ConfigInvalid, "the jump hosts lead in a circle")
@@ -65,10 +92,10 @@ fn hop<'a>(
         }
         let wanted = Wanted::new(config, &host, &overrides)?;
         path.push(host.clone());
-        let (said, resolved_by) = ask(config, &wanted).await?;
+        let (said, resolved_by) = ask(asked, &wanted).await?;
         let jump = match wanted.jump(&said).filter(|_| own_jump) {
             None => Vec::new(),
-            Some(hops) => chain(config, hops, &path).await?,
+            Some(hops) => chain(asked, hops, &path).await?,
         };
         wanted.target(config, host, &said, jump, resolved_by)
     }
@@ -76,7 +103,7 @@ fn hop<'a>(
 }
 
 /// The hops of a jump chain. As with OpenSSH, only the first hop's own jump hosts count.
-async fn chain(config: &Config, hops: Vec<String>, path: &[String]) -> Result<Vec<Target>, Fault> {
+async fn chain(asked: Asked<'_>, hops: Vec<String>, path: &[String]) -> Result<Vec<Target>, Fault> {
     if hops.len() > MAX_DEPTH {
         return Err(Fault::new(
             Reason::ConfigInvalid,
@@ -85,11 +112,13 @@ async fn chain(config: &Config, hops: Vec<String>, path: &[String]) -> Result<Ve
     }
     let mut found: Vec<Target> = Vec::new();
     for (index, name) in hops.into_iter().enumerate() {
-        let mut target = hop(config, name, Overrides::default(), path.to_vec(), index == 0).await?;
+        let mut target = hop(asked, name, Overrides::default(), path.to_vec(), index == 0).await?;
         if index == 0 {
             found.append(&mut target.jump.clone());
         } else {
             target.jump.clone_from(&found);
+            // It is reached through the hop before it, and by nothing else.
+            target.options.proxy_command = None;
         }
         found.push(target);
     }
@@ -212,12 +241,17 @@ impl<'a> Wanted<'a> {
             name: self.name.clone(),
             key: self.key.clone(),
             own_jump,
-            proxy_command: said.proxy_command && said.proxy_jump.is_none() && !own_jump,
         };
+        let mut options = options::of(said, &tokens, jump.is_empty() && !own_jump)?;
         let (identities, identities_only) = match self.key {
             Some(key) => (vec![key], true),
             None => (identities(&tokens, &said.identity_files), said.identities_only),
         };
+        if identities.iter().any(|file| options::is_security_key(file)) {
+            options
+                .only_openssh
+                .push("a security key (FIDO) in IdentityFile".to_owned());
+        }
         let files = |said: &Option<Vec<String>>, default: [&str; 2]| -> Vec<PathBuf> {
             match said {
                 Some(files) => files.iter().filter_map(|file| tokens.path(file)).collect(),
@@ -283,6 +317,7 @@ impl<'a> Wanted<'a> {
             jump,
             resolved_by,
             openssh,
+            options,
         })
     }
 }
@@ -368,7 +403,8 @@ fn identities(tokens: &Tokens<'_>, said: &[String]) -> Vec<PathBuf> {
         .collect()
 }
 
-fn agent(tokens: &Tokens<'_>, said: Option<&str>) -> AgentSource {
+/// Where the agent is that ssh_config names.
+pub(super) fn agent(tokens: &Tokens<'_>, said: Option<&str>) -> AgentSource {
     match said {
         None | Some("SSH_AUTH_SOCK") => AgentSource::Default,
         Some("none") => AgentSource::None,
@@ -384,20 +420,25 @@ fn agent(tokens: &Tokens<'_>, said: Option<&str>) -> AgentSource {
 }
 
 /// What ssh_config says, and who read it.
-async fn ask(config: &Config, wanted: &Wanted<'_>) -> Result<(Arc<Directives>, &'static str), Fault> {
-    if let Some(ssh) = openssh::program() {
-        let question = Question {
-            home: config.home.clone(),
-            name: wanted.name.clone(),
-            user: wanted.user.clone(),
-            port: wanted.port,
-        };
-        return Ok((openssh::ask(&ssh, &question).await?, "ssh -G"));
+async fn ask(asked: Asked<'_>, wanted: &Wanted<'_>) -> Result<(Arc<Directives>, &'static str), Fault> {
+    let question = Question {
+        home: asked.config.home.clone(),
+        name: wanted.name.clone(),
+        user: wanted.user.clone(),
+        port: wanted.port,
+    };
+    if let Some(ssh) = asked.ssh {
+        return Ok((openssh::ask(ssh, &question).await?, "ssh -G"));
     }
-    match aliases::own_config(&config.home) {
-        Some(text) => Ok((Arc::new(builtin::resolve(&text, &wanted.name)?), "built-in")),
-        None => Ok((Arc::default(), "none")),
+    let is_there =
+        aliases::own_config(&question.home).is_some() || Path::new(openssh::SYSTEM_CONFIG).is_file();
+    if !is_there {
+        return Ok((Arc::default(), "none"));
     }
+    // It reads files, and waits for the programs of `Match exec`.
+    let found = tokio::task::spawn_blocking(move || builtin::resolve(&question)).await;
+    let found = found.map_err(|_| Fault::new(Reason::Internal, "ssh_config could not be read"))??;
+    Ok((Arc::new(found), "built-in"))
 }
 
 /// An IPv6 address in the brackets that tell it from `host:port`.

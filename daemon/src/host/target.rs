@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::options::Options;
 use crate::config::{HostKeyPolicy, Keeper, Kind, SecretSource};
 
 /// Where the ssh-agent is.
@@ -26,14 +27,6 @@ pub struct OpenSsh {
     pub key: Option<PathBuf>,
     /// The jump hosts are the configuration's, which ssh_config does not know.
     pub own_jump: bool,
-    /// ssh_config reaches the host by a ProxyCommand: nobody else can.
-    pub proxy_command: bool,
-}
-
-impl OpenSsh {
-    /// Why the daemon's own connections do not reach such a host.
-    pub const PROXY_COMMAND: &str =
-        "ssh_config reaches this host by a ProxyCommand, which OpenSSH's own client alone can follow";
 }
 
 /// A host resolved.
@@ -96,9 +89,22 @@ pub struct Target {
     pub resolved_by: &'static str,
     /// For a connection that OpenSSH's own client makes.
     pub openssh: OpenSsh,
+    /// What else ssh_config says of the way there.
+    pub options: Options,
 }
 
 impl Target {
+    /// Why the daemon's own connections must not reach it, if they must not.
+    pub fn needs_openssh(&self) -> Option<String> {
+        let directives = self.options.needs_openssh.as_slice();
+        (!directives.is_empty()).then(|| {
+            format!(
+                "ssh_config says {} for this host, which OpenSSH's own client alone can follow",
+                directives.join(" and ")
+            )
+        })
+    }
+
     /// Connecting there has the same outcome as for this target: the same trust and the same credentials.
     pub fn logs_in_like(&self, other: &Self) -> bool {
         let password = match (&self.password, &other.password) {
@@ -113,6 +119,7 @@ impl Target {
             && self.identities == other.identities
             && self.identities_only == other.identities_only
             && self.identity_agent == other.identity_agent
+            && self.options == other.options
     }
 
     /// The secret that its configuration has under this name.
@@ -162,6 +169,7 @@ impl Target {
                 source: "state",
                 resolved_by: "none",
                 openssh: OpenSsh::default(),
+                options: Options::default(),
             });
         }
         // A key has a hop at least; an empty one comes from a file that somebody wrote.
@@ -173,15 +181,25 @@ impl Target {
 
     /// What makes this target the same as another.
     pub fn key(&self) -> TargetKey {
-        TargetKey {
-            hops: self
-                .jump
-                .iter()
-                .chain(std::iter::once(self))
-                .map(|hop| (hop.user.clone(), hop.hostname.clone(), hop.port))
-                .collect(),
+        let mut hops = Vec::new();
+        for hop in self.jump.iter().chain(std::iter::once(self)) {
+            if let Some(command) = &hop.options.proxy_command {
+                // Behind another program may be another host of the same name.
+                hops.push((String::new(), by_program(command), 0));
+            }
+            hops.push((hop.user.clone(), hop.hostname.clone(), hop.port));
         }
+        TargetKey { hops }
     }
+}
+
+/// A hop that is a program, in a word that is the same at every start and does not tell its arguments.
+fn by_program(command: &str) -> String {
+    // FNV-1a: what is told apart is one person's own configuration.
+    let hash = command.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("proxy-{hash:016x}")
 }
 
 /// Same user, hostname, port and jump chain: same target. Shows itself as `user@hostname:port`.

@@ -1,5 +1,7 @@
 //! Names to targets with a real `ssh -G` where one is installed, in a home directory of the test's own.
 
+mod snippets;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -297,10 +299,16 @@ async fn what_cannot_be() {
         assert!(fault.message.contains(words), "{host}: {fault}");
         assert!(!fault.hint.is_empty(), "{host}");
     }
-    assert!(home.target("pc").await.openssh.proxy_command);
+    let proxied = home.target("pc").await;
+    assert_eq!(proxied.options.proxy_command.as_deref(), Some("nc pc 22"));
+    assert_ne!(
+        proxied.key(),
+        TargetKey::of([(proxied.user.clone(), "pc".into(), 22)]),
+        "behind another program may be another host"
+    );
     let through = home.target("through").await;
     assert!(
-        through.jump.is_empty() && !through.openssh.proxy_command,
+        through.jump.is_empty() && through.options.proxy_command.is_none(),
         "config.toml wins over the ProxyCommand"
     );
     let with = |overrides: Overrides| {
@@ -378,14 +386,15 @@ async fn odd_aliases() {
 #[tokio::test]
 async fn the_list() {
     let home = Home::new(
-        "Host web db *.lan\n  HostName %h.example.com\n  ProxyJump gate\nHost pc\n  ProxyCommand nc\n",
+        "Host web db *.lan\n  HostName %h.example.com\n  ProxyJump gate\nHost pc\n  ProxyCommand nc\n\
+         Host fd\n  ProxyCommand nc\n  ProxyUseFdpass yes\n",
         "[connections.zeta]\nhost = 'web'\nuser = 'u'\ndescription = 'd'\ntags = ['t']\npassword = 'S3cret'\n\
          notes_path = '~/.ssh/notes'\n[connections.bad]\nport = 'S3cret'\n[connections.db]\n",
         &["notes"],
     );
     let list = list(&home.config).await;
     let names: Vec<&str> = list.iter().map(|entry| entry.name.as_str()).collect();
-    assert_eq!(names, ["bad", "db", "zeta", "web", "pc"]);
+    assert_eq!(names, ["bad", "db", "zeta", "web", "pc", "fd"]);
     assert!(list[0].problem.contains("config.toml:9:8"), "{}", list[0].problem);
     assert_eq!(list[1].source, "config");
     let zeta = HostEntry {
@@ -398,12 +407,14 @@ async fn the_list() {
         source: "config",
         jump: vec!["gate".into()],
         has_notes: true,
+        resolved_by: "ssh -G",
         problem: String::new(),
     };
     assert_eq!(list[2], zeta);
     assert_eq!(list[3].source, "ssh_config");
     assert_eq!(list[3].hostname, "web.example.com");
-    assert!(list[4].problem.contains("ProxyCommand"));
+    assert_eq!(list[4].problem, "", "a ProxyCommand is followed");
+    assert!(list[5].problem.contains("ProxyUseFdpass"), "{}", list[5].problem);
     assert!(!format!("{list:?}").contains("S3cret"));
 }
 

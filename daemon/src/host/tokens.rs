@@ -33,6 +33,35 @@ impl Tokens<'_> {
         self.text(&pattern).map(PathBuf::from)
     }
 
+    /// A command line with its tokens; variables are the shell's to expand. `None`: it has a token that is none there.
+    pub(super) fn command(&self, pattern: &str) -> Option<String> {
+        let mut expanded = String::with_capacity(pattern.len());
+        let mut letters = pattern.chars();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '%' => match letters.next()? {
+                    letter @ ('%' | 'h' | 'n' | 'p' | 'r') => expanded.push_str(&self.token(letter)?),
+                    _ => return None,
+                },
+                letter => expanded.push(letter),
+            }
+        }
+        Some(expanded)
+    }
+
+    /// A text with every token that there is; variables are left as they are.
+    pub(super) fn percent(&self, pattern: &str) -> Option<String> {
+        let mut expanded = String::with_capacity(pattern.len());
+        let mut letters = pattern.chars();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '%' => expanded.push_str(&self.token(letters.next()?)?),
+                letter => expanded.push(letter),
+            }
+        }
+        Some(expanded)
+    }
+
     /// The text of a pattern. What a token brings in is not expanded again.
     pub(super) fn text(&self, pattern: &str) -> Option<String> {
         let mut expanded = String::with_capacity(pattern.len());
@@ -146,6 +175,21 @@ mod tests {
         assert_eq!(tokens().text("a${PATH}b"), Some(format!("a{path}b")));
         assert_eq!(tokens().text("%u"), Some(local_user()));
         assert!(tokens().text("%i").unwrap().parse::<u32>().is_ok());
+    }
+
+    #[test]
+    fn commands() {
+        for (pattern, expected) in [
+            ("nc %h %p", Some("nc 10.0.0.1 2200")),
+            (
+                "x '%r@%n' 100%% $HOME ${A} ~",
+                Some("x 'deploy@db' 100% $HOME ${A} ~"),
+            ),
+            ("%d", None),
+            ("%", None),
+        ] {
+            assert_eq!(tokens().command(pattern).as_deref(), expected, "{pattern}");
+        }
     }
 
     /// What has no value makes the whole path nothing, never a path with a hole.

@@ -158,6 +158,7 @@ fn entry(name: String, target: &Target) -> HostEntry {
         source: target.source,
         jump: target.jump.iter().map(|hop| hop.alias.clone()).collect(),
         has_notes: target.notes_path.is_some(),
+        resolved_by: target.resolved_by,
         problem: String::new(),
     }
 }

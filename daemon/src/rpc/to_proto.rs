@@ -214,6 +214,7 @@ pub(super) fn host(entry: HostEntry) -> v1::Host {
         source,
         jump,
         has_notes,
+        resolved_by,
         problem,
     } = entry;
     v1::Host {
@@ -228,6 +229,7 @@ pub(super) fn host(entry: HostEntry) -> v1::Host {
         jump,
         problem,
         notes: String::new(),
+        resolved_by: resolved_by.into(),
         has_notes,
     }
 }

@@ -12,7 +12,7 @@ use sshmcp_proto::error::Fault;
 use sshmcpd::{
     config::{HostKeyPolicy, Kind, SecretSource},
     connection::{Channel, ChannelEvent, CloseReason, Connection, Pool, PoolSettings, Pty},
-    host::{AgentSource, OpenSsh, Target},
+    host::{AgentSource, OpenSsh, Options, Target},
     secret::Secret,
 };
 
@@ -88,6 +88,7 @@ impl Home {
             source: "argument",
             resolved_by: "none",
             openssh: OpenSsh::default(),
+            options: Options::default(),
         }
     }
 }

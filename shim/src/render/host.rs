@@ -50,11 +50,13 @@ fn object(host: &Host) -> Value {
         problem,
         notes,
         has_notes,
+        resolved_by,
     } = host;
     json!({
         "name": name, "user": known(user), "hostname": known(hostname), "port": port,
         "description": known(description), "tags": tags, "policy": known(policy), "source": known(source),
         "jump": jump, "problem": known(problem), "notes": known(notes), "has_notes": has_notes,
+        "resolved_by": known(resolved_by),
     })
 }
 

@@ -188,7 +188,7 @@ fn every_byte_arrives() {
     local.finish(shim);
 }
 
-/// A host behind a ProxyCommand is OpenSSH's alone, and is reached, whatever else a person's ssh_config wants of their own
+/// A host behind a ProxyCommand is reached, by the daemon as well, whatever else a person's ssh_config wants of their own
 /// logins there; `durable` is refused there, in words.
 #[test]
 fn a_proxy_command_is_followed() {
@@ -202,15 +202,36 @@ fn a_proxy_command_is_followed() {
     );
     local.bed.append(".ssh/config", &lines);
     let mut shim = local.bed.shim();
-    let fault = shim.call("execute_command", json!({"host": "proxied", "command": "true"}));
-    let fault = fault.expect_err("the daemon alone cannot");
-    assert_eq!(fault.code, "not_supported", "{fault:?}");
-    assert!(fault.hint.contains("local-tmux"), "{fault:?}");
+    assert_eq!(shim.run("proxied", "echo by itself").stdout, "by itself\n");
+    shim.call("close_session", json!({"session": "proxied"}))
+        .expect("closed");
     Local::open_as(&mut shim, "proxied", "proxied");
     assert_eq!(shim.run("proxied", "echo through").stdout, "through\n");
     let durable = json!({"host": "proxied", "command": "true", "durable": true});
     let fault = shim.execute(durable).expect_err("it is refused");
     assert_eq!(fault.code, "not_supported", "{fault:?}");
+    local.finish(shim);
+}
+
+/// What the daemon must not do alone is left to OpenSSH where the keeper is free.
+#[test]
+fn chosen_by_itself() {
+    let local = Local::new();
+    let revoked = local.bed.home().join("revoked");
+    fs::write(&revoked, "").expect("written");
+    local.bed.give("revoked");
+    let lines = format!(
+        "Host strict\n HostName 127.0.0.1\n User {}\n Port {}\n RevokedHostKeys {}\n",
+        local.bed.user(Shell::Bash).name,
+        local.bed.sshd().port(),
+        revoked.display()
+    );
+    local.bed.append(".ssh/config", &lines);
+    let mut shim = local.bed.shim();
+    let opened = shim.call("open_session", json!({"host": "strict", "keeper": "auto"}));
+    let opened = opened.expect("it opens");
+    assert_eq!(opened["keeper"], "local-tmux", "{opened}");
+    assert_eq!(shim.run("strict", "echo there").stdout, "there\n");
     local.finish(shim);
 }
 

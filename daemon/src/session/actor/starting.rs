@@ -69,13 +69,18 @@ impl Actor {
         let name = self.session.name.clone();
         let (asking, listening) = dialog();
         let asking = Some(asking);
-        let is_unknown = target.kind == Kind::Auto && keeper != Keeper::LocalTmux;
+        let is_unknown = target.kind == Kind::Auto;
         let opening = async move {
+            let by_openssh = match keeper {
+                Keeper::LocalTmux => true,
+                Keeper::Auto => pool.leaves_to_openssh(&target).await,
+                Keeper::Daemon | Keeper::RemoteTmux => false,
+            };
             // What its server calls itself is known before anything is opened there.
-            if is_unknown && Dialect::is_servers(&pool.server_version(&target).await?) {
+            if is_unknown && !by_openssh && Dialect::is_servers(&pool.server_version(&target).await?) {
                 return Err(NotOpened::Device);
             }
-            if keeper == Keeper::LocalTmux {
+            if by_openssh {
                 let opened = open::open_local(&pool, &claims, &target, size, asking, &keep, &here);
                 return opened.await.map_err(NotOpened::from);
             }

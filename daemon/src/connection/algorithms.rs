@@ -1,0 +1,193 @@
+//! ssh_config's lists of algorithms, taken over those that we offer.
+
+use std::borrow::Cow;
+
+use russh::{Preferred, cipher, compression, kex, keys::Algorithm, mac};
+use sshmcp_proto::{error::Fault, v1::Reason};
+
+use crate::host::Target;
+
+/// What is offered to this target.
+pub(super) fn preferred(target: &Target, ours: Preferred) -> Result<Preferred, Fault> {
+    let said = &target.options.algorithms;
+    // What stands behind the methods of key exchange are no methods, but what we understand.
+    let is_method = |name: &&kex::Name| {
+        !["ext-info-", "kex-strict-"]
+            .iter()
+            .any(|word| name.as_ref().starts_with(word))
+    };
+    let methods: Vec<kex::Name> = ours.kex.iter().filter(is_method).copied().collect();
+    let words = ours.kex.iter().filter(|name| !is_method(name)).copied();
+    let known = kex::ALL_KEX_ALGORITHMS
+        .iter()
+        .map(|name| **name)
+        .filter(|name| *name != kex::NONE);
+    let mut exchanges = pick("KexAlgorithms", said.kex.as_deref(), &methods, known)?;
+    exchanges.extend(words);
+    let ciphers = cipher::ALL_CIPHERS.iter().map(|name| **name);
+    let ciphers = ciphers.filter(|name| ![cipher::NONE, cipher::CLEAR].contains(name));
+    let macs = mac::ALL_MAC_ALGORITHMS
+        .iter()
+        .map(|name| **name)
+        .filter(|name| *name != mac::NONE);
+    let compression = if target.options.compression {
+        let mut names = vec![compression::ZLIB_LEGACY, compression::ZLIB];
+        names.push(compression::NONE);
+        Cow::Owned(names)
+    } else {
+        ours.compression
+    };
+    Ok(Preferred {
+        kex: Cow::Owned(exchanges),
+        key: Cow::Owned(keys(said.host_keys.as_deref(), &ours.key)?),
+        host_key_certificates: ours.host_key_certificates,
+        cipher: Cow::Owned(pick("Ciphers", said.ciphers.as_deref(), &ours.cipher, ciphers)?),
+        mac: Cow::Owned(pick("MACs", said.macs.as_deref(), &ours.mac, macs)?),
+        compression,
+    })
+}
+
+/// Host keys; of certificates only their kinds of key count here.
+fn keys(said: Option<&str>, ours: &[Algorithm]) -> Result<Vec<Algorithm>, Fault> {
+    let Some(said) = said else {
+        return Ok(ours.to_vec());
+    };
+    let names: Vec<Key> = ours.iter().cloned().map(Key).collect();
+    let is_plain = said.split(',').any(|name| !name.contains("-cert-"));
+    if !is_plain && !said.starts_with(['+', '-', '^']) {
+        // Certificates alone: whatever key is in them.
+        return Ok(ours.to_vec());
+    }
+    let mut picked = pick("HostKeyAlgorithms", Some(said), &names, names.iter().cloned())?;
+    if !said.starts_with(['+', '-', '^']) {
+        // A host that is known by a key of one kind is asked for that first, as OpenSSH does within its own list only.
+        picked.sort_by_key(|name| names.iter().position(|own| own == name));
+    }
+    Ok(picked.into_iter().map(|Key(algorithm)| algorithm).collect())
+}
+
+#[derive(Clone, PartialEq)]
+struct Key(Algorithm);
+
+impl AsRef<str> for Key {
+    fn as_ref(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+/// The names of a list that we have, in its order; or ours, changed as it says.
+fn pick<Name: Clone + PartialEq + AsRef<str>>(
+    directive: &str,
+    said: Option<&str>,
+    ours: &[Name],
+    known: impl Iterator<Item = Name>,
+) -> Result<Vec<Name>, Fault> {
+    let Some(said) = said else {
+        return Ok(ours.to_vec());
+    };
+    let known: Vec<Name> = known.collect();
+    let named = |list: &str| -> Vec<Name> {
+        list.split(',')
+            .filter_map(|name| known.iter().find(|known| known.as_ref() == name.trim()))
+            .cloned()
+            .collect()
+    };
+    let without =
+        |names: &[Name]| -> Vec<Name> { ours.iter().filter(|own| !names.contains(own)).cloned().collect() };
+    let picked = match said.split_at_checked(1) {
+        Some(("+", more)) => {
+            let more = named(more);
+            let mut all = ours.to_vec();
+            all.extend(more.into_iter().filter(|name| !ours.contains(name)));
+            all
+        }
+        Some(("^", first)) => {
+            let first = named(first);
+            let rest = without(&first);
+            first.into_iter().chain(rest).collect()
+        }
+        Some(("-", less)) => ours
+            .iter()
+            .filter(|own| {
+                !less
+                    .split(',')
+                    .any(|pattern| matches(pattern.trim(), own.as_ref()))
+            })
+            .cloned()
+            .collect(),
+        _ => named(said),
+    };
+    if picked.is_empty() {
+        return Err(Fault::new(
+            Reason::NotSupported,
+            format!("of ssh_config's {directive} for this host the daemon knows none: {said}"),
+        )
+        .hint("add one that it knows, or open the session with the keeper `local-tmux`, which uses OpenSSH's own client"));
+    }
+    Ok(picked)
+}
+
+/// Patterns of lists have `*` alone, at most a few.
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {
+            (0..=name.len()).any(|at| name.get(at..).is_some_and(|name| matches(rest, name)))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ciphers(said: &str) -> Result<String, String> {
+        let ours = [
+            cipher::CHACHA20_POLY1305,
+            cipher::AES_256_GCM,
+            cipher::AES_256_CTR,
+        ];
+        let known = cipher::ALL_CIPHERS.iter().map(|name| **name);
+        let picked = pick("Ciphers", Some(said), &ours, known).map_err(|fault| fault.message)?;
+        let names: Vec<&str> = picked.iter().map(AsRef::as_ref).collect();
+        Ok(names.join(","))
+    }
+
+    #[test]
+    fn lists() {
+        let ours = "chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes256-ctr";
+        for (said, expected) in [
+            (
+                "aes256-ctr,unheard-of,aes128-cbc",
+                "aes256-ctr,aes128-cbc".to_owned(),
+            ),
+            ("+aes128-cbc,aes256-ctr", format!("{ours},aes128-cbc")),
+            (
+                "^aes256-ctr",
+                "aes256-ctr,chacha20-poly1305@openssh.com,aes256-gcm@openssh.com".to_owned(),
+            ),
+            (
+                "-*-gcm@*,nothing",
+                "chacha20-poly1305@openssh.com,aes256-ctr".to_owned(),
+            ),
+            ("+unheard-of", ours.to_owned()),
+        ] {
+            assert_eq!(ciphers(said), Ok(expected), "{said}");
+        }
+        for said in ["unheard-of", "-*"] {
+            assert!(ciphers(said).expect_err(said).contains("Ciphers"), "{said}");
+        }
+    }
+
+    #[test]
+    fn host_keys() {
+        let ours = &Preferred::DEFAULT.key;
+        let named = |said: &str| -> Vec<String> {
+            let picked = keys(Some(said), ours).expect("some");
+            picked.iter().map(|key| key.as_str().to_owned()).collect()
+        };
+        assert_eq!(named("rsa-sha2-256,ssh-ed25519"), ["ssh-ed25519", "rsa-sha2-256"]);
+        assert_eq!(named("ssh-ed25519-cert-v01@openssh.com").len(), ours.len());
+        assert_eq!(named("-ssh-rsa").len(), ours.len() - 1);
+    }
+}
