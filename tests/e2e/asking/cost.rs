@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::json;
-use sshmcp_tests::{Shim, TestBed, process::Process};
+use sshmcp_tests::{Shim, TestBed, eventually, process::Process};
 
 /// Watched this long.
 const TIME: Duration = Duration::from_secs(4);
@@ -52,9 +52,15 @@ fn nobody_waits_nobody_looks() {
     let bed = TestBed::new();
     let mut shim = bed.shim();
     let begun = shim
-        .execute(json!({"host": "bash", "command": "sleep 60", "timeout": 0}))
+        .execute(json!({"host": "bash", "command": "echo begun; sleep 60", "timeout": 0}))
         .expect("it begins");
+    let seen = json!({"commands": [begun.id], "pattern": "begun", "offset": 0});
+    shim.call("wait_for", seen).expect("it runs");
     let helper = helper(&bed);
+    // It gave the shell the command's text, and sleeps again.
+    eventually("the helper sleeps", || {
+        Process::read(helper.pid).is_some_and(|helper| helper.state == 'S')
+    });
     let (slept, began) = (sleeps(&helper), Instant::now());
     // Waiting for something else on the same session is no wait for the command.
     shim.run("dash", "sleep 4");
