@@ -519,6 +519,9 @@ pub struct Tried {
 /// Opens a shell as a session would; it belongs to no session.
 pub async fn try_shell(pool: &Arc<Pool>, target: &Target) -> Result<Tried, Fault> {
     let began = Instant::now();
+    if target.kind == Kind::Network {
+        return Err(NotOpened::Device.into_fault());
+    }
     let opened = open::open(pool, &Claims::default(), target, (120, 40), None, "")
         .await
         .map_err(NotOpened::into_fault)?;

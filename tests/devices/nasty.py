@@ -58,6 +58,9 @@ class Router:
                 self.write("\x08 \x08" * len(typed))
                 typed = b""
                 continue
+            if key == b"?" and echo:
+                self.write("?\r\n  lines    Many of them\r\n  nothing  None\r\n\r\n" + prompt + typed.decode())
+                continue
             typed += key
             if echo:
                 # It is slow to echo.

@@ -1,6 +1,7 @@
 //! Network devices: a router of our own that makes it hard, and simulators that others made.
 
 mod nasty;
+mod simulated;
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
@@ -20,6 +21,11 @@ struct Stage {
 
 impl Stage {
     fn new(lines: &str) -> Self {
+        Self::with(lines, "")
+    }
+
+    /// The same with a further line of its server's configuration.
+    fn with(lines: &str, further: &str) -> Self {
         let mut bed = TestBed::new();
         let here = bed.scratch(Shell::Bash);
         let script = here.join("nasty.py");
@@ -27,11 +33,14 @@ impl Stage {
         let asked = here.join("asked");
         let options = SshdOptions {
             max_sessions: Some(1),
-            lines: vec![format!(
-                "ForceCommand exec python3 {} {PASSWORD} {}",
-                script.display(),
-                asked.display()
-            )],
+            lines: vec![
+                further.to_owned(),
+                format!(
+                    "ForceCommand exec python3 {} {PASSWORD} {}",
+                    script.display(),
+                    asked.display()
+                ),
+            ],
             world: None,
         };
         let number = bed.add_sshd(&options, &[]);

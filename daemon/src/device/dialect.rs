@@ -65,7 +65,7 @@ static DIALECTS: [Dialect; 11] = [
     },
     Dialect {
         name: "Huawei VRP",
-        servers: &["HUAWEI-", "VRP"],
+        servers: &["HUAWEI-"],
         greetings: &["Huawei", "HUAWEI"],
         paging: &["screen-length 0 temporary"],
         enable: "super",

@@ -18,6 +18,10 @@ pub struct Exchange {
     is_echoed: bool,
     /// Something ended a line since it was typed.
     has_lines: bool,
+    /// A line ended behind the echo.
+    has_output: bool,
+    /// Help was asked for: what was typed before that, with the prompt and without spaces, stands there again afterwards.
+    helped: Option<String>,
     /// Lines that may be no output.
     held: Vec<String>,
 }
@@ -35,6 +39,8 @@ impl Exchange {
             part: String::new(),
             is_echoed: false,
             has_lines: false,
+            has_output: false,
+            helped: None,
             held: Vec::new(),
         }
     }
@@ -43,8 +49,38 @@ impl Exchange {
     pub fn unknown() -> Self {
         Self {
             is_echoed: true,
+            has_output: true,
             ..Self::new("", "")
         }
+    }
+
+    /// Text and a `?` were typed, and no Enter: a device shows its help at once.
+    pub fn help(prompt: &str, text: &str) -> Self {
+        let before = text.trim_end().trim_end_matches('?');
+        Self {
+            helped: Some(squeezed(&format!("{prompt}{before}"))),
+            ..Self::new(prompt, text)
+        }
+    }
+
+    /// Whether the unfinished line says that help was shown, or that it was not; none: neither, or none was asked for.
+    pub fn is_helped(&self, tail: &str) -> Option<bool> {
+        let helped = self.helped.as_ref()?;
+        let tail = squeezed(tail);
+        match self.has_lines {
+            true => (tail == *helped).then_some(true),
+            false => (tail == self.echo).then_some(false),
+        }
+    }
+
+    /// Whether it was helped is settled.
+    pub fn help_is_over(&mut self) {
+        self.helped = None;
+    }
+
+    /// Something was printed behind the echo.
+    pub const fn has_output(&self) -> bool {
+        self.has_output
     }
 
     /// Its echo has come.
@@ -91,6 +127,7 @@ impl Exchange {
 
     fn output(&mut self, line: String, prompt: &Learned) -> Vec<String> {
         let is_prompt = |line: &str| line.trim() == prompt.text;
+        self.has_output = true;
         if self.held.first().is_some_and(|first| is_prompt(first))
             && is_log(&line)
             && self.held.len() < HELD_MAX
@@ -176,6 +213,19 @@ mod tests {
         ] {
             assert_eq!(play("R1#", text, &lines).1, output, "{text:?} {lines:?}");
         }
+    }
+
+    #[test]
+    fn help_leaves_the_line() {
+        let learned = Learned::new("R1#").expect("a prompt");
+        let mut exchange = Exchange::help("R1#", "show ?");
+        assert_eq!(exchange.is_helped("R1#sho"), None);
+        assert_eq!(exchange.is_helped("R1#show ?"), Some(false));
+        assert!(exchange.line("R1#show ?".into(), &learned).is_empty());
+        assert_eq!(exchange.line("  clock".into(), &learned), ["  clock"]);
+        assert_eq!(exchange.is_helped("R1#show "), Some(true));
+        exchange.help_is_over();
+        assert_eq!(exchange.is_helped("R1#show "), None);
     }
 
     #[test]

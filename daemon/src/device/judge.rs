@@ -23,14 +23,22 @@ pub enum Verdict {
     LoggedOver,
     /// It asks for something.
     Question,
+    /// Help was shown, and what was typed stands there again.
+    HelpShown,
+    /// Help was asked for, and nothing happened.
+    NoHelp,
 }
 
 /// A pager's line is no prompt's and no question's; whatever else it was, a space does little there.
 const PAGER: Duration = Duration::from_millis(60);
 /// The very prompt that was learned.
-const SAME: Duration = Duration::from_millis(200);
+const SAME: Duration = Duration::from_millis(300);
+/// The same right behind the echo: hardly an output begins so.
+const SAME_AT_ONCE: Duration = Duration::from_millis(100);
 /// The same device's in another mode.
-const MODE: Duration = Duration::from_millis(350);
+const MODE: Duration = Duration::from_millis(450);
+/// Help was asked for and not given: the device takes whole lines alone.
+const UNHELPED: Duration = Duration::from_millis(1200);
 /// Another name's: it may be text of an output that comes slowly.
 const OTHER: Duration = Duration::from_secs(2);
 /// A prompt without the echo of what was typed before it.
@@ -122,12 +130,20 @@ pub fn judge(
     if tail.is_empty() {
         return exchange.is_logged_over().then_some((Verdict::LoggedOver, LOGGED));
     }
+    if let Some(is_shown) = exchange.is_helped(tail) {
+        return Some(if is_shown {
+            (Verdict::HelpShown, MODE)
+        } else {
+            (Verdict::NoHelp, UNHELPED)
+        });
+    }
     let relation = prompt.relation(tail, renamed);
     if relation.is_some() && !exchange.is_echoed() {
         // What stands there is the prompt from before.
         return exchange.has_lines().then_some((Verdict::Prompt, UNECHOED));
     }
     match relation {
+        Some(Relation::Same) if !exchange.has_output() => return Some((Verdict::Prompt, SAME_AT_ONCE)),
         Some(Relation::Same) => return Some((Verdict::Prompt, SAME)),
         Some(Relation::Mode) => return Some((Verdict::Prompt, MODE)),
         Some(Relation::Other) => return Some((Verdict::OtherPrompt, OTHER)),

@@ -54,6 +54,10 @@ fn output_is_exact() {
             "{command}: {outcome:?}"
         );
     }
+    // Help comes without Enter, and nothing of it stays on the line.
+    let help = "  lines    Many of them\n  nothing  None\n\n";
+    assert_eq!(ran(shim, "show ?").stdout, help);
+    assert_eq!(ran(shim, "show nothing").stdout, "");
     let outcome = ran(shim, "show nonsense");
     assert!(
         outcome
@@ -302,14 +306,30 @@ fn ends_and_losses() {
     stage.finish();
 }
 
-/// With nothing configured, a device is known by its first screen.
+/// With nothing configured, a device is known by its first screen, or by what its server calls itself. A device gives one
+/// channel a connection, and every session has its own.
 #[test]
 fn a_device_is_found() {
-    let mut stage = Stage::new("");
-    for host in ["bare", "router"] {
-        let outcome = stage.shim.run(host, "show echo");
-        assert_eq!(outcome.stdout, "show echo\n  show echo  \n", "{outcome:?}");
-        assert_eq!(outcome.object["completion"], json!("prompt"), "{outcome:?}");
+    for (addendum, shell) in [
+        ("", "network (like Cisco IOS)"),
+        ("VersionAddendum Cisco-1.25", "Cisco IOS"),
+    ] {
+        let mut stage = Stage::with("", addendum);
+        for (host, session) in [("bare", "one"), ("router", "two")] {
+            let outcome = stage
+                .shim
+                .execute(json!({"host": host, "session": session, "command": "show echo"}))
+                .expect("it runs");
+            assert_eq!(outcome.stdout, "show echo\n  show echo  \n", "{outcome:?}");
+            assert_eq!(outcome.object["completion"], json!("prompt"), "{outcome:?}");
+        }
+        let listed = stage.shim.call("list_sessions", json!({})).expect("a list");
+        for session in 0..2 {
+            assert_eq!(listed["sessions"][session]["shell"], json!(shell), "{listed}");
+        }
+        let output = stage.bed.ctl(&["exec", "router", "--", "show echo"]);
+        assert_eq!(output.stdout, b"show echo\n  show echo  \n", "{output:?}");
+        assert!(output.status.success(), "{output:?}");
+        stage.finish();
     }
-    stage.finish();
 }

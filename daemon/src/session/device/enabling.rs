@@ -193,6 +193,7 @@ impl Device {
         };
         match verdict {
             Verdict::Pager => terminal.turn_page(),
+            Verdict::HelpShown | Verdict::NoHelp => {}
             Verdict::Question => {
                 if let Some((_, times)) = &mut enabling.leaving {
                     *times = times.saturating_add(1);

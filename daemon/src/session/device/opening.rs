@@ -190,7 +190,7 @@ impl Device {
                     self.fail_all(&fault);
                 }
             }
-            Verdict::OtherPrompt | Verdict::LoggedOver => {}
+            Verdict::OtherPrompt | Verdict::LoggedOver | Verdict::HelpShown | Verdict::NoHelp => {}
         }
     }
 

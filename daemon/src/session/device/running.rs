@@ -24,6 +24,9 @@ const ERRORS_MAX: usize = 5;
 /// The first key has so long to end a command, then the next is typed.
 const KEY_WAIT: Duration = Duration::from_millis(1200);
 
+/// Ctrl-U, by which line editors take a line away.
+const CLEAR_LINE: u8 = 0x15;
+
 /// A command that runs.
 pub(super) struct Busy {
     pub(super) command: Arc<Command>,
@@ -233,6 +236,15 @@ impl Device {
             return;
         };
         match verdict {
+            Verdict::HelpShown => {
+                // What stands there is taken away, and the prompt comes.
+                busy.exchange.help_is_over();
+                terminal.key(&[CLEAR_LINE]);
+            }
+            Verdict::NoHelp => {
+                busy.exchange.help_is_over();
+                terminal.key(b"\r");
+            }
             Verdict::Pager if busy.pages < PAGES_MAX && !busy.is_interrupted => {
                 busy.pages += 1;
                 terminal.turn_page();
@@ -298,11 +310,21 @@ impl Terminal {
         let Stage::Busy(busy) = &mut self.stage else {
             return;
         };
-        busy.exchange = Exchange::new(prompt, &line);
+        let is_help = line.trim_end().ends_with('?');
+        busy.exchange = if is_help {
+            Exchange::help(prompt, &line)
+        } else {
+            Exchange::new(prompt, &line)
+        };
         busy.renamed = renamed(&line);
         if let Some(of) = &mut busy.line {
             of.clone_from(&line);
         }
-        self.type_line(&line);
+        if is_help {
+            self.pause = Duration::ZERO;
+            self.key(line.trim_end().as_bytes());
+        } else {
+            self.type_line(&line);
+        }
     }
 }

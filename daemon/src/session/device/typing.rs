@@ -224,6 +224,7 @@ impl Device {
                     terminal.key(b"\r");
                 }
                 Verdict::Prompt | Verdict::OtherPrompt | Verdict::LoggedOver => self.set_up_answered(),
+                Verdict::HelpShown | Verdict::NoHelp => {}
             },
             Stage::Ready => {
                 if matches!(verdict, Verdict::Prompt | Verdict::OtherPrompt) {
@@ -239,7 +240,7 @@ impl Device {
                 Verdict::Question | Verdict::Pager => {
                     self.summary.send_modify(|summary| summary.reads = true);
                 }
-                Verdict::LoggedOver => {}
+                Verdict::LoggedOver | Verdict::HelpShown | Verdict::NoHelp => {}
             },
         }
     }
