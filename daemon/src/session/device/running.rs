@@ -41,6 +41,8 @@ pub(super) struct Busy {
     line: Option<String>,
     pages: u32,
     errors: usize,
+    /// Output that is not the command's yet.
+    buffer: Vec<u8>,
     is_interrupted: bool,
     /// Further keys that end it, and when the next is typed.
     keys: VecDeque<u8>,
@@ -64,10 +66,17 @@ impl Busy {
                     None => format!("the device reports an error: {quoted}"),
                 });
             }
-            let mut bytes = line.into_bytes();
-            bytes.push(b'\n');
+            self.buffer.extend_from_slice(line.as_bytes());
+            self.buffer.push(b'\n');
+        }
+    }
+
+    /// The command gets what it wrote.
+    pub(super) fn flush(&mut self) {
+        if !self.buffer.is_empty() {
             // A device is slowed by nobody: its output is bounded like every other's.
-            let _ = self.command.append(StreamKind::Stdout, &bytes);
+            let _ = self.command.append(StreamKind::Stdout, &self.buffer);
+            self.buffer.clear();
         }
     }
 
@@ -105,6 +114,7 @@ impl Busy {
             held.push(tail.to_owned());
         }
         self.write(held);
+        self.flush();
         if self.rest.is_empty() && leaves(self.line.as_deref().unwrap_or(&self.command.text)) {
             self.command.change(|state| state.by_prompt = false);
             self.command.notice(format!(
@@ -217,6 +227,7 @@ impl Device {
             line: has_many.then(String::new),
             pages: 0,
             errors: 0,
+            buffer: Vec::new(),
             is_interrupted: false,
             keys: VecDeque::new(),
             key_at: None,
@@ -264,6 +275,7 @@ impl Device {
             Verdict::Prompt | Verdict::OtherPrompt | Verdict::LoggedOver => {
                 let held = busy.exchange.end();
                 busy.write(held);
+                busy.flush();
                 if *verdict == Verdict::OtherPrompt {
                     let before = terminal.prompt.as_ref().map_or("", |prompt| prompt.text.as_str());
                     busy.command.notice(format!(

@@ -176,6 +176,9 @@ impl Device {
                 terminal.on_line(line);
             }
         }
+        if let Stage::Busy(busy) = &mut terminal.stage {
+            busy.flush();
+        }
         terminal.due = terminal.judge().map(|(verdict, quiet)| (now + quiet, verdict));
     }
 
