@@ -9,6 +9,7 @@ mod doctor;
 mod durable;
 mod errors;
 mod exec;
+mod far_ends;
 mod first;
 mod floods;
 mod full_screen;

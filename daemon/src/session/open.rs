@@ -10,11 +10,14 @@ mod local;
 mod login;
 mod marks;
 mod prompt;
+mod unseen;
+mod windows;
 
 pub use back::{Back, NotBack, come_back};
 pub use catch::Caught;
 pub use kept::{Keep, NotOpened, open_kept};
 pub use local::{Here, open_local};
+pub use windows::refuse_server as refuse_windows;
 
 use std::{
     sync::Arc,
@@ -235,7 +238,7 @@ impl Opening {
 
 impl Opening {
     async fn run(mut self, claims: &Claims, session: &str) -> Result<Opened, NotOpened> {
-        let hello = self.hello.clone().unwrap_or_default();
+        let mut hello = self.hello.clone().unwrap_or_default();
         let fifos = !hello.dir.is_empty();
         self.answer(&self.shown).await;
         // The helper brings the script of the many; another is sent after it.
@@ -273,7 +276,7 @@ impl Opening {
             self.wait_until(HELPER_WAIT, |opening| opening.installed >= brought)
                 .await?;
         }
-        let is_device = seen.is_none() && self.is_device();
+        let is_device = seen.is_none() && self.is_device() && !self.is_csh().await;
         let greeting = std::mem::take(&mut self.shown);
         let greeted = self.shown_total;
         let name = seen.as_ref().map_or("", |candidate| candidate.name.as_str());
@@ -284,7 +287,14 @@ impl Opening {
             }
             None if fifos => {
                 self.install(&hello.dir, name).await?;
-                None
+                if self.shell.is_none() && seen.is_none() && self.kept.is_none() {
+                    // What the helper has is not where the shell is: another machine, or another container of it.
+                    hello = HelperHello::default();
+                    self.leave_helper().await;
+                    Some(self.install_unseen(false).await?)
+                } else {
+                    None
+                }
             }
             None if is_device => return Err(NotOpened::Device),
             None => Some(self.install_unseen(seen.is_some()).await?),
@@ -292,6 +302,7 @@ impl Opening {
         self.wait_until(INSTALL_WAIT, |opening| opening.shell.is_some())
             .await?;
         let Some(mut shell) = self.shell.take() else {
+            windows::refuse_screen(&self.shown)?;
             let said = last_words(&self.shown);
             return Err(Fault::new(
                 Reason::NotSupported,
@@ -435,26 +446,6 @@ impl Opening {
                 return Ok(());
             }
         }
-    }
-
-    /// Sets up a shell that has no FIFOs, and of which perhaps nothing is known.
-    async fn install_unseen(&mut self, is_seen: bool) -> Result<Dialect, Fault> {
-        if !is_seen {
-            self.write(typed::greet_unseen(&self.nonce)).await?;
-            self.wait_until(INSTALL_WAIT, |opening| opening.shell.is_some())
-                .await?;
-            let dialect = self
-                .shell
-                .as_ref()
-                .map_or(Dialect::Posix, |shell| Dialect::by_version(&shell.version));
-            if let (Dialect::Fish | Dialect::Csh, Some(shell)) = (dialect, &mut self.shell) {
-                dialect.kind().clone_into(&mut shell.kind);
-                return Ok(dialect);
-            }
-            self.shell = None;
-        }
-        self.write(typed::install(&self.nonce)).await?;
-        Ok(Dialect::Posix)
     }
 
     /// Answers what fish asks its terminal; nobody else is answered, who might not be there any more to read it.

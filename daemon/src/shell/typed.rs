@@ -19,6 +19,8 @@ pub enum Dialect {
     Posix,
     /// fish: `$status`, and its own quotes.
     Fish,
+    /// A restricted POSIX shell (rbash), which redirects nothing: the integration script does not run there.
+    Restricted,
     /// csh and tcsh: `$status`, and history expansion within quotes.
     Csh,
 }
@@ -29,6 +31,7 @@ impl Dialect {
         match name.trim_start_matches('-') {
             "fish" => Some(Self::Fish),
             "csh" | "tcsh" => Some(Self::Csh),
+            "rbash" | "rksh" | "rmksh" | "rzsh" => Some(Self::Restricted),
             _ => None,
         }
     }
@@ -47,6 +50,7 @@ impl Dialect {
         match self {
             Self::Posix => "sh",
             Self::Fish => "fish",
+            Self::Restricted => "restricted sh",
             Self::Csh => "csh",
         }
     }
@@ -72,6 +76,11 @@ pub fn greet_unseen(nonce: &str) -> Vec<u8> {
     format!(" printf '\\033]6973;{nonce};H;x;0;;%s;%s\\007' \"$version\" \"$PWD\"\r").into_bytes()
 }
 
+/// The same with the options of a POSIX shell instead: `r` among them is said of a restricted one alone.
+pub fn greet_options(nonce: &str) -> Vec<u8> {
+    format!(" printf '\\033]6973;{nonce};H;x;0;;%s;%s\\007' \"$-\" \"$PWD\"\r").into_bytes()
+}
+
 /// The lines that run a command.
 pub fn run(dialect: Dialect, nonce: &str, id: CommandId, text: &str) -> Vec<u8> {
     let start = format!("printf '\\033]6973;{nonce};C;{id}\\007'");
@@ -85,6 +94,13 @@ pub fn run(dialect: Dialect, nonce: &str, id: CommandId, text: &str) -> Vec<u8> 
                 format!(" __sshmcp_f {id} \"$-\" {length};eval \"$__sshmcp_x\";__sshmcp_z \"$?\" \"$-\"\r")
                     .as_bytes(),
             );
+            lines
+        }
+        Dialect::Restricted => {
+            let mut lines = b" __sshmcp_q=\r".to_vec();
+            lines.append(&mut pieces("__sshmcp_q=$__sshmcp_q", &escape(text)));
+            let run = "eval \"$(printf %b \"$__sshmcp_q\")\"";
+            lines.extend_from_slice(format!(" {start}; {run}; {}\r", end("\"$?\"")).as_bytes());
             lines
         }
         Dialect::Fish => format!(" {start}; eval {}; {}\r", quote_fish(text), end("$status")).into_bytes(),

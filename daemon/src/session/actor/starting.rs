@@ -71,14 +71,19 @@ impl Actor {
         let asking = Some(asking);
         let is_unknown = target.kind == Kind::Auto;
         let opening = async move {
+            open::refuse_windows(&target, "")?;
             let by_openssh = match keeper {
                 Keeper::LocalTmux => true,
                 Keeper::Auto => pool.leaves_to_openssh(&target).await,
                 Keeper::Daemon | Keeper::RemoteTmux => false,
             };
             // What its server calls itself is known before anything is opened there.
-            if is_unknown && !by_openssh && Dialect::is_servers(&pool.server_version(&target).await?) {
-                return Err(NotOpened::Device);
+            if is_unknown && !by_openssh {
+                let version = pool.server_version(&target).await?;
+                if Dialect::is_servers(&version) {
+                    return Err(NotOpened::Device);
+                }
+                open::refuse_windows(&target, &version)?;
             }
             if by_openssh {
                 let opened = open::open_local(&pool, &claims, &target, size, asking, &keep, &here);
