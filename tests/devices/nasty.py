@@ -135,6 +135,11 @@ class Router:
             self.out(" is how a prompt looks")
             self.out("R1>")
             self.out("the end")
+        elif text == "show stubborn":
+            # Its pager reads whole lines, and shows what is typed.
+            for number in range(3):
+                self.write(f"page {number}\r\n")
+                self.line(" --More-- ")
         elif text == "show late":
             self.out("soon")
             time.sleep(1.2)

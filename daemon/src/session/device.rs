@@ -91,6 +91,8 @@ struct Terminal {
     hidden: Option<typing::Hidden>,
     /// What its pager showed, where a key was typed at that and its line has not ended.
     paged: Option<String>,
+    /// Keys that were typed at it since, to no avail.
+    vain: u8,
 }
 
 /// What a terminal is at.

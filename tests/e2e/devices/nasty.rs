@@ -39,6 +39,7 @@ fn output_is_exact() {
         ("show late", "soon\ndone\n"),
         ("show log", &format!("one\n{log}\ntwo\n")),
         ("show logged", "before\n"),
+        ("show stubborn", "page 0\npage 1\npage 2\n"),
         // The pager is answered where it cannot be turned off.
         ("terminal page", ""),
         ("show lines", lines.as_str()),

@@ -192,7 +192,9 @@ impl Device {
             return;
         };
         match verdict {
-            Verdict::Pager => terminal.turn_page(),
+            Verdict::Pager => {
+                terminal.turn_page();
+            }
             Verdict::HelpShown | Verdict::NoHelp => {}
             Verdict::Question => {
                 if let Some((_, times)) = &mut enabling.leaving {

@@ -149,6 +149,7 @@ impl Device {
             enabled: enabling::Tried::No,
             hidden: None,
             paged: None,
+            vain: 0,
         });
         self.summary.send_modify(|summary| {
             summary.keeper = Keeper::Daemon;
@@ -166,7 +167,9 @@ impl Device {
             return;
         };
         match verdict {
-            Verdict::Pager => terminal.key(b" "),
+            Verdict::Pager => {
+                terminal.turn_page();
+            }
             Verdict::Prompt => {
                 let is_same = greeting.candidate.as_deref() == Some(tail.as_str());
                 if is_same || greeting.enters >= ENTERS_MAX {

@@ -258,19 +258,12 @@ impl Device {
             }
             Verdict::Pager if busy.pages < PAGES_MAX && !busy.is_interrupted => {
                 busy.pages += 1;
-                terminal.turn_page();
+                if !terminal.turn_page() {
+                    self.asks(tail);
+                }
             }
             Verdict::Pager | Verdict::Question => {
-                let question = Question {
-                    echo: !hides(&tail),
-                    text: tail,
-                    exact: false,
-                };
-                busy.command.change(|state| {
-                    if !state.status.is_final() {
-                        state.status = Status::Awaiting(Some(question));
-                    }
-                });
+                self.asks(tail);
             }
             Verdict::Prompt | Verdict::OtherPrompt | Verdict::LoggedOver => {
                 let held = busy.exchange.end();
@@ -294,6 +287,26 @@ impl Device {
                 }
             }
         }
+    }
+
+    /// What runs waits for an answer.
+    fn asks(&mut self, text: String) {
+        let Some(terminal) = &mut self.terminal else {
+            return;
+        };
+        let Stage::Busy(busy) = &mut terminal.stage else {
+            return;
+        };
+        let question = Question {
+            echo: !hides(&text),
+            text,
+            exact: false,
+        };
+        busy.command.change(|state| {
+            if !state.status.is_final() {
+                state.status = Status::Awaiting(Some(question));
+            }
+        });
     }
 
     fn finish(&mut self) {

@@ -21,6 +21,11 @@ use crate::{
 const PAUSES: u32 = 3;
 const PAUSE_MAX: Duration = Duration::from_millis(1500);
 
+/// The next page, or the end, has come by then, or the key was none for that pager.
+const PAGE_MAX: Duration = Duration::from_secs(3);
+/// Keys that a pager gets for one page.
+const VAIN_MAX: u8 = 2;
+
 /// A secret that was typed.
 pub(super) struct Hidden {
     secret: Secret,
@@ -99,10 +104,22 @@ impl Terminal {
         }
     }
 
-    /// A pager asks for a key.
-    pub(super) fn turn_page(&mut self) {
-        self.paged = Some(self.lines.tail());
-        self.key(b" ");
+    /// A pager asks for a key; false where keys do not help.
+    pub(super) fn turn_page(&mut self) -> bool {
+        let tail = self.lines.tail();
+        if self.paged.as_ref() == Some(&tail) {
+            self.vain = self.vain.saturating_add(1);
+        } else {
+            self.vain = 0;
+        }
+        if self.vain > VAIN_MAX {
+            return false;
+        }
+        self.paged = Some(tail);
+        // Some read whole lines.
+        self.key(if self.vain == 0 { b" " } else { b"\r" });
+        self.due = Some((Instant::now() + PAGE_MAX, Verdict::Pager));
+        true
     }
 
     /// A line without what a pager left in it; none if that was all.
@@ -221,7 +238,10 @@ impl Device {
             Stage::Busy(_) => self.ran(verdict),
             Stage::Enabling(_) => self.enabling_answered(verdict),
             Stage::Setup(setup) => match verdict {
-                Verdict::Pager => terminal.turn_page(),
+                Verdict::Pager => {
+                    // One that does not go on is left with the rest.
+                    terminal.turn_page();
+                }
                 Verdict::Question => {
                     setup.is_refused = true;
                     terminal.key(b"\r");
