@@ -67,9 +67,11 @@ pub(crate) enum Verb {
     Open(OpenArgs),
     /// Answer what a host's login asks (password, passphrase, code, touch), and leave the open session to agents
     #[command(after_help = "Examples:
-  sshctl login web1                          OpenSSH's own client asks; ctrl-] leaves
+  sshctl login web1
+  sshctl login web1 --keeper local-tmux      OpenSSH's own client asks, in a tmux of this machine; ctrl-] leaves
 
-The session is kept by a tmux of this machine (local-tmux).")]
+What you type goes to the daemon, which keeps a password or passphrase that worked in memory, for this host's further
+connections, until it ends. A code is never kept.")]
     Login(LoginArgs),
     /// Run a command in a session, show its output as it comes, and exit with its code
     #[command(
@@ -256,6 +258,9 @@ pub(crate) struct LoginArgs {
     /// The session's name; the host's default session if not given
     #[arg(short, long, value_name = "NAME")]
     pub(crate) session: Option<String>,
+    /// What keeps the shell alive: auto, daemon, remote-tmux, local-tmux (OpenSSH's own client logs in, and asks)
+    #[arg(long)]
+    pub(crate) keeper: Option<String>,
 }
 
 /// What to run.

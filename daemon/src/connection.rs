@@ -5,8 +5,10 @@
 //! give a [`Channel`]: its owner must drain it (see there), and dropping it closes it.
 
 mod algorithms;
+mod asking;
 mod auth;
 mod backoff;
+mod certificate;
 mod channel;
 mod dial;
 mod establish;
@@ -14,6 +16,7 @@ mod forwarded;
 mod handshake;
 mod host_key;
 mod identity;
+mod login;
 mod open;
 mod openssh;
 mod pane;
@@ -21,6 +24,7 @@ mod pool;
 mod process;
 mod proxy;
 mod pulse;
+mod signing;
 mod trust;
 mod words;
 
@@ -38,6 +42,7 @@ use russh::client::Handle;
 use tokio::{sync::watch, time::Instant};
 
 pub use self::{
+    asking::{Asked, Asker, Question},
     backoff::Backoff,
     channel::{Channel, ChannelEvent, ChannelWriter, CloseReason},
     host_key::{KnownKey, Verdict},

@@ -7,6 +7,7 @@ mod daemon;
 mod from_proto;
 mod gate;
 mod host;
+mod login;
 mod logs;
 mod session;
 mod terminal;

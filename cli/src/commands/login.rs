@@ -1,24 +1,87 @@
-//! `sshctl login`: a person answers what a host's login asks, in OpenSSH's own words, and leaves the open session to agents.
+//! `sshctl login`: a person answers what a host's login asks, and leaves the open session to agents. Where OpenSSH's client
+//! is the way there, it asks in its own words.
 
 use sshmcp_proto::error::Fault;
-use sshmcp_proto::v1::{ListSessionsRequest, OpenSessionRequest, Reason, SessionState};
+use sshmcp_proto::v1::{
+    ListSessionsRequest, LoginDone, LoginQuestion, LoginRequest, LoginResponse, OpenSessionRequest, Reason,
+    SessionState, login_request::What as Say, login_response::What,
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
 
 use crate::args::{AttachArgs, LoginArgs};
 use crate::context::{Context, host_ref};
 use crate::error::Failure;
 use crate::terminal;
 
-/// OpenSSH's client asks whatever there is to ask; the daemon's own connections do not.
-const KEEPER: &str = "local-tmux";
+/// With this keeper OpenSSH's client asks whatever there is to ask, in the session's terminal.
+const BY_OPENSSH: &str = "local-tmux";
+/// Answers on their way; each waits for its question.
+const ANSWERS_MAX: usize = 2;
 
 /// Logs in.
 pub(crate) async fn run(args: LoginArgs, context: &Context) -> Result<u8, Failure> {
-    super::attach::wants_terminal()?;
+    if let Some(session) = asking(&args, context).await? {
+        return join(session, context).await;
+    }
+    let mut keeper = args.keeper.clone();
+    if keeper.as_deref() != Some(BY_OPENSSH) {
+        match connect(&args, context).await? {
+            What::Keeper(only) => keeper = Some(only),
+            What::Done(LoginDone { target, fingerprint }) => {
+                let words = format!("logged in as {target}, host key {fingerprint}");
+                context.out.note(&crate::sanitise::line(&words))?;
+            }
+            What::Question(_) => return Err(unexpected()),
+        }
+    }
+    if keeper.as_deref() == Some(BY_OPENSSH) {
+        super::attach::wants_terminal()?;
+    }
+    open(&args, keeper, context).await
+}
+
+/// Has the daemon log in, and answers its questions; what the login ended with.
+async fn connect(args: &LoginArgs, context: &Context) -> Result<What, Failure> {
+    let (answers, receiver) = mpsc::channel(ANSWERS_MAX);
+    let host = host_ref(&args.host, &args.login);
+    // There is room: it is the first.
+    let _ = answers.send(say(Say::Host(host))).await;
+    let mut hosts = context.daemon().await?.hosts();
+    let mut said: Streaming<LoginResponse> = hosts.login(ReceiverStream::new(receiver)).await?.into_inner();
+    loop {
+        match said.message().await?.and_then(|response| response.what) {
+            Some(What::Question(LoginQuestion { text, echo })) => {
+                let text = crate::sanitise::text(&text);
+                let answer = if echo {
+                    terminal::ask(&text).await?
+                } else {
+                    terminal::ask_secret(&text).await?
+                };
+                // A daemon that has gone is told by its stream.
+                let _ = answers.send(say(Say::Answer(answer))).await;
+            }
+            Some(end) => return Ok(end),
+            None => return Err(unexpected()),
+        }
+    }
+}
+
+const fn say(what: Say) -> LoginRequest {
+    LoginRequest { what: Some(what) }
+}
+
+fn unexpected() -> Failure {
+    Fault::new(Reason::Internal, "the daemon ended the login without a word").into()
+}
+
+async fn open(args: &LoginArgs, keeper: Option<String>, context: &Context) -> Result<u8, Failure> {
     let own = terminal::size_if_terminal();
     let request = OpenSessionRequest {
         host: Some(host_ref(&args.host, &args.login)),
         session: args.session.clone(),
-        keeper: Some(KEEPER.to_owned()),
+        keeper,
         cols: own.map(|(cols, _)| cols.clamp(20, 500)),
         rows: own.map(|(_, rows)| rows.clamp(5, 200)),
         must_be_new: false,
@@ -37,12 +100,17 @@ pub(crate) async fn run(args: LoginArgs, context: &Context) -> Result<u8, Failur
     if fault.reason != Reason::AuthInputRequired {
         return Err(fault.into());
     }
-    let asking = asking(&args, context).await?;
-    let joined = AttachArgs {
-        // Its login may be over already.
-        session: asking.ok_or(fault)?,
-        take: false,
-    };
+    // Its login may be over already.
+    match asking(args, context).await? {
+        Some(session) => join(session, context).await,
+        None => Err(fault.into()),
+    }
+}
+
+/// What a session's login asks is answered in its terminal.
+async fn join(session: String, context: &Context) -> Result<u8, Failure> {
+    super::attach::wants_terminal()?;
+    let joined = AttachArgs { session, take: false };
     super::attach::until_ready(joined, context).await
 }
 
@@ -52,7 +120,9 @@ async fn asking(args: &LoginArgs, context: &Context) -> Result<Option<String>, F
     let listed = daemon.list_sessions(ListSessionsRequest {}).await?.into_inner();
     let mut asking = listed.sessions.into_iter().filter(|session| {
         let is_named = args.session.as_ref().is_none_or(|name| *name == session.name);
-        is_named && session.host == args.host && session.state() == SessionState::AwaitingInput
+        // What a command asks is another matter.
+        let asks = session.state() == SessionState::AwaitingInput && session.running_command.is_empty();
+        is_named && session.host == args.host && asks
     });
     Ok(asking.next().map(|session| session.name))
 }

@@ -214,6 +214,15 @@ pub(crate) const FINGERPRINT: &str = "SHA256:2nonw17hnRcrJVswZPwFH7m34WaK3qURope
 
 #[tonic::async_trait]
 impl HostService for Script {
+    type LoginStream = BoxStream<'static, Result<v1::LoginResponse, Status>>;
+
+    async fn login(
+        &self,
+        _: Request<tonic::Streaming<v1::LoginRequest>>,
+    ) -> Result<Response<Self::LoginStream>, Status> {
+        Err(Status::unimplemented("not in the script"))
+    }
+
     async fn examine_host(
         &self,
         request: Request<v1::ExamineHostRequest>,

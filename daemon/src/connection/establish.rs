@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    Connection, ConnectionId, Times, Usage, auth, dial,
+    Asker, Connection, ConnectionId, Times, Usage, auth, dial,
     handshake::{self, Failure},
     host_key,
     pool::{Lease, Pool},
@@ -28,17 +28,24 @@ const RETRIES_MAX: u32 = 3;
 const RETRY_WAIT: Duration = Duration::from_millis(200);
 /// A login may ask a hardware key for a touch, and PAM delays after a wrong password.
 const AUTH_TIMEOUT: Duration = Duration::from_secs(30);
+/// A person who looks for a phone; servers hang up sooner (sshd's LoginGraceTime is two minutes).
+const AUTH_TIMEOUT_PERSON: Duration = Duration::from_secs(300);
 /// A jump host that connects onwards; its own attempt may take as long as one of ours.
 const FORWARD_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Making<'a> = Pin<Box<dyn Future<Output = Result<Connection, Fault>> + Send + 'a>>;
 
 /// Makes a connection. Boxed, because a jump host's connection is made within.
-pub(super) fn connect<'a>(pool: &'a Arc<Pool>, target: &'a Target, id: ConnectionId) -> Making<'a> {
+pub(super) fn connect<'a>(
+    pool: &'a Arc<Pool>,
+    target: &'a Target,
+    id: ConnectionId,
+    person: Option<&'a Asker>,
+) -> Making<'a> {
     Box::pin(async move {
         let mut tried = 0;
         loop {
-            match attempt(pool, target, id).await {
+            match attempt(pool, target, id, person).await {
                 Ok(connection) => return Ok(connection),
                 Err(failure) if failure.dropped && tried < RETRIES_MAX => {
                     tried = tried.saturating_add(1);
@@ -56,8 +63,13 @@ fn backoff(tried: u32) -> Duration {
     wait.mul_f64(0.5 + rand::random::<f64>())
 }
 
-async fn attempt(pool: &Arc<Pool>, target: &Target, id: ConnectionId) -> Result<Connection, Failure> {
-    let road = road(pool, target).await?;
+async fn attempt(
+    pool: &Arc<Pool>,
+    target: &Target,
+    id: ConnectionId,
+    person: Option<&Asker>,
+) -> Result<Connection, Failure> {
+    let road = road(pool, target, person).await?;
     let began = Instant::now();
     let deadline = began + target.connect_timeout;
     let mut times = Times::default();
@@ -87,15 +99,18 @@ async fn attempt(pool: &Arc<Pool>, target: &Target, id: ConnectionId) -> Result<
     };
     times.handshake = began.elapsed().saturating_sub(times.tcp.unwrap_or_default());
     let greeted = Instant::now();
-    timeout(AUTH_TIMEOUT, auth::authenticate(&mut handle, &shared, target))
-        .await
-        .unwrap_or_else(|_| {
-            Err(handshake::unreachable_host(
-                target,
-                "the login was not answered in time",
-            ))
-        })
-        .map_err(|fault| perhaps_by_openssh(target, fault))?;
+    let limit = person.map_or(AUTH_TIMEOUT, |_| AUTH_TIMEOUT_PERSON);
+    let mut given = pool.given(&target.key());
+    let login = auth::authenticate(&mut handle, &shared, target, person, &mut given);
+    let outcome = timeout(limit, login).await;
+    pool.keep_given(target.key(), given);
+    outcome.unwrap_or_else(|_| {
+        Err(handshake::unreachable_host(
+            target,
+            "the login was not answered in time",
+        ))
+    })
+    .map_err(|fault| perhaps_by_openssh(target, fault))?;
     times.login = greeted.elapsed();
     tracing::info!(target = %target.key(), connection = %id, "connected");
     Ok(Connection {
@@ -142,7 +157,7 @@ fn perhaps_by_openssh(target: &Target, mut fault: Fault) -> Fault {
     fault
 }
 
-async fn road<'a>(pool: &Arc<Pool>, target: &'a Target) -> Result<Road<'a>, Fault> {
+async fn road<'a>(pool: &Arc<Pool>, target: &'a Target, person: Option<&Asker>) -> Result<Road<'a>, Fault> {
     if let Some(why) = target.needs_openssh() {
         return Err(Fault::new(Reason::NotSupported, why).hint(
             "open the session with the keeper `local-tmux`, which uses OpenSSH's own client (`keeper = \"auto\"` does so by itself)",
@@ -156,10 +171,19 @@ async fn road<'a>(pool: &Arc<Pool>, target: &'a Target) -> Result<Road<'a>, Faul
     };
     let mut hop = last.clone();
     hop.jump = before.to_vec();
-    match pool.lease(&hop).await {
+    let leased = match person {
+        Some(person) => pool.lease_by(&hop, person).await,
+        None => pool.lease(&hop).await,
+    };
+    match leased {
         Ok(lease) => Ok(Road::Through(lease, last)),
         Err(mut fault) => {
-            fault.message = format!("jump host {}: {}", plain(&last.alias), fault.message);
+            let (hop, all) = (plain(&last.alias), plain(&target.alias));
+            fault.message = format!("jump host {hop}: {}", fault.message);
+            // The whole way is logged in to: by itself the hop may be reached by another one.
+            fault.hint = fault
+                .hint
+                .replace(&format!("`sshctl login {hop}`"), &format!("`sshctl login {all}`"));
             Err(fault)
         }
     }
@@ -255,7 +279,7 @@ impl Pool {
     }
 
     async fn look(self: &Arc<Self>, target: &Target) -> Result<(Scan, russh::keys::PublicKey), Fault> {
-        let road = road(self, target).await?;
+        let road = road(self, target, None).await?;
         let deadline = Instant::now() + target.connect_timeout;
         let looked = match &road {
             Road::Program(command) => {
@@ -272,14 +296,15 @@ impl Pool {
                 handshake::look(target, stream, deadline).await
             }
         };
-        let key = looked.map_err(|failure| failure.fault)?;
+        let shown = looked.map_err(|failure| failure.fault)?;
+        let key = shown.public_key();
         let files = trust::read_files(target).await;
         let name = trust::name_of(target);
         let scan = Scan {
             algorithm: trust::key_name(&key),
             fingerprint: host_key::fingerprint(&key),
             openssh: host_key::openssh_line(&key).unwrap_or_default(),
-            verdict: host_key::judge(&files, &name, &key),
+            verdict: trust::judge(&files, &name, &shown).0,
             known_hosts_file: trust::file_for_new(target),
             known_hosts_name: name.full,
         };

@@ -12,7 +12,7 @@ use std::{
 use russh::{
     Channel, cipher,
     client::{self, ChannelOpenHandle, DisconnectReason, Handle, Msg, Session},
-    keys::{Algorithm, PublicKey, PublicKeyOrCertificate},
+    keys::{Algorithm, Certificate, PublicKey, PublicKeyOrCertificate},
 };
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::{
@@ -32,8 +32,9 @@ use super::{
 };
 use crate::host::Target;
 
-/// Greeting and key exchange: a busy small device needs several seconds for the latter.
-const KEX_TIMEOUT: Duration = Duration::from_secs(20);
+/// Greeting and key exchange: a busy small device needs several seconds for the latter. With the wait for TCP it is
+/// within the 15 s after which callers expect an error.
+const KEX_TIMEOUT: Duration = Duration::from_secs(12);
 /// With the count below a dead peer is seen 40 s after its last byte, and an outage of 10 s is forgiven: TCP sends again
 /// at 6 and 13 s, and that is answered before the second keepalive.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
@@ -60,6 +61,7 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct Facts {
     key: Option<PublicKey>,
+    certificate: Option<Certificate>,
     server_version: String,
     fault: Option<Fault>,
 }
@@ -154,11 +156,11 @@ impl client::Handler for Handler {
     type Error = HandlerError;
 
     async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, HandlerError> {
-        let key = key.public_key();
-        self.shared.facts().key = Some(key.clone());
+        self.shared.facts().key = Some(key.public_key());
+        self.shared.facts().certificate = key.certificate().cloned();
         match self.purpose {
             Purpose::Look => Ok(false),
-            Purpose::Connect => match trust::admit(&self.target, &key).await {
+            Purpose::Connect => match trust::admit(&self.target, key).await {
                 Ok(()) => Ok(true),
                 Err(fault) => {
                     self.shared.facts().fault = Some(fault);
@@ -331,13 +333,18 @@ where
 }
 
 /// Exchanges keys only to see the server's.
-pub(super) async fn look<S>(target: &Target, stream: S, deadline: Instant) -> Result<PublicKey, Failure>
+pub(super) async fn look<S>(
+    target: &Target,
+    stream: S,
+    deadline: Instant,
+) -> Result<PublicKeyOrCertificate, Failure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (result, shared, greeting) = exchange(target, stream, deadline, Purpose::Look).await;
+    let certificate = shared.facts().certificate.take();
     match (shared.key(), result) {
-        (Some(key), _) => Ok(key),
+        (Some(key), _) => Ok(certificate.map_or_else(|| key.into(), Into::into)),
         (None, Some(Err(error))) => {
             let refused = shared.facts().fault.take();
             Err(refused.map_or_else(|| failure(target, &error, &greeting), Failure::from))
@@ -394,10 +401,18 @@ pub(super) fn keepalive(target: &Target) -> (Duration, u32) {
 
 async fn config(target: &Target) -> Result<client::Config, Fault> {
     let files = trust::read_files(target).await;
-    let known = host_key::known_types(&files, &trust::name_of(target));
+    let name = trust::name_of(target);
+    let known = host_key::known_types(&files, &name);
+    // A certificate is asked for where somebody vouches for the host, and nowhere else: elsewhere it proves nothing.
+    let vouched = !host_key::authorities(&files, &name).is_empty();
     let (interval, max) = keepalive(target);
     let preferred = russh::Preferred {
         key: Cow::Owned(known_first(&russh::Preferred::DEFAULT.key, &known)),
+        host_key_certificates: if vouched {
+            russh::Preferred::DEFAULT.key.clone()
+        } else {
+            Cow::Borrowed(&[])
+        },
         cipher: Cow::Owned(fast_first(&russh::Preferred::DEFAULT.cipher, has_aes())),
         ..russh::Preferred::DEFAULT
     };

@@ -103,6 +103,33 @@ pub(super) fn known_types(files: &[KnownHosts], name: &HostName) -> Vec<String> 
     types
 }
 
+/// A key that may vouch for this host's.
+pub(super) struct Authority {
+    /// In wire form.
+    pub(super) blob: Vec<u8>,
+}
+
+/// The authorities (`@cert-authority`) for this host, without those that are revoked.
+pub(super) fn authorities(files: &[KnownHosts], name: &HostName) -> Vec<Authority> {
+    let (mut trusted, mut revoked) = (Vec::new(), Vec::new());
+    for wanted in std::iter::once(&name.full).chain(&name.bare) {
+        for (_, _, line) in matching_lines(files, wanted) {
+            match line.marker {
+                Marker::CertAuthority => trusted.push(Authority { blob: line.blob }),
+                Marker::Revoked => revoked.push(line.blob),
+                Marker::None => {}
+            }
+        }
+    }
+    trusted.retain(|authority| !revoked.contains(&authority.blob));
+    trusted
+}
+
+/// True if a certificate's principal, which may be a pattern, means this host; a certificate knows no ports.
+pub(super) fn matches_principal(principal: &str, name: &HostName) -> bool {
+    matches_pattern(principal, name.bare.as_ref().unwrap_or(&name.full))
+}
+
 fn judge_name(files: &[KnownHosts], name: &str, key: &PublicKey) -> Verdict {
     let Ok(offered) = key.to_bytes() else {
         return Verdict::Unknown { other: None };
@@ -118,7 +145,7 @@ fn judge_name(files: &[KnownHosts], name: &str, key: &PublicKey) -> Verdict {
         };
         match line.marker {
             Marker::Revoked if line.blob == offered => return Verdict::Revoked(found()),
-            // A plain key is never matched by an authority; certificates of hosts are not asked for.
+            // A plain key is never matched by an authority.
             Marker::Revoked | Marker::CertAuthority => {}
             Marker::None if line.blob == offered => trusted = true,
             Marker::None if line.key_type == offered_type => {

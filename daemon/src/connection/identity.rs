@@ -13,14 +13,14 @@ use std::{
 use russh::{
     client::Handle,
     keys::{
-        PrivateKey, PublicKey,
+        Certificate, PrivateKey, PublicKey,
         agent::{AgentIdentity, client::AgentClient},
         ssh_key,
     },
 };
 use tokio::{net::UnixStream, time::timeout};
 
-use super::{handshake::Handler, host_key, words::plain};
+use super::{certificate::UserCertificates, handshake::Handler, host_key, signing::SignBy, words::plain};
 use crate::host::{AgentSource, Target};
 
 /// An agent that does not list its keys in this time hangs; signing has the time of the whole login.
@@ -42,19 +42,17 @@ pub(super) struct Identity {
     /// As errors name it.
     pub(super) label: String,
     pub(super) public: PublicKey,
+    /// What vouches for the key; it is offered instead of the key.
+    pub(super) certificate: Option<Certificate>,
     pub(super) signer: SignBy,
-}
-
-/// Who signs with a key.
-pub(super) enum SignBy {
-    Agent,
-    Key(Arc<PrivateKey>),
 }
 
 /// Everything that was found.
 #[derive(Default)]
 pub(super) struct Identities {
     pub(super) offers: Vec<Identity>,
+    /// How many were offered.
+    pub(super) offered: usize,
     pub(super) agent: Option<AgentClient<UnixStream>>,
     /// Key files with a passphrase, which no agent holds.
     pub(super) encrypted: Vec<PathBuf>,
@@ -64,8 +62,13 @@ pub(super) struct Identities {
     pub(super) unusable: Vec<String>,
 }
 
-/// Collects the keys for a target.
-pub(super) async fn collect(handle: &Handle<Handler>, target: &Target) -> Identities {
+/// Collects the keys for a target. Files with a passphrase are among the offers where `opens` says that somebody can
+/// open them.
+pub(super) async fn collect(
+    handle: &Handle<Handler>,
+    target: &Target,
+    opens: impl Fn(&Path) -> bool,
+) -> Identities {
     let mut found = Identities::default();
     let mut held = Vec::new();
     match timeout(AGENT_TIMEOUT, agent(handle, target)).await {
@@ -76,29 +79,65 @@ pub(super) async fn collect(handle: &Handle<Handler>, target: &Target) -> Identi
         Ok(None) => {}
         Err(_) => found.unusable.push("the agent did not answer".to_owned()),
     }
-    let paths = target.identities.clone();
+    let (paths, named) = (target.identities.clone(), target.certificates.clone());
     let files = tokio::task::spawn_blocking(move || {
+        let mut unusable = Vec::new();
+        let certificates = UserCertificates::read(&named, &paths, &mut unusable);
         let read = |path: PathBuf| (read_key(&path), path);
-        paths.into_iter().map(read).collect::<Vec<_>>()
+        let keys: Vec<_> = paths.into_iter().map(read).collect();
+        (keys, certificates, unusable)
     });
-    for (file, path) in files.await.unwrap_or_default() {
-        found.add_file(file, path, &mut held);
+    if let Ok((keys, certificates, unusable)) = files.await {
+        found.unusable.extend(unusable);
+        for (file, path) in keys {
+            found.add_file(file, path, &mut held, &certificates, &opens);
+        }
     }
     if !target.identities_only {
-        for (public, comment) in held {
-            let fingerprint = host_key::fingerprint(&public);
+        for held in held {
+            let fingerprint = host_key::fingerprint(&held.public);
+            let kind = if held.certificate.is_some() {
+                "certificate"
+            } else {
+                "key"
+            };
             found.offers.push(Identity {
-                label: format!("agent key {} {fingerprint}", plain(&comment)),
-                public,
-                signer: SignBy::Agent,
+                label: format!("agent {kind} {} {fingerprint}", plain(&held.comment)),
+                signer: held.signer(),
+                public: held.public,
+                certificate: held.certificate,
             });
         }
     }
     found
 }
 
+/// A key, or a certificate, of the agent.
+struct Held {
+    public: PublicKey,
+    certificate: Option<Certificate>,
+    comment: String,
+}
+
+impl Held {
+    const fn signer(&self) -> SignBy {
+        if self.certificate.is_some() {
+            SignBy::AgentCertificate
+        } else {
+            SignBy::Agent
+        }
+    }
+}
+
 impl Identities {
-    fn add_file(&mut self, file: KeyFile, path: PathBuf, held: &mut Vec<(PublicKey, String)>) {
+    fn add_file(
+        &mut self,
+        file: KeyFile,
+        path: PathBuf,
+        held: &mut Vec<Held>,
+        certificates: &UserCertificates,
+        opens: impl Fn(&Path) -> bool,
+    ) {
         let label = format!("key {}", path.display());
         let public = match &file {
             KeyFile::Missing => None,
@@ -110,32 +149,85 @@ impl Identities {
             KeyFile::Plain(key) => Some(key.public_key().clone()),
             KeyFile::Encrypted(public) | KeyFile::Exposed(public) => public.clone(),
         };
-        let in_agent = public.as_ref().and_then(|public| {
-            held.iter()
-                .position(|(other, _)| other.key_data() == public.key_data())
-        });
-        if let (Some(position), Some(public)) = (in_agent, public) {
-            held.remove(position);
-            self.offers.push(Identity {
-                label: format!("{label} (agent)"),
-                public,
-                signer: SignBy::Agent,
-            });
-            return;
+        let mut in_agent = false;
+        if let Some(public) = &public {
+            let is_it = |held: &Held| held.public.key_data() == public.key_data();
+            in_agent = held.iter().any(|held| held.certificate.is_none() && is_it(held));
+            let (own, others) = std::mem::take(held).into_iter().partition(is_it);
+            *held = others;
+            for held in Vec::into_iter(own).filter(|held: &Held| held.certificate.is_some()) {
+                self.offers.push(Identity {
+                    label: format!("certificate of {label} (agent)"),
+                    public: held.public,
+                    certificate: held.certificate,
+                    signer: SignBy::AgentCertificate,
+                });
+            }
         }
-        match file {
-            KeyFile::Plain(key) => self.offers.push(Identity {
-                label,
-                public: key.public_key().clone(),
-                signer: SignBy::Key(Arc::new(*key)),
-            }),
-            KeyFile::Encrypted(_) => self.encrypted.push(path),
-            KeyFile::Exposed(_) => self.exposed.push(path),
-            KeyFile::Public(_) => self.unusable.push(format!("{label}: no agent holds it")),
-            KeyFile::Missing => self.unusable.push(format!("{label}: no such file")),
-            KeyFile::Broken(_) => {}
-        }
+        let signer = match file {
+            _ if in_agent => SignBy::Agent,
+            KeyFile::Plain(key) if is_hardware(key.public_key()) => {
+                // What is in the file is only a reference to what the hardware has.
+                self.unusable.push(format!(
+                    "{label}: a security key works through an agent that holds it"
+                ));
+                return;
+            }
+            KeyFile::Plain(key) => SignBy::Key(Arc::new(*key)),
+            KeyFile::Encrypted(Some(_)) if opens(&path) => SignBy::Locked(path.clone()),
+            KeyFile::Encrypted(_) => {
+                self.encrypted.push(path);
+                return;
+            }
+            KeyFile::Exposed(_) => {
+                self.exposed.push(path);
+                return;
+            }
+            KeyFile::Public(_) => {
+                self.unusable.push(format!("{label}: no agent holds it"));
+                return;
+            }
+            KeyFile::Missing => {
+                self.unusable.push(format!("{label}: no such file"));
+                return;
+            }
+            KeyFile::Broken(_) => return,
+        };
+        let Some(public) = public else { return };
+        self.add(&label, &public, signer, certificates);
     }
+
+    /// The certificates of a key, then the key.
+    fn add(&mut self, label: &str, public: &PublicKey, signer: SignBy, certificates: &UserCertificates) {
+        for (file, certificate) in certificates.of(public, &mut self.unusable) {
+            self.offers.push(Identity {
+                label: format!("certificate {}", file.display()),
+                public: public.clone(),
+                certificate: Some(certificate),
+                signer: signer.clone(),
+            });
+        }
+        let by = if matches!(signer, SignBy::Agent) {
+            " (agent)"
+        } else {
+            ""
+        };
+        self.offers.push(Identity {
+            label: format!("{label}{by}"),
+            public: public.clone(),
+            certificate: None,
+            signer,
+        });
+    }
+}
+
+/// FIDO keys.
+fn is_hardware(key: &PublicKey) -> bool {
+    use russh::keys::Algorithm;
+    matches!(
+        key.algorithm(),
+        Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256
+    )
 }
 
 /// What an identity file turned out to be.
@@ -199,9 +291,7 @@ fn public_beside(path: &Path) -> Option<PublicKey> {
     PublicKey::from_openssh(text.trim()).ok()
 }
 
-type Held = Vec<(PublicKey, String)>;
-
-async fn agent(handle: &Handle<Handler>, target: &Target) -> Option<(AgentClient<UnixStream>, Held)> {
+async fn agent(handle: &Handle<Handler>, target: &Target) -> Option<(AgentClient<UnixStream>, Vec<Held>)> {
     let mut agent = connect_agent(&target.identity_agent).await?;
     if let Some(binding) = handle.agent_session_binding() {
         // Agents older than OpenSSH 8.9 refuse this; their keys are then not bound to destinations.
@@ -216,9 +306,20 @@ async fn agent(handle: &Handle<Handler>, target: &Target) -> Option<(AgentClient
             return None;
         }
     };
-    let keys = identities.into_iter().filter_map(|identity| match identity {
-        AgentIdentity::PublicKey { key, comment } => Some((key, comment)),
-        AgentIdentity::Certificate { .. } => None,
+    let keys = identities.into_iter().map(|identity| {
+        let public = identity.public_key().into_owned();
+        match identity {
+            AgentIdentity::PublicKey { comment, .. } => Held {
+                public,
+                certificate: None,
+                comment,
+            },
+            AgentIdentity::Certificate { certificate, comment } => Held {
+                public,
+                certificate: Some(certificate),
+                comment,
+            },
+        }
     });
     Some((agent, keys.collect()))
 }

@@ -22,6 +22,7 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
     Connection, ConnectionId, Master, Road, Room, Usage,
+    asking::Given,
     channel::Channel,
     establish,
     open::{NoChannel, Program, Pty, count, open},
@@ -67,9 +68,11 @@ type Connecting = SharedFuture<Pin<Box<dyn Future<Output = Result<Arc<Connection
 /// All connections of the daemon.
 pub struct Pool {
     settings: PoolSettings,
-    next_id: AtomicU64,
+    pub(super) next_id: AtomicU64,
     next_attempt: AtomicU64,
     targets: Mutex<HashMap<TargetKey, Entry>>,
+    /// What persons gave at logins and servers took.
+    pub(super) given: Mutex<HashMap<TargetKey, Given>>,
     /// Set by the shutdown, under the lock of `targets`: a connection that is then still being made is dropped.
     ended: AtomicBool,
 }
@@ -102,6 +105,19 @@ impl Default for Entry {
     }
 }
 
+impl Entry {
+    fn free(&self) -> Option<Lease> {
+        let free = self
+            .connections
+            .iter()
+            // What does not answer may come back, but whoever comes new need not wait for that.
+            .find(|connection| {
+                connection.is_alive() && connection.answers() && connection.usage.borrow().has_room()
+            });
+        free.map(|connection| Lease::new(connection.clone()))
+    }
+}
+
 /// A shell and what runs beside it.
 pub struct Pair {
     /// The shell's connection.
@@ -128,6 +144,7 @@ impl Pool {
             next_id: AtomicU64::new(1),
             next_attempt: AtomicU64::new(1),
             targets: Mutex::default(),
+            given: Mutex::default(),
             ended: AtomicBool::new(false),
         })
     }
@@ -378,18 +395,16 @@ impl Pool {
         }
     }
 
+    /// A connection of the target that takes more.
+    pub(super) fn free(&self, target: &Target) -> Option<Lease> {
+        self.targets().get(&target.key()).and_then(Entry::free)
+    }
+
     fn find(self: &Arc<Self>, target: &Target) -> Found {
         let mut targets = self.targets();
         let entry = targets.entry(target.key()).or_default();
-        let free = entry
-            .connections
-            .iter()
-            // What does not answer may come back, but whoever comes new need not wait for that.
-            .find(|connection| {
-                connection.is_alive() && connection.answers() && connection.usage.borrow().has_room()
-            });
-        if let Some(connection) = free {
-            return Found::Ready(Lease::new(connection.clone()));
+        if let Some(lease) = entry.free() {
+            return Found::Ready(lease);
         }
         let capacity = entry.capacity.unwrap_or(usize::MAX);
         let shared = entry
@@ -420,7 +435,7 @@ impl Pool {
         let task = tokio::spawn(async move {
             let id = ConnectionId(pool.next_id.fetch_add(1, Ordering::Relaxed));
             let _permit = handshakes.acquire_owned().await;
-            let made = establish::connect(&pool, &target, id).await.map(Arc::new);
+            let made = establish::connect(&pool, &target, id, None).await.map(Arc::new);
             pool.made(&target, number, made.as_ref().ok());
             made
         });
@@ -447,6 +462,22 @@ impl Pool {
             }
             Some(_) | None => prune(&mut targets, &target.key()),
         }
+    }
+
+    /// Takes in a connection that was made elsewhere.
+    pub(super) fn has_been_made(
+        self: &Arc<Self>,
+        target: &Target,
+        connection: Arc<Connection>,
+        idle: Duration,
+    ) {
+        let mut targets = self.targets();
+        if self.ended.load(Ordering::Relaxed) {
+            return;
+        }
+        let entry = targets.entry(target.key()).or_default();
+        entry.connections.push(connection.clone());
+        tokio::spawn(watch_over(Arc::downgrade(self), connection, idle));
     }
 
     fn is_full(&self, target: &Target, connection: &Connection) {

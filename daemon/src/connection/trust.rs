@@ -7,10 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use russh::keys::PublicKey;
+use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use sshmcp_proto::{error::Fault, v1::Reason};
 
 use super::{
+    certificate,
     host_key::{self, HostName, KnownHosts, Verdict},
     words::{place, plain},
 };
@@ -78,15 +79,37 @@ fn read_file(path: PathBuf) -> Option<KnownHosts> {
     }
 }
 
-/// Lets a server's key pass, or says why not.
-pub(super) async fn admit(target: &Target, key: &PublicKey) -> Result<(), Fault> {
+/// What the files say about what a server showed; and why its certificate, if it is one, does not count.
+pub(super) fn judge(
+    files: &[KnownHosts],
+    name: &HostName,
+    shown: &PublicKeyOrCertificate,
+) -> (Verdict, Option<String>) {
+    let verdict = host_key::judge(files, name, &shown.public_key());
+    let Some(certificate) = shown.certificate() else {
+        return (verdict, None);
+    };
+    let objection = certificate::objection(certificate, &host_key::authorities(files, name), name);
+    match verdict {
+        Verdict::Revoked(_) => (verdict, None),
+        _ if objection.is_none() => (Verdict::Trusted, None),
+        // As OpenSSH: the key within may be known by itself.
+        verdict => (verdict, objection),
+    }
+}
+
+/// Lets a server's key or certificate pass, or says why not.
+pub(super) async fn admit(target: &Target, shown: &PublicKeyOrCertificate) -> Result<(), Fault> {
     let files = read_files(target).await;
     let name = name_of(target);
-    let verdict = host_key::judge(&files, &name, key);
+    let key = &shown.public_key();
+    let (verdict, objection) = judge(&files, &name, shown);
     match (&verdict, target.host_key_policy) {
         (Verdict::Trusted, _) => Ok(()),
-        // A host that is known by another type of key is not new: an attacker would offer just that.
-        (Verdict::Unknown { other: None }, HostKeyPolicy::AcceptNew) => {
+        // A host that is known by another type of key, or by an authority, is not new: an attacker would offer just that.
+        (Verdict::Unknown { other: None }, HostKeyPolicy::AcceptNew)
+            if host_key::authorities(&files, &name).is_empty() =>
+        {
             let added = add(target, &name, key).await?;
             tracing::info!(
                 host = %name.full,
@@ -97,7 +120,11 @@ pub(super) async fn admit(target: &Target, key: &PublicKey) -> Result<(), Fault>
             Ok(())
         }
         (Verdict::Unknown { .. } | Verdict::Changed(_) | Verdict::Revoked(_), _) => {
-            Err(refusal(target, &name, key, &verdict))
+            let mut fault = refusal(target, &name, key, &verdict);
+            if let Some(objection) = objection {
+                fault.message = format!("{}; {objection}", fault.message);
+            }
+            Err(fault)
         }
     }
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use sshmcp_proto::{
     error::Fault,
     v1::{
-        ExamineHostRequest, ExamineHostResponse, HostKey, ListHostsRequest, ListHostsResponse, Reason,
-        ScanHostKeyRequest, ScanHostKeyResponse, TrustHostKeyRequest, TrustHostKeyResponse,
+        ExamineHostRequest, ExamineHostResponse, HostKey, ListHostsRequest, ListHostsResponse, LoginRequest,
+        Reason, ScanHostKeyRequest, ScanHostKeyResponse, TrustHostKeyRequest, TrustHostKeyResponse,
         host_service_server::HostService,
     },
 };
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
-use super::{from_proto, to_proto};
+use super::{caller, from_proto, login, to_proto};
 use crate::{
     connection::{Scan, Verdict},
     examine::examine,
@@ -119,6 +119,17 @@ impl HostService for HostRpc {
             known_hosts_file: trusted.file.display().to_string(),
             added: trusted.added,
         }))
+    }
+
+    type LoginStream = login::Events;
+
+    async fn login(
+        &self,
+        request: Request<Streaming<LoginRequest>>,
+    ) -> Result<Response<Self::LoginStream>, Status> {
+        let person = super::person_or_agent(&caller(&request));
+        let events = login::login(&self.0, request.into_inner(), &person).await?;
+        Ok(Response::new(events))
     }
 
     async fn examine_host(

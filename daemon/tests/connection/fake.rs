@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use russh::{
     Channel, ChannelId, MethodKind, MethodSet,
     keys::{Algorithm, PrivateKey},
-    server::{Auth, Config, Handler, Msg, Response, Session},
+    server::{Auth, Config, Handler, Msg, Response, Session, VerifiedPublicKey},
 };
 use tokio::{
     io::{AsyncWriteExt as _, copy_bidirectional},
@@ -34,6 +34,18 @@ pub(crate) enum Asks {
     Dialogue,
     /// A code after the password.
     DialogueTwice,
+    /// Password and code in one round, with words before them.
+    TwoAtOnce,
+    /// A key is taken, and a password is wanted as well.
+    KeyThenPassword,
+    /// Takes every password and wants the next.
+    EveryPassword,
+    /// A question after the other, without an end.
+    ForEver,
+    /// More questions than anybody answers.
+    TooMany,
+    /// Does not answer at all.
+    Silent,
 }
 
 /// A server that lets in who knows `sesame`.
@@ -41,8 +53,11 @@ pub(crate) async fn password_server(asks: Asks) -> Fake {
     let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).expect("a key");
     let host_key = key.public_key().to_openssh().expect("encoded");
     let method = match asks {
-        Asks::Password => MethodKind::Password,
-        Asks::Dialogue | Asks::DialogueTwice => MethodKind::KeyboardInteractive,
+        Asks::Password | Asks::EveryPassword | Asks::Silent => MethodKind::Password,
+        Asks::KeyThenPassword => MethodKind::PublicKey,
+        Asks::Dialogue | Asks::DialogueTwice | Asks::TwoAtOnce | Asks::ForEver | Asks::TooMany => {
+            MethodKind::KeyboardInteractive
+        }
     };
     let config = Arc::new(Config {
         keys: vec![key],
@@ -68,14 +83,43 @@ struct Server {
     round: usize,
 }
 
+/// Refused, and may be tried again.
+fn again(method: MethodKind) -> Auth {
+    Auth::Reject {
+        proceed_with_methods: Some(MethodSet::from([method].as_slice())),
+        partial_success: false,
+    }
+}
+
 impl Handler for Server {
     type Error = russh::Error;
 
+    async fn auth_publickey(
+        &mut self,
+        _user: &str,
+        _key: VerifiedPublicKey<'_>,
+    ) -> Result<Auth, russh::Error> {
+        Ok(Auth::Reject {
+            proceed_with_methods: Some(MethodSet::from([MethodKind::Password].as_slice())),
+            partial_success: true,
+        })
+    }
+
     async fn auth_password(&mut self, _user: &str, password: &str) -> Result<Auth, russh::Error> {
+        match self.asks {
+            Asks::Silent => std::future::pending().await,
+            Asks::EveryPassword => {
+                return Ok(Auth::Reject {
+                    proceed_with_methods: Some(MethodSet::from([MethodKind::Password].as_slice())),
+                    partial_success: true,
+                });
+            }
+            _ => {}
+        }
         Ok(if password == "sesame" {
             Auth::Accept
         } else {
-            Auth::reject()
+            again(MethodKind::Password)
         })
     }
 
@@ -85,20 +129,51 @@ impl Handler for Server {
         _submethods: &str,
         response: Option<Response<'a>>,
     ) -> Result<Auth, russh::Error> {
-        let answer = response.and_then(|mut response| response.next());
+        let mut answers = response.into_iter().flatten();
+        let answer = answers.next();
         let ask = |prompt: &'static str| Auth::Partial {
             name: "".into(),
             instructions: "".into(),
             prompts: vec![(prompt.into(), false)].into(),
         };
         self.round += 1;
+        match self.asks {
+            Asks::ForEver => return Ok(ask("Password: ")),
+            Asks::TooMany => {
+                return Ok(Auth::Partial {
+                    name: "".into(),
+                    instructions: "".into(),
+                    prompts: vec![("Password: ".into(), false); 20_000].into(),
+                });
+            }
+            Asks::TwoAtOnce => {
+                return Ok(match (answer, answers.next()) {
+                    (None, _) => Auth::Partial {
+                        name: "Two things".into(),
+                        instructions: "Have your\u{1b}[31m token ready.".into(),
+                        prompts: vec![("Password: ".into(), false), ("Token shows: ".into(), true)].into(),
+                    },
+                    (Some(password), Some(code))
+                        if password.as_ref() == b"sesame" && code.as_ref() == b"123456" =>
+                    {
+                        Auth::Accept
+                    }
+                    _ => Auth::reject(),
+                });
+            }
+            _ => {}
+        }
         Ok(match (answer, self.asks, self.round) {
             (None, ..) => ask("Password: "),
             (Some(answer), Asks::DialogueTwice, 2) if answer.as_ref() == b"sesame" => {
                 ask("Verification code: ")
             }
+            (Some(answer), Asks::DialogueTwice, 3) if answer.as_ref() == b"123456" => Auth::Accept,
             (Some(answer), Asks::Dialogue, _) if answer.as_ref() == b"sesame" => Auth::Accept,
-            (Some(_), ..) => Auth::reject(),
+            (Some(_), ..) => {
+                self.round = 0;
+                again(MethodKind::KeyboardInteractive)
+            }
         })
     }
 
@@ -140,6 +215,26 @@ pub(crate) async fn says(text: &'static str) -> Fake {
         while let Ok((mut stream, _)) = listener.accept().await {
             stream.write_all(text.as_bytes()).await.ok();
             open.push(stream);
+        }
+    });
+    Fake {
+        port,
+        host_key: String::new(),
+        task,
+    }
+}
+
+/// A port that says the first once and the second for ever, as fast as it is read.
+pub(crate) async fn floods(first: &'static [u8], then: &'static [u8]) -> Fake {
+    let (listener, port) = listen().await;
+    let task = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                stream.write_all(first).await.ok();
+                while !then.is_empty() && stream.write_all(then).await.is_ok() {}
+                // Silence, until the other side goes.
+                tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.ok();
+            });
         }
     });
     Fake {

@@ -260,7 +260,7 @@ fn output(program: &str, arguments: &[&str]) -> Option<String> {
 }
 
 /// Where a tool is; a missing one fails the test with its name.
-fn tool(name: &str) -> PathBuf {
+pub(crate) fn tool(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();
     places.extend(["/usr/sbin".into(), "/sbin".into()]);
