@@ -73,6 +73,15 @@ pub(crate) enum Verb {
 What you type goes to the daemon, which keeps a password or passphrase that worked in memory, for this host's further
 connections, until it ends. A code is never kept.")]
     Login(LoginArgs),
+    /// Keep passwords in the system's keyring, where the configuration names them
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  sshctl secret set web1                     then in config.toml: password = { keyring = \"web1\" }
+  sshctl secret check web1
+  sshctl secret remove web1"
+    )]
+    Secret(SecretVerb),
     /// Run a command in a session, show its output as it comes, and exit with its code
     #[command(
         after_help = "Examples:
@@ -525,6 +534,26 @@ pub(crate) struct DoctorArgs {
     /// How to log in.
     #[command(flatten)]
     pub(crate) login: Login,
+}
+
+/// What about a secret.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum SecretVerb {
+    /// Store a secret, asked for unseen or piped in, in the place of one of that name
+    Set {
+        /// The entry's name
+        name: String,
+    },
+    /// Remove a secret
+    Remove {
+        /// The entry's name
+        name: String,
+    },
+    /// Tell whether there is one of that name; it is not shown
+    Check {
+        /// The entry's name
+        name: String,
+    },
 }
 
 /// What about the configuration.

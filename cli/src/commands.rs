@@ -18,6 +18,7 @@ mod open;
 mod output;
 mod replay;
 mod screen;
+mod secret;
 mod send;
 mod sessions;
 mod status;
@@ -36,6 +37,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Sessions => sessions::run(context).await,
         Verb::Open(args) => open::run(args, context).await,
         Verb::Login(args) => login::run(args, context).await,
+        Verb::Secret(verb) => secret::run(verb, context).await,
         Verb::Exec(args) => exec::run(args, context).await,
         Verb::Commands(args) => list::run(args, context).await,
         Verb::Output(args) => output::run(args, context).await,

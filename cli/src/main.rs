@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod error;
 mod install;
+mod keyring;
 mod output;
 mod randomart;
 mod sanitise;

@@ -16,6 +16,7 @@ mod forwarded;
 mod handshake;
 mod host_key;
 mod identity;
+mod lease;
 mod login;
 mod open;
 mod openssh;
@@ -56,7 +57,7 @@ pub use self::{
 };
 use self::{
     handshake::{Handler, Shared},
-    pool::Lease,
+    lease::Lease,
 };
 use crate::host::{Options, TargetKey};
 

@@ -23,6 +23,7 @@ mod late;
 mod limits;
 mod links;
 mod load;
+mod login;
 mod lost;
 mod odd;
 mod parallel;

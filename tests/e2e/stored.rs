@@ -58,10 +58,30 @@ impl Keyring {
         child.wait().expect("ours").success()
     }
 
+    /// Runs `sshctl secret` on this keyring, with a secret piped in.
+    fn secret(&self, bed: &TestBed, arguments: &[&str], text: &str) -> bool {
+        let mut sshctl = bed.program("sshctl");
+        sshctl.arg("secret").args(arguments);
+        self.feed(&mut sshctl, text)
+    }
+
     fn store(&self, bed: &TestBed, name: &str, secret: &str) {
-        let mut tool = bed.tool("secret-tool");
-        tool.args(["store", "--label=test", "service", "sshmcp", "name", name]);
-        assert!(self.feed(&mut tool, secret), "secret-tool stores");
+        assert!(!self.secret(bed, &["check", name], ""), "{name} is not there yet");
+        for text in ["an older one", secret] {
+            assert!(self.secret(bed, &["set", name], text), "sshctl stores");
+        }
+        assert!(self.secret(bed, &["check", name], ""), "{name} is there");
+        assert!(
+            self.secret(bed, &["set", "other"], "not this one"),
+            "sshctl stores"
+        );
+        assert!(self.secret(bed, &["remove", "other"], ""), "sshctl removes");
+        assert!(!self.secret(bed, &["check", "other"], ""), "it is gone");
+        assert!(
+            !self.secret(bed, &["set", "--", "-x"], "text"),
+            "no option is a name"
+        );
+        assert!(!self.secret(bed, &["set", "empty"], ""), "nothing is stored");
     }
 
     fn end(mut self, bed: &TestBed) {
@@ -158,7 +178,7 @@ fn it_arrives_and_is_not_seen() {
     assert_eq!(option.0, "config_invalid", "{option:?}");
     let missing = refused(&mut shim, json!({"command_id": asking.id, "secret": "none"}));
     assert_eq!(missing.0, "config_invalid", "{missing:?}");
-    assert!(missing.1.contains("secret-tool store"), "{missing:?}");
+    assert!(missing.1.contains("sshctl secret set"), "{missing:?}");
     shim.call("interrupt_command", json!({"command_id": asking.id}))
         .expect("it ends");
     shim.close();

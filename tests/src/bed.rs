@@ -197,6 +197,11 @@ impl TestBed {
         self.sshds.first_mut().expect("a bed has an sshd")
     }
 
+    /// Ends one of them.
+    pub fn stop_sshd(&mut self, number: usize) {
+        self.sshds.get_mut(number).expect("an sshd").stop();
+    }
+
     /// All of them.
     pub fn sshds(&self) -> &[Sshd] {
         &self.sshds

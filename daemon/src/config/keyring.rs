@@ -65,7 +65,7 @@ fn program(name: &str) -> (&'static str, Command) {
 
 #[cfg(not(target_os = "macos"))]
 const fn store_hint() -> &'static str {
-    "store it with: secret-tool store --label=NAME service sshmcp name NAME"
+    "store it with: sshctl secret set NAME"
 }
 
 /// The user's bus as systemd places it.
@@ -84,5 +84,5 @@ fn program(name: &str) -> (&'static str, Command) {
 
 #[cfg(target_os = "macos")]
 const fn store_hint() -> &'static str {
-    "store it with: security add-generic-password -s sshmcp -a NAME -w"
+    "store it with: sshctl secret set NAME"
 }

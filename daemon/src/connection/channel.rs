@@ -10,7 +10,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Connection, pane::Pane, pool::Lease, process::Told, words::plain};
+use super::{Connection, lease::Lease, pane::Pane, process::Told, words::plain};
 use crate::tmux::{command, control::Screen};
 
 /// tmux attaches in milliseconds.

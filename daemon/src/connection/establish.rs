@@ -14,11 +14,12 @@ use super::{
     Asker, Connection, ConnectionId, Times, Usage, auth, dial,
     handshake::{self, Failure},
     host_key,
-    pool::{Lease, Pool},
+    lease::Lease,
+    pool::Pool,
     proxy,
     pulse::Pulse,
     trust::{self, Scan, Trusted},
-    words::{address, place, plain},
+    words::{place, plain},
 };
 use crate::host::{Algorithms, Target};
 
@@ -205,7 +206,7 @@ async fn forward(
         0,
     );
     let hop = place(hop);
-    let to = address(&target.hostname, target.port);
+    let to = place(target);
     let refused =
         |what: String| Fault::new(Reason::Unreachable, what).hint(format!("check that {hop} can reach {to}"));
     match timeout(FORWARD_TIMEOUT.min(dial::left(deadline)), opening).await {

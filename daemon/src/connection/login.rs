@@ -9,12 +9,7 @@ use std::{
 
 use sshmcp_proto::{error::Fault, v1::Reason};
 
-use super::{
-    Asker, Connection, ConnectionId,
-    asking::Given,
-    establish,
-    pool::{Lease, Pool},
-};
+use super::{Asker, Connection, ConnectionId, asking::Given, establish, lease::Lease, pool::Pool};
 use crate::host::{Target, TargetKey};
 
 /// A connection that cost a person's answer is kept this long without use: a code cannot be given twice.

@@ -6,7 +6,7 @@ use russh::{ChannelMsg, client::Msg};
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::time::timeout;
 
-use super::{Connection, channel::Channel, pool::Lease};
+use super::{Connection, channel::Channel, lease::Lease};
 use crate::host::Options;
 
 /// An overloaded host takes seconds to fork a shell; longer is a host that hangs.

@@ -21,10 +21,11 @@ use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    Connection, ConnectionId, Master, Road, Room, Usage,
+    Connection, ConnectionId, Master, Road, Room,
     asking::Given,
     channel::Channel,
     establish,
+    lease::Lease,
     open::{NoChannel, Program, Pty, count, open},
     words::place,
 };
@@ -580,48 +581,4 @@ fn refuses_all(target: &Target) -> Fault {
         format!("{} opens no session", place(target)),
     )
     .hint("its MaxSessions, or a limit of the account, is reached; ask the host's owner")
-}
-
-/// The right to use a connection: while one exists, the connection is not idle.
-pub(super) struct Lease {
-    connection: Arc<Connection>,
-    channel: bool,
-}
-
-impl Lease {
-    pub(super) fn new(connection: Arc<Connection>) -> Self {
-        connection
-            .usage
-            .send_modify(|usage| usage.leases = usage.leases.saturating_add(1));
-        Self {
-            connection,
-            channel: false,
-        }
-    }
-
-    pub(super) const fn connection(&self) -> &Arc<Connection> {
-        &self.connection
-    }
-
-    /// Counts an open channel until the lease is dropped.
-    pub(super) fn holds_channel(&mut self) {
-        if !self.channel {
-            self.channel = true;
-            self.connection.usage.send_modify(|usage| {
-                usage.channels = usage.channels.saturating_add(1);
-            });
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.connection.usage.send_modify(|usage: &mut Usage| {
-            usage.leases = usage.leases.saturating_sub(1);
-            if self.channel {
-                usage.channels = usage.channels.saturating_sub(1);
-                usage.room = Room::Free;
-            }
-        });
-    }
 }

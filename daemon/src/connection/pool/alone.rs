@@ -44,7 +44,7 @@ impl Pool {
         let handshakes = self.targets().entry(target.key()).or_default().handshakes.clone();
         let permit = handshakes.acquire_owned().await;
         let id = ConnectionId(self.next_id.fetch_add(1, Ordering::Relaxed));
-        let connection = Arc::new(establish::connect(self, target, id).await?);
+        let connection = Arc::new(establish::connect(self, target, id, None).await?);
         drop(permit);
         connection.usage.send_modify(|usage| usage.room = Room::Full);
         let lease = Lease::new(connection.clone());

@@ -151,7 +151,7 @@ fn a_person_logs_in() {
     assert_eq!(fault.code, "auth_input_required", "{fault:?}");
     assert!(fault.hint.contains("sshctl login locked"), "{fault:?}");
     let person = Pane::open(&local.bed);
-    person.sshctl("login locked");
+    person.sshctl("login --keeper local-tmux locked");
     person.shows("the question", |seen| seen.contains("passphrase"));
     person.types("open sesame");
     person.keys("Enter");
