@@ -159,9 +159,10 @@ impl Login<'_> {
         let mut tries = 0;
         while self.partial == before && tries < TRIES_MAX && !self.is_over && self.asks() {
             tries += 1;
-            let done = if self.offers(MethodKind::KeyboardInteractive) && tries == 1 {
-                self.dialogue(None).await?
-            } else if self.offers(MethodKind::KeyboardInteractive) && !self.offers(MethodKind::Password) {
+            // Its questions are the server's own words; where it is refused, the plain way may be open.
+            let by_dialogue = self.offers(MethodKind::KeyboardInteractive)
+                && (tries == 1 || !self.offers(MethodKind::Password));
+            let done = if by_dialogue {
                 self.dialogue(None).await?
             } else {
                 let question = format!(

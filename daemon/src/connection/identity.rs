@@ -174,7 +174,7 @@ impl Identities {
                 return;
             }
             KeyFile::Plain(key) => SignBy::Key(Arc::new(*key)),
-            KeyFile::Encrypted(Some(_)) if opens(&path) => SignBy::Locked(path.clone()),
+            KeyFile::Encrypted(Some(_)) if opens(&path) => SignBy::Locked(path),
             KeyFile::Encrypted(_) => {
                 self.encrypted.push(path);
                 return;
