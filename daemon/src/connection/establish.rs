@@ -105,13 +105,14 @@ async fn attempt(
     let login = auth::authenticate(&mut handle, &shared, target, person, &mut given);
     let outcome = timeout(limit, login).await;
     pool.keep_given(target.key(), given);
-    outcome.unwrap_or_else(|_| {
-        Err(handshake::unreachable_host(
-            target,
-            "the login was not answered in time",
-        ))
-    })
-    .map_err(|fault| perhaps_by_openssh(target, fault))?;
+    outcome
+        .unwrap_or_else(|_| {
+            Err(handshake::unreachable_host(
+                target,
+                "the login was not answered in time",
+            ))
+        })
+        .map_err(|fault| perhaps_by_openssh(target, fault))?;
     times.login = greeted.elapsed();
     tracing::info!(target = %target.key(), connection = %id, "connected");
     Ok(Connection {

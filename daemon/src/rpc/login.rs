@@ -15,7 +15,6 @@ use tonic::{Status, Streaming};
 
 use super::from_proto;
 use crate::{
-    config::Keeper,
     connection::{Asked, Asker, Question},
     registry::Registry,
     secret::Secret,
@@ -51,11 +50,11 @@ pub(super) async fn login(
     }
     let target = registry.resolve(&from_proto::host(host)?).await?;
     let (events, receiver) = mpsc::channel(EVENTS_MAX);
-    let by_openssh = target.needs_openssh().is_some() || target.keeper == Some(Keeper::LocalTmux);
+    let keeper = target.only_keeper();
     let registry = registry.clone();
     tokio::spawn(async move {
-        let ended = if by_openssh {
-            Ok(What::Keeper(Keeper::LocalTmux.word().to_owned()))
+        let ended = if let Some(keeper) = keeper {
+            Ok(What::Keeper(keeper.to_owned()))
         } else {
             let (asker, questions) = Asker::new();
             tokio::select! {
