@@ -167,20 +167,57 @@ fn restricted_and_missing_shells() {
     bed.finish();
 }
 
-/// Where each channel lands in a container of its own, the helper is on another machine than the shell: it is not believed.
-#[test]
-fn a_container_for_each_channel() {
-    let inside = "mount -t tmpfs none /dev/shm; mount -t tmpfs none /tmp; cd; ";
-    let forced = format!(
+/// A line for sshd by which each channel has a namespace of its own, made by these words.
+fn contained(flags: &str, inside: &str) -> String {
+    format!(
         "ForceCommand if [ -n \"$SSH_ORIGINAL_COMMAND\" ]; then set -- bash -c \"$SSH_ORIGINAL_COMMAND\"; else set -- bash -l; fi; \
-         exec unshare --user --map-root-user --mount --pid --fork --mount-proc sh -c '{inside} exec \"$@\"' sh \"$@\""
-    );
-    let bed = bed(&["Match User %USER-bash", &forced]);
+         exec unshare --user --map-root-user --mount {flags} sh -c '{inside} exec \"$@\"' sh \"$@\""
+    )
+}
+
+/// Marks on the terminal alone: ends and codes are exact, and there is one stream.
+fn works_by_marks(bed: TestBed) {
     let mut shim = bed.shim();
     let outcome = shim.run("bash", "cd /usr; echo out; echo err >&2; (exit 3)");
     assert_eq!(outcome.exit_code, Some(3), "{outcome:?}");
     assert_eq!(outcome.stdout, "out\nerr\n", "{outcome:?}");
+    let object = &outcome.object;
+    assert_eq!(
+        (&object["completion"], &object["stderr"]),
+        (&json!("exact"), &json!(null)),
+        "{outcome:?}"
+    );
     assert_eq!(shim.run("bash", "pwd").stdout, "/usr\n");
     shim.close();
     bed.finish();
+}
+
+/// What makes a container of a channel: it sees its own processes and files alone.
+const APART: (&str, &str) = (
+    "--pid --fork --mount-proc",
+    "mount -t tmpfs none /dev/shm; mount -t tmpfs none /tmp; cd;",
+);
+
+/// Where each channel lands in a container of its own, the helper is on another machine than the shell: it is not believed.
+#[test]
+fn a_container_for_each_channel() {
+    works_by_marks(bed(&["Match User %USER-bash", &contained(APART.0, APART.1)]));
+}
+
+/// The same where only a second connection lands elsewhere, as behind a load balancer.
+#[test]
+fn a_machine_for_each_connection() {
+    works_by_marks(TestBed::with(&SshdOptions {
+        max_sessions: Some(1),
+        lines: vec![contained(APART.0, APART.1)],
+        ..SshdOptions::default()
+    }));
+}
+
+/// A host on which nothing may be written.
+#[test]
+fn no_writable_directory() {
+    let inside =
+        "for d in /dev/shm /tmp /var/tmp /run \"$HOME\"; do mount -t tmpfs -o ro none $d; done; cd /;";
+    works_by_marks(bed(&["Match User %USER-bash", &contained("", inside)]));
 }
