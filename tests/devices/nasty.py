@@ -131,7 +131,8 @@ class Router:
             self.out("R1#")
             self.out("R1# show clock")
             self.write("R1#")
-            time.sleep(0.1)
+            # Far less than what a prompt is believed after, also on a busy machine.
+            time.sleep(0.03)
             self.out(" is how a prompt looks")
             self.out("R1>")
             self.out("the end")
