@@ -50,6 +50,10 @@ impl Daemon {
         F: Fn(Connected) -> Fut,
         Fut: Future<Output = Result<Response<T>, Status>>,
     {
+        // A connection that has ended says so when it is next looked at: before this call is given to it. Otherwise nobody could
+        // say whether the call was carried out.
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
         let cell = self.cell();
         let refused = match send(self.connected(&cell, client).await?).await {
             Ok(response) => return Ok(response.into_inner()),

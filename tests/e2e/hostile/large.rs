@@ -19,6 +19,9 @@ pub(super) fn rows() -> Vec<Row> {
         ),
         row("for i in 1 2 3 4; do printf .; sleep 10; done; echo", "...."),
         row("timeout 40 yes; echo after", "after"),
-        row("timeout 40 cat /dev/urandom; echo; echo after", "after"),
+        row(
+            "timeout 40 cat /dev/urandom; printf '\\030\\n'; echo after",
+            "after",
+        ),
     ]
 }

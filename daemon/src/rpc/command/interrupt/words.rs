@@ -103,8 +103,13 @@ pub(super) fn unanswered() -> Fault {
 }
 
 /// Why it has not ended, and what to do next.
-pub(super) fn not_ended(signal: Signal, front: &Foreground) -> (String, &'static str) {
-    (why(signal, front), next(signal))
+pub(super) fn not_ended(signal: Signal, front: &Foreground, is_device: bool) -> (String, &'static str) {
+    let next = if is_device {
+        "look with get_terminal_output, and type what it takes with send_input; close_session ends the session"
+    } else {
+        next(signal)
+    };
+    (why(signal, front), next)
 }
 
 fn why(signal: Signal, front: &Foreground) -> String {
