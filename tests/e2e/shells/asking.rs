@@ -18,7 +18,12 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         gives("cat | tr a-z A-Z", 0, "PIPED\n", "").act(Act::AnswerAndEnd("piped")),
         gives("sleep 100", 130, "", "").act(Act::Interrupt),
         gives("sleep 100; echo NO", 130, "", "").act(Act::Interrupt),
-        gives("while :; do :; done; echo NO", 130, "", "").act(Act::Interrupt),
+        // busybox ash may hang of a Ctrl-C in its own builtins: the matrix of interrupts has that.
+        match shell {
+            Shell::Ash => gives("while :; do sleep 0.1; done; echo NO", 130, "", ""),
+            _ => gives("while :; do :; done; echo NO", 130, "", ""),
+        }
+        .act(Act::Interrupt),
         gives("for i in 1 2 3; do sleep 100; done", 130, "", "").act(Act::Interrupt),
         gives("echo before; sh -c 'sleep 100'", 130, "before\n", "").act(Act::Interrupt),
         gives("cat", 130, "", "").act(Act::Interrupt),
