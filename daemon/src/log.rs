@@ -9,7 +9,7 @@ use sshmcp_proto::{
     v1::Reason,
 };
 use tracing_appender::{
-    non_blocking::{NonBlocking, WorkerGuard},
+    non_blocking::{NonBlockingBuilder, WorkerGuard},
     rolling::{RollingFileAppender, Rotation},
 };
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
@@ -19,6 +19,10 @@ const DEFAULT_FILTER: &str = "warn,sshmcpd=info";
 
 /// Days that are kept.
 const KEPT_FILES: usize = 7;
+
+/// Lines that wait for the disk; more are lost. Several seconds of the busiest log; the queue's memory is taken at once, and
+/// the library's 128,000 lines are 4 MB.
+const WAITING_LINES: usize = 8_192;
 
 /// Not `logs`: there every name belongs to a session.
 const DIRECTORY: &str = "daemon";
@@ -41,12 +45,12 @@ pub fn start(state: &Path, stderr: bool) -> Result<Log, Fault> {
     };
     let mut writers = Vec::new();
     let file = file.map(|file| {
-        let (writer, guard) = NonBlocking::new(file);
+        let (writer, guard) = queue().finish(file);
         writers.push(guard);
         fmt::layer().with_ansi(false).with_writer(writer)
     });
     let stderr = stderr.then(|| {
-        let (writer, guard) = NonBlocking::new(std::io::stderr());
+        let (writer, guard) = queue().finish(std::io::stderr());
         writers.push(guard);
         fmt::layer().with_ansi(false).with_writer(writer)
     });
@@ -68,6 +72,11 @@ pub fn start(state: &Path, stderr: bool) -> Result<Log, Fault> {
         _writers: writers,
         problem,
     })
+}
+
+/// Between who logs and the disk.
+fn queue() -> NonBlockingBuilder {
+    NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES)
 }
 
 /// Opens the file of the day, or says why there is none.
