@@ -6,6 +6,7 @@ mod bench;
 mod clients;
 mod devices;
 mod doctor;
+mod documents;
 mod durable;
 mod errors;
 mod exec;
