@@ -20,7 +20,7 @@ use rustix::{
     process::Signal,
 };
 use serde_json::json;
-use sshmcp_tests::{LONG, Outcome, Shell, TestBed, eventually, process::Process, wait::within};
+use sshmcp_tests::{LONG, Outcome, TestBed, eventually, process::Process, wait::within};
 
 /// Where the daemon listens: HOME alone says it.
 const SOCKET: &str = ".local/state/sshmcp/sshmcpd.sock";
@@ -113,13 +113,16 @@ fn the_manager_is_told() {
         "{status:?}"
     );
     // Calls under way are answered before it ends.
-    let started = bed.scratch(Shell::Dash).join("started");
-    let command = format!("echo partial; touch {}; sleep 300", started.display());
     let call = shim.begin_call(
         "execute_command",
-        json!({"host": "dash", "command": command, "timeout": 50}),
+        json!({"host": "dash", "command": "echo partial; sleep 300", "timeout": 50}),
     );
-    eventually("it runs", || started.exists());
+    let mut other = bed.shim();
+    eventually("its output is here", || {
+        let running = other.call("get_active_commands", json!({})).expect("a list");
+        running["commands"][0]["total_bytes"] == 8
+    });
+    other.close();
     process(&child).signal(Signal::TERM);
     manager.hears("STOPPING=1");
     assert!(child.wait().expect("it ends").success());
