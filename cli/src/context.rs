@@ -81,7 +81,7 @@ pub(crate) fn host_ref(host: &str, login: &Login) -> HostRef {
         username: user.clone(),
         port: port.map(u32::from),
         key_filename: key.clone(),
-        password: None,
+        ..HostRef::default()
     }
 }
 

@@ -206,11 +206,12 @@ pub(crate) fn host_json(host: &v1::Host) -> Value {
         notes,
         has_notes,
         resolved_by,
+        notes_paths,
     } = host;
     json!({
         "name": name, "user": or_null(user), "hostname": hostname, "port": port, "description": or_null(description),
         "tags": tags, "policy": policy, "source": source, "jump": jump, "problem": or_null(problem),
-        "notes": or_null(notes), "has_notes": has_notes, "resolved_by": or_null(resolved_by),
+        "notes": or_null(notes), "has_notes": has_notes, "notes_paths": notes_paths, "resolved_by": or_null(resolved_by),
     })
 }
 

@@ -27,7 +27,7 @@ use sshmcp_proto::v1::Reason;
 use crate::recording::Limits;
 
 pub use check::{Report, check};
-pub use connection::{Connection, HostKeyPolicy, Keeper, Kind};
+pub use connection::{Connection, HostKeyPolicy, Keeper, Kind, NotesFile};
 pub use problem::{Pos, Problem};
 pub use schema::schema;
 pub use secret_source::{Reference, SecretSource};

@@ -7,6 +7,7 @@ mod elsewhere;
 mod lines;
 mod list;
 pub mod name;
+pub mod notes;
 mod openssh;
 mod options;
 mod resolve;

@@ -12,7 +12,13 @@ use rmcp::{ServiceExt as _, transport::io::stdio_pipes};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-use crate::{daemon::Daemon, profile::Profile, server::Server, transport::Stdio, wiping::Wiping};
+use crate::{
+    daemon::Daemon,
+    profile::{Profile, environment::Environment},
+    server::Server,
+    transport::Stdio,
+    wiping::Wiping,
+};
 
 mod arguments;
 mod call;
@@ -53,11 +59,18 @@ struct Flags {
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    if let Err(refusal) = flags.profile.parse::<Profile>() {
-        // Nothing is left to do if stderr is gone too.
-        let _written = writeln!(io::stderr(), "mcp-ssh: not_supported: {refusal}");
-        return ExitCode::from(2);
-    }
+    let profile = match flags.profile.parse::<Profile>() {
+        Ok(profile) => profile,
+        Err(refusal) => {
+            // Nothing is left to do if stderr is gone too.
+            let _written = writeln!(io::stderr(), "mcp-ssh: invalid_argument: {refusal}");
+            return ExitCode::from(2);
+        }
+    };
+    let environment = match profile {
+        Profile::Session => Environment::of(std::env::vars_os()),
+        Profile::Default | Profile::Interactive => Environment::default(),
+    };
     log_to_stderr();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -66,18 +79,19 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = runtime.block_on(serve(Daemon::new(flags.socket, flags.config)));
+    let daemon = Daemon::new(flags.socket, flags.config);
+    let code = runtime.block_on(serve(Server::new(daemon, profile, environment)));
     // Dropping the runtime would wait for a blocking read of stdin, and for calls that nobody waits for any more.
     process::exit(code)
 }
 
 /// Serves until the client closes stdin, or stdout can no longer be written.
-async fn serve(daemon: Daemon) -> i32 {
+async fn serve(server: Server) -> i32 {
     let (ended, broken) = (CancellationToken::new(), CancellationToken::new());
     let (_, writer) = stdio_pipes();
     let stdio = Stdio::new(Wiping::new(input::stdin()), writer, ended.clone(), broken.clone());
     let life = async move {
-        match Server::new(daemon).serve(stdio).await {
+        match server.serve(stdio).await {
             Ok(running) => {
                 let _reason = running.waiting().await;
                 0

@@ -1,18 +1,95 @@
-//! Other names of tools and parameters: what clients of the two predecessors call them, in one table.
+//! Other names of tools and parameters: what clients of the two predecessors call them, in one table; and the profiles, each
+//! of which lists one project's tools. Every name is accepted in every profile.
+
+pub(crate) mod environment;
+mod interactive;
+mod listing;
+mod session;
 
 use std::str::FromStr;
 
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
-use sshmcp_proto::error::Fault;
+use sshmcp_proto::{
+    error::Fault,
+    v1::{ListHostsRequest, Reason},
+};
 
-use crate::arguments::invalid;
+use crate::{
+    arguments::invalid,
+    call::Call,
+    render::{self, Reply},
+};
+pub(crate) use listing::Listing;
 
 /// Which tools are listed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
     /// Ours.
     Default,
+    /// Those of mcp-ssh-interactive.
+    Interactive,
+    /// Those of mcp-ssh-session.
+    Session,
+}
+
+impl Profile {
+    /// Its tools, in the order in which they are listed, where these are not ours.
+    pub(crate) fn listings(self) -> &'static [Listing] {
+        match self {
+            Self::Default => &[],
+            Self::Interactive => &interactive::LISTINGS,
+            Self::Session => &session::LISTINGS,
+        }
+    }
+
+    /// A failure in its words.
+    pub(crate) fn told_fault(self, fault: &Fault) -> Reply {
+        let mut reply = render::fault(fault);
+        if self == Self::Interactive {
+            reply.text = interactive::failed(fault);
+        }
+        reply
+    }
+
+    /// An answer that is a failure in this profile.
+    pub(crate) fn refusal(self, tool: &str, reply: &Reply) -> Option<Fault> {
+        if self == Self::Interactive && tool == "list_hosts" {
+            return interactive::nothing_configured(reply);
+        }
+        None
+    }
+
+    /// A failure with what its user has to know besides: there a name was a configured one, and it is not if the
+    /// configuration is wrong.
+    pub(crate) async fn fault(self, call: &Call<'_>, tool: &str, fault: Fault) -> Fault {
+        if self == Self::Interactive && tool == "send_input" && fault.reason == Reason::ConnectionLost {
+            return fault.hint("open_connection with the same names opens it again");
+        }
+        let is_unknown = matches!(fault.reason, Reason::HostNotFound | Reason::Unreachable);
+        if self != Self::Interactive || !is_unknown || tool != "open_session" {
+            return fault;
+        }
+        let listed = call
+            .rpc(|daemon| async move { daemon.hosts().list_hosts(ListHostsRequest::default()).await })
+            .await;
+        match listed.unwrap_or_default().config_problems.first() {
+            Some(problem) => {
+                let hint = format!("the configuration is wrong: {}", render::line(problem));
+                fault.hint(hint)
+            }
+            None => fault,
+        }
+    }
+
+    /// What an agent must know before its first call.
+    pub(crate) const fn instructions(self) -> &'static str {
+        match self {
+            Self::Default => include_str!("instructions.md"),
+            Self::Interactive => include_str!("profile/interactive.md"),
+            Self::Session => include_str!("profile/session.md"),
+        }
+    }
 }
 
 impl FromStr for Profile {
@@ -21,9 +98,8 @@ impl FromStr for Profile {
     fn from_str(name: &str) -> Result<Self, String> {
         match name {
             "default" => Ok(Self::Default),
-            "interactive" | "session" => Err(format!(
-                "the profile `{name}` is not built yet; leave out --profile: its tool names are accepted all the same"
-            )),
+            "interactive" => Ok(Self::Interactive),
+            "session" => Ok(Self::Session),
             _ => Err(format!(
                 "no profile is called `{}`; there are default, interactive and session",
                 crate::render::line(name)
@@ -54,11 +130,14 @@ enum Preset {
     Always(Setting),
     /// So unless it is given.
     Unless(Setting),
+    /// This is what the listed default says, and means no more than nothing given.
+    Unsaid(Setting),
 }
 
 enum Setting {
     Flag(bool),
     Number(u32),
+    Word(&'static str),
 }
 
 const ALIASES: [Alias; 14] = [
@@ -127,25 +206,39 @@ pub(crate) fn plan(name: &str, given: JsonObject) -> Plan<'_> {
         if tool == "send_input" && name != "send_keys" {
             spell_out_enter(arguments, name == "send_input_by_session");
         }
-        for (parameter, preset) in presets {
-            match preset {
-                Preset::Always(setting) => {
-                    arguments.insert((*parameter).to_owned(), setting.value());
-                }
-                Preset::Unless(setting) => {
-                    arguments.entry(*parameter).or_insert_with(|| setting.value());
-                }
-            }
-        }
+        set(arguments, presets);
     }
     Plan { tool, arguments }
 }
 
+fn set(arguments: &mut JsonObject, presets: &[(&str, Preset)]) {
+    for (parameter, preset) in presets {
+        match preset {
+            Preset::Always(setting) => {
+                arguments.insert((*parameter).to_owned(), setting.value());
+            }
+            Preset::Unsaid(setting) => {
+                if arguments.get(*parameter) == Some(&setting.value()) {
+                    arguments.remove(*parameter);
+                }
+            }
+            Preset::Unless(setting) => {
+                // Clients leave out by null as well.
+                if arguments.get(*parameter).is_none_or(Value::is_null) {
+                    arguments.insert((*parameter).to_owned(), setting.value());
+                }
+            }
+        }
+    }
+}
+
 impl Setting {
+    /// As JSON.
     fn value(&self) -> Value {
         match self {
             Self::Flag(flag) => json!(flag),
             Self::Number(number) => json!(number),
+            Self::Word(word) => json!(word),
         }
     }
 }
@@ -329,12 +422,19 @@ mod tests {
         assert!(fault.message.contains("`session` is given twice"), "{fault}");
     }
 
-    /// A profile that is not built says so instead of listing something else.
+    /// What is no profile's name is told, instead of something else listed.
     #[test]
-    fn only_the_default_profile_is_built() {
-        assert_eq!("default".parse(), Ok(Profile::Default));
-        for name in ["interactive", "session", "other"] {
-            assert!(name.parse::<Profile>().is_err(), "{name}");
+    fn profiles_are_known_by_name() {
+        for (name, profile) in [
+            ("default", Profile::Default),
+            ("interactive", Profile::Interactive),
+            ("session", Profile::Session),
+        ] {
+            assert_eq!(name.parse(), Ok(profile));
+        }
+        for name in ["", "other", "Session"] {
+            let refusal = name.parse::<Profile>().expect_err("refused");
+            assert!(refusal.contains("default, interactive and session"), "{refusal}");
         }
     }
 }

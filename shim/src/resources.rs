@@ -13,6 +13,7 @@ use sshmcp_proto::{
 
 use crate::{
     call::Call,
+    profile::environment::Environment,
     render::{self, session},
 };
 
@@ -57,7 +58,12 @@ pub(crate) async fn list(call: &Call<'_>) -> Vec<Resource> {
             .with_mime_type("application/json"),
     ];
     let listed = call
-        .rpc_running(|daemon| async move { daemon.sessions().list_sessions(ListSessionsRequest {}).await })
+        .rpc_running(|daemon| async move {
+            daemon
+                .sessions()
+                .list_sessions(ListSessionsRequest::default())
+                .await
+        })
         .await;
     // Without a daemon there are no sessions.
     for session in listed.unwrap_or_default().sessions {
@@ -90,13 +96,23 @@ pub(crate) fn templates() -> Vec<ResourceTemplate> {
 }
 
 /// One of them, as it is now.
-pub(crate) async fn read(call: &Call<'_>, uri: &str) -> Result<ReadResourceResult, ErrorData> {
+pub(crate) async fn read(
+    call: &Call<'_>,
+    uri: &str,
+    environment: &Environment,
+) -> Result<ReadResourceResult, ErrorData> {
     let contents = if uri == SESSIONS {
         let listed: ListSessionsResponse = call
-            .rpc(|daemon| async move { daemon.sessions().list_sessions(ListSessionsRequest {}).await })
+            .rpc(|daemon| async move {
+                daemon
+                    .sessions()
+                    .list_sessions(ListSessionsRequest::default())
+                    .await
+            })
             .await
             .map_err(|fault| error(&fault, uri))?;
-        let reply = session::list(&listed);
+        let mut reply = session::list(&listed);
+        environment.hide(&mut reply.structured);
         ResourceContents::text(Value::Object(reply.structured).to_string(), uri)
             .with_mime_type("application/json")
     } else {

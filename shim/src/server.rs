@@ -16,28 +16,37 @@ use crate::{
     arguments,
     call::Call,
     daemon::Daemon,
-    profile,
+    profile::{self, Listing, Profile, environment::Environment},
     render::{self, Reply},
     resources,
     tools::{self, Catalog, Effect},
 };
 
-/// What an agent must know before its first call.
-const INSTRUCTIONS: &str = include_str!("instructions.md");
-
-/// One MCP server; all it holds is its way to the daemon.
+/// One MCP server; all it holds is its way to the daemon, and what it was started with.
 pub(crate) struct Server {
     daemon: Daemon,
     catalog: Catalog,
+    profile: Profile,
+    environment: Environment,
 }
 
 impl Server {
     /// A server that has not asked for the daemon yet.
-    pub(crate) fn new(daemon: Daemon) -> Self {
+    pub(crate) fn new(daemon: Daemon, profile: Profile, environment: Environment) -> Self {
         Self {
             daemon,
             catalog: tools::catalog(),
+            profile,
+            environment,
         }
+    }
+
+    /// The tool as the profile lists it, if it does under this name.
+    fn listing(&self, name: &str) -> Option<&'static Listing> {
+        self.profile
+            .listings()
+            .iter()
+            .find(|listing| listing.name == name)
     }
 
     /// Runs one call. The outer error is for names that are no tool; everything else is a tool's own error.
@@ -47,7 +56,11 @@ impl Server {
         context: &RequestContext<RoleServer>,
     ) -> Result<Result<Reply, Fault>, ErrorData> {
         let given = request.arguments.unwrap_or_default();
-        let plan = profile::plan(&request.name, given);
+        let listing = self.listing(&request.name);
+        let plan = match listing {
+            Some(listing) => listing.plan(given),
+            None => profile::plan(&request.name, given),
+        };
         let Some(entry) = self.catalog.find(plan.tool) else {
             let known = self.catalog.names();
             let advice = arguments::nearest(&request.name, known.iter().copied())
@@ -62,10 +75,35 @@ impl Server {
         let checked = plan
             .arguments
             .and_then(|given| arguments::check(&entry.properties, &entry.required, given));
-        Ok(match checked {
-            Ok(arguments) => (entry.tool.run)(&call, arguments).await,
+        let arguments = match checked {
+            Ok(arguments) => arguments,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let mut over = arguments.clone();
+        let outcome = match self.environment.over(&arguments) {
+            Ok(more) => {
+                over.extend(more);
+                (entry.tool.run)(&call, over).await
+            }
             Err(fault) => Err(fault),
-        })
+        };
+        let mut reply = match outcome {
+            Ok(reply) => reply,
+            Err(fault) => {
+                let fault = self.environment.hide_fault(&arguments, fault);
+                return Ok(Err(self.profile.fault(&call, plan.tool, fault).await));
+            }
+        };
+        if let Some(fault) = self.profile.refusal(plan.tool, &reply) {
+            return Ok(Err(fault));
+        }
+        for (hidden, shown) in self.environment.hide(&mut reply.structured) {
+            reply.text = reply.text.replace(&hidden, &shown);
+        }
+        if let Some(listing) = listing {
+            reply.text = (listing.told)(&arguments, &reply.structured);
+        }
+        Ok(Ok(reply))
     }
 }
 
@@ -80,7 +118,7 @@ impl ServerHandler for Server {
         .with_server_info(
             Implementation::new("ssh", env!("CARGO_PKG_VERSION")).with_title("Persistent SSH sessions"),
         )
-        .with_instructions(INSTRUCTIONS)
+        .with_instructions(self.profile.instructions())
     }
 
     async fn list_tools(
@@ -88,7 +126,14 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.catalog.listed()))
+        let listed = match self.profile.listings() {
+            [] => self.catalog.listed(),
+            listings => {
+                let listings = listings.iter();
+                listings.map(|listing| listing.listed(&self.catalog)).collect()
+            }
+        };
+        Ok(ListToolsResult::with_all_items(listed))
     }
 
     async fn list_resources(
@@ -114,11 +159,16 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let call = Call::new(&self.daemon, &context, true);
-        Ok(resources::read(&call, &request.uri).await?.into())
+        Ok(resources::read(&call, &request.uri, &self.environment)
+            .await?
+            .into())
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.catalog.find(name).map(|entry| entry.listed.clone())
+        match self.listing(name) {
+            Some(listing) => Some(listing.listed(&self.catalog)),
+            None => self.catalog.find(name).map(|entry| entry.listed.clone()),
+        }
     }
 
     async fn call_tool(
@@ -139,7 +189,7 @@ impl ServerHandler for Server {
                 result.structured_content = Some(reply.structured.into());
             }
             Err(fault) => {
-                let reply = render::fault(&fault);
+                let reply = self.profile.told_fault(&fault);
                 result = CallToolResult::error(vec![ContentBlock::text(reply.text)]);
                 result.structured_content = Some(reply.structured.into());
             }

@@ -122,7 +122,8 @@ impl Entry {
 }
 
 impl Effect {
-    fn annotations(self) -> ToolAnnotations {
+    /// As clients are told.
+    pub(crate) fn annotations(self) -> ToolAnnotations {
         let (read_only, destructive, idempotent, open_world) = match self {
             Self::Looks => (true, false, true, false),
             Self::Opens => (false, false, true, true),

@@ -278,7 +278,6 @@ fn a_broken_output_ends_it() {
 #[test]
 fn flags_are_checked() {
     for (arguments, code, words) in [
-        (["--profile", "interactive"], 2, "not_supported"),
         (["--profile", "nonsense"], 2, "no profile"),
         (["--no-such-flag", "x"], 2, "unexpected argument"),
     ] {

@@ -10,17 +10,17 @@ use sshmcp_tests::{Shell, Shim, SshdOptions, TestBed};
 use crate::clients::workspace;
 
 /// The router's password; it must be found nowhere.
-const PASSWORD: &str = "en4ble-S3CRET";
+pub(crate) const PASSWORD: &str = "en4ble-S3CRET";
 
 /// A bed with the nasty router as the host `router`, and further lines of its connection.
-struct Stage {
-    bed: TestBed,
+pub(crate) struct Stage {
+    pub(crate) bed: TestBed,
     number: usize,
     shim: Shim,
 }
 
 impl Stage {
-    fn new(lines: &str) -> Self {
+    pub(crate) fn new(lines: &str) -> Self {
         Self::with(lines, "")
     }
 
@@ -68,7 +68,7 @@ impl Stage {
     }
 
     /// The password is nowhere in what we keep.
-    fn finish(self) {
+    pub(crate) fn finish(self) {
         self.shim.close();
         self.bed.stop_daemon();
         let state = self.bed.home().join(".local");

@@ -28,6 +28,7 @@ mod login;
 mod lost;
 mod odd;
 mod parallel;
+mod predecessors;
 mod python_client;
 mod queue;
 mod rcfiles;

@@ -128,7 +128,11 @@ async fn refuse_while_running(daemon: &Daemon, context: &Context) -> Result<(), 
         // A daemon of another version refuses by itself if it has reason to.
         Err(_) => return Ok(()),
     };
-    if let Ok(answer) = daemon.sessions().list_sessions(ListSessionsRequest {}).await {
+    if let Ok(answer) = daemon
+        .sessions()
+        .list_sessions(ListSessionsRequest::default())
+        .await
+    {
         // What is kept goes on without the daemon.
         let sessions = answer.into_inner().sessions;
         let is_kept = |name: &str| {

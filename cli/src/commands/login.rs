@@ -85,6 +85,7 @@ async fn open(args: &LoginArgs, keeper: Option<String>, context: &Context) -> Re
         cols: own.map(|(cols, _)| cols.clamp(20, 500)),
         rows: own.map(|(_, rows)| rows.clamp(5, 200)),
         must_be_new: false,
+        prefer_local_tmux: false,
     };
     let opened = context.daemon().await?.sessions().open_session(request).await;
     let fault = match opened {
@@ -117,7 +118,10 @@ async fn join(session: String, context: &Context) -> Result<u8, Failure> {
 /// The session of that host whose login asks.
 async fn asking(args: &LoginArgs, context: &Context) -> Result<Option<String>, Failure> {
     let mut daemon = context.daemon().await?.sessions();
-    let listed = daemon.list_sessions(ListSessionsRequest {}).await?.into_inner();
+    let listed = daemon
+        .list_sessions(ListSessionsRequest::default())
+        .await?
+        .into_inner();
     let mut asking = listed.sessions.into_iter().filter(|session| {
         let is_named = args.session.as_ref().is_none_or(|name| *name == session.name);
         // What a command asks is another matter.

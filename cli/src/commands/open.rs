@@ -24,6 +24,7 @@ pub(crate) async fn run(args: OpenArgs, context: &Context) -> Result<u8, Failure
         cols: args.cols.or(own.map(|(cols, _)| cols.clamp(20, 500))),
         rows: args.rows.or(own.map(|(_, rows)| rows.clamp(5, 200))),
         must_be_new: args.new,
+        prefer_local_tmux: false,
     };
     let answer = context.daemon().await?.sessions().open_session(request).await?;
     let OpenSessionResponse {

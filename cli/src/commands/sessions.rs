@@ -14,7 +14,7 @@ pub(crate) async fn run(context: &Context) -> Result<u8, Failure> {
         .daemon()
         .await?
         .sessions()
-        .list_sessions(ListSessionsRequest {})
+        .list_sessions(ListSessionsRequest::default())
         .await?;
     let sessions = answer.into_inner().sessions;
     let out = &context.out;

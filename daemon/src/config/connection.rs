@@ -131,6 +131,28 @@ pub struct Connection {
     pub host_key_policy: Option<HostKeyPolicy>,
     /// Markdown written by a person for agents.
     pub notes_path: Option<PathBuf>,
+    /// The same of its tags, in the order of its tags.
+    pub tag_notes: Vec<NotesFile>,
+}
+
+/// Notes for agents: one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotesFile {
+    /// The tag whose they are; none: the host's own.
+    pub tag: Option<String>,
+    /// Where they are, if they are there.
+    pub path: PathBuf,
+}
+
+impl Connection {
+    /// Its own notes, then its tags'.
+    pub(crate) fn notes(&self) -> Vec<NotesFile> {
+        let own = self.notes_path.iter().map(|path| NotesFile {
+            tag: None,
+            path: path.clone(),
+        });
+        own.chain(self.tag_notes.iter().cloned()).collect()
+    }
 }
 
 /// One connection as one file has it, right or wrong.
@@ -282,6 +304,7 @@ impl Draft {
                 enable_command: first.enable_command.or(second.enable_command),
                 host_key_policy: first.host_key_policy.or(second.host_key_policy),
                 notes_path: first.notes_path.or(second.notes_path),
+                tag_notes: Vec::new(),
             },
             problems,
         }

@@ -240,6 +240,11 @@ pub(super) const TAG: &[Field] = &[
         "What keeps the shells of connections with this tag and without a keeper of their own.",
     ),
     field(
+        "notes_path",
+        Shape::Path,
+        "Markdown file written by a person for agents that work on hosts with this tag.",
+    ),
+    field(
         "policy",
         Shape::Refused,
         "What agents may do there; not built yet, hence refused.",

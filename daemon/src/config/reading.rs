@@ -14,6 +14,11 @@ const MAX_TEXT: usize = 4096;
 /// Items of a list; what is longer is a mistake.
 const MAX_ITEMS: usize = 64;
 
+/// Where mcp-ssh-interactive has notes that are named without a directory, below the home.
+const ITS_NOTES: &str = ".mcp-ssh-interactive/info";
+/// The field that it calls `info_file`.
+const NOTES: &str = "notes_path";
+
 /// A file being read: what every check needs to report and to resolve paths.
 #[derive(Clone, Copy)]
 pub(super) struct Reading<'a> {
@@ -41,7 +46,7 @@ impl Reading<'_> {
     /// The field of a key, or the problem of an unknown one.
     pub(super) fn field(self, entry: &Entry, known: &'static [Field]) -> Result<&'static Field, Problem> {
         let name = if self.predecessor && entry.key == INFO_FILE {
-            "notes_path"
+            NOTES
         } else {
             &entry.key
         };
@@ -139,6 +144,9 @@ impl Reading<'_> {
                     format!("`{name}`: another user's home (`~name`) is not understood"),
                 )
                 .hint("write the whole path"));
+        }
+        if self.predecessor && name == NOTES {
+            return Ok(self.home.join(ITS_NOTES).join(text));
         }
         Ok(match self.file.parent() {
             Some(directory) => directory.join(text),

@@ -1,6 +1,8 @@
 //! `[tags.NAME]`: what holds for every connection with that tag that does not say otherwise itself.
 
-use super::connection::{Connection, Keeper};
+use std::path::PathBuf;
+
+use super::connection::{Connection, Keeper, NotesFile};
 use super::fields;
 use super::problem::Problem;
 use super::reading::{Checked, Reading, is_tag};
@@ -13,6 +15,8 @@ pub(super) struct Tag {
     pub(super) name: String,
     /// What keeps the shells of its connections.
     pub(super) keeper: Option<Keeper>,
+    /// Notes for agents that work on its connections.
+    pub(super) notes_path: Option<PathBuf>,
 }
 
 /// Reads the table; what is wrong of it says nothing.
@@ -39,6 +43,7 @@ fn read_one(reading: Reading<'_>, entry: &Entry, problems: &mut Vec<Problem>) ->
     let mut tag = Tag {
         name: entry.key.clone(),
         keeper: None,
+        notes_path: None,
     };
     let Some(entries) = entry.node.table() else {
         return Err(reading.at(
@@ -52,6 +57,7 @@ fn read_one(reading: Reading<'_>, entry: &Entry, problems: &mut Vec<Problem>) ->
             .and_then(|field| reading.value(entry, field));
         match value {
             Ok(Some(Checked::Word(word))) => tag.keeper = Keeper::from_word(word),
+            Ok(Some(Checked::Path(path))) => tag.notes_path = Some(path),
             Ok(_) => {}
             Err(problem) => problems.push(problem),
         }
@@ -61,6 +67,15 @@ fn read_one(reading: Reading<'_>, entry: &Entry, problems: &mut Vec<Problem>) ->
 
 /// Gives a connection what its tags say and it does not; an error is that they say different things.
 pub(super) fn apply(tags: &[Tag], connection: &mut Connection) -> Result<(), String> {
+    let own = connection.tags.iter().flatten();
+    let notes = own.filter_map(|name| {
+        let tag = tags.iter().find(|tag| tag.name == *name)?;
+        Some(NotesFile {
+            tag: Some(tag.name.clone()),
+            path: tag.notes_path.clone()?,
+        })
+    });
+    connection.tag_notes = notes.collect();
     if connection.keeper.is_some() {
         return Ok(());
     }

@@ -338,6 +338,27 @@ fn keepers_by_tag() {
     }
 }
 
+/// Notes of tags stand beside a connection's own; a relative path is the file's, or where mcp-ssh-interactive has its notes.
+#[test]
+fn notes_by_host_and_tag() {
+    let home = Home::with(
+        "[tags.prod]\nnotes_path = 'prod.md'\nkeeper = 'auto'\n[tags.lab]\n[connections.a]\nnotes_path = '~/a.md'\n\
+         tags = ['lab', 'prod', 'unknown']\n[connections.b]\n",
+    );
+    let config = home.load();
+    assert_eq!(problems(&config), Vec::<String>::new());
+    let notes = usable(&config, "a").notes();
+    let found: Vec<_> = notes
+        .iter()
+        .map(|file| (file.tag.as_deref(), file.path.clone()))
+        .collect();
+    assert_eq!(
+        found,
+        [(None, home.path("a.md")), (Some("prod"), home.path("prod.md"))]
+    );
+    assert_eq!(usable(&config, "b").notes(), []);
+}
+
 /// The usual places hang on HOME alone unless a file is named.
 #[test]
 fn the_usual_places() {

@@ -45,6 +45,9 @@ pub struct Host {
     pub port: Option<u32>,
     /// Private key file that was given beside it.
     pub key_filename: Option<String>,
+    /// What was given to be dialled instead of what is configured.
+    #[serde(default)]
+    pub hostname: Option<String>,
     /// User, hostname and port of each hop and, last, of the target: it is never looked for on another.
     pub hops: Vec<(String, String, u16)>,
 }
@@ -58,6 +61,7 @@ impl Host {
             username: overrides.username.clone(),
             port: overrides.port,
             key_filename: overrides.key_filename.clone(),
+            hostname: overrides.hostname.clone(),
             hops: hops
                 .map(|(user, hostname, port)| (user.to_owned(), hostname.to_owned(), port))
                 .collect(),
@@ -71,6 +75,7 @@ impl Host {
             port: self.port,
             key_filename: self.key_filename.clone(),
             password: None,
+            hostname: self.hostname.clone(),
         }
     }
 

@@ -3,8 +3,8 @@
 use futures::StreamExt as _;
 use futures::stream;
 
-use super::aliases;
 use super::resolve::{Overrides, resolve};
+use super::{aliases, notes};
 use crate::config::{Config, Configured, Keeper};
 
 /// Aliases that are resolved for a listing; of more only the names are shown, since each costs a process.
@@ -99,7 +99,7 @@ async fn fill(config: &Config, mut entry: HostEntry) -> HostEntry {
                 entry.problem = format!("{why}; use the keeper `local-tmux`");
             }
             entry.resolved_by = target.resolved_by;
-            entry.has_notes = target.notes_path.is_some_and(|notes| notes.is_file());
+            entry.has_notes = notes::are_there(&target.notes);
             entry.jump = target.jump.into_iter().map(|hop| hop.alias).collect();
             entry.user = target.user;
             entry.hostname = target.hostname;

@@ -41,6 +41,8 @@ pub struct Overrides {
     pub key_filename: Option<String>,
     /// Password for this login.
     pub password: Option<Secret>,
+    /// What is dialled.
+    pub hostname: Option<String>,
 }
 
 /// The target of a host. Whether it exists is found out by connecting.
@@ -136,6 +138,8 @@ struct Wanted<'a> {
     port: Option<u16>,
     key: Option<PathBuf>,
     password: Option<SecretSource>,
+    /// Dialled instead of what is configured.
+    hostname: Option<String>,
 }
 
 impl<'a> Wanted<'a> {
@@ -145,6 +149,7 @@ impl<'a> Wanted<'a> {
             port,
             key_filename,
             password,
+            hostname,
         } = overrides;
         if let Some(user) = username {
             check_user(user)?;
@@ -175,6 +180,7 @@ impl<'a> Wanted<'a> {
             .and_then(|connection| connection.user.clone())
             .or(dialled.user);
         let explicit_user = username.clone().or(given_user);
+        let hostname = hostname.as_deref().map(dialled_instead).transpose()?;
         Ok(Self {
             other_user: explicit_user.is_some()
                 && configured_user.is_some()
@@ -187,6 +193,7 @@ impl<'a> Wanted<'a> {
             name: dialled.name,
             key: key_file(&config.home, key_filename.as_deref(), connection)?,
             password: password.clone().map(SecretSource::Literal),
+            hostname,
             connection,
         })
     }
@@ -208,7 +215,8 @@ impl<'a> Wanted<'a> {
         jump: Vec<Target>,
         resolved_by: &'static str,
     ) -> Result<Target, Fault> {
-        let hostname = said.hostname.clone().unwrap_or_else(|| self.name.clone());
+        let hostname = self.hostname.clone().or_else(|| said.hostname.clone());
+        let hostname = hostname.unwrap_or_else(|| self.name.clone());
         // ssh_config may have built the name from tokens; what is dialled obeys the same rule.
         let hostname = match HostName::parse(&bracketed(&hostname)) {
             Ok(HostName { name, .. }) => name,
@@ -242,6 +250,8 @@ impl<'a> Wanted<'a> {
             key: self.key.clone(),
             own_jump,
         };
+        // A stored secret is for the user and the address that it was stored for.
+        let is_other = self.other_user || self.hostname.is_some();
         let mut options = options::of(said, &tokens, jump.is_empty() && !own_jump)?;
         let (identities, identities_only) = match self.key {
             Some(key) => (vec![key], true),
@@ -270,16 +280,15 @@ impl<'a> Wanted<'a> {
                 .filter(|file| file.is_file())
                 .collect(),
             identity_agent: agent(&tokens, said.identity_agent.as_deref()),
-            // A stored password is for the user it was stored for.
             password: self
                 .password
-                .or_else(|| own(|c| &c.password).filter(|_| !self.other_user)),
-            sudo_password: own(|c| &c.sudo_password).filter(|_| !self.other_user),
+                .or_else(|| own(|c| &c.password).filter(|_| !is_other)),
+            sudo_password: own(|c| &c.sudo_password).filter(|_| !is_other),
             secrets: connection
                 .and_then(|c| c.secrets.clone())
-                .filter(|_| !self.other_user)
+                .filter(|_| !is_other)
                 .unwrap_or_default(),
-            enable_password: own(|c| &c.enable_password),
+            enable_password: own(|c| &c.enable_password).filter(|_| self.hostname.is_none()),
             enable_command: connection.and_then(|c| c.enable_command.clone()),
             host_key_policy: connection
                 .and_then(|c| c.host_key_policy)
@@ -304,7 +313,7 @@ impl<'a> Wanted<'a> {
             keeper: connection.and_then(|c| c.keeper),
             description: connection.and_then(|c| c.description.clone()).unwrap_or_default(),
             tags: connection.and_then(|c| c.tags.clone()).unwrap_or_default(),
-            notes_path: connection.and_then(|c| c.notes_path.clone()),
+            notes: connection.map(Connection::notes).unwrap_or_default(),
             source: match connection {
                 Some(connection) => connection.source,
                 None if aliases::scan(&config.home).contains(&self.name) => "ssh_config",
@@ -340,6 +349,23 @@ fn parse(config: &Config, host: &str) -> Result<HostName, Fault> {
             Err(fault)
         }
     })
+}
+
+/// What a call has dialled instead of what is configured.
+fn dialled_instead(hostname: &str) -> Result<String, Fault> {
+    match HostName::parse(&bracketed(hostname)) {
+        Ok(HostName {
+            user: None,
+            name,
+            port: None,
+        }) => Ok(name),
+        // It is not repeated: who set it may want it hidden.
+        _ => Err(Fault::new(
+            Reason::InvalidArgument,
+            "the hostname to dial is no name or address",
+        )
+        .hint("give a bare hostname or address, with neither user nor port")),
+    }
 }
 
 /// The key file of the call, else of the configuration: it must be there.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::options::Options;
-use crate::config::{HostKeyPolicy, Keeper, Kind, SecretSource};
+use crate::config::{HostKeyPolicy, Keeper, Kind, NotesFile, SecretSource};
 
 /// Where the ssh-agent is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +73,8 @@ pub struct Target {
     pub description: String,
     /// Labels.
     pub tags: Vec<String>,
-    /// Markdown written by a person for agents.
-    pub notes_path: Option<PathBuf>,
+    /// Files of markdown written by a person for agents.
+    pub notes: Vec<NotesFile>,
     /// For sudo's own prompt.
     pub sudo_password: Option<SecretSource>,
     /// By name, to be typed at prompts that hide them.
@@ -167,7 +167,7 @@ impl Target {
                 keeper: None,
                 description: String::new(),
                 tags: Vec::new(),
-                notes_path: None,
+                notes: Vec::new(),
                 sudo_password: None,
                 secrets: Vec::new(),
                 enable_password: None,

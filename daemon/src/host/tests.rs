@@ -176,7 +176,8 @@ async fn precedence() {
     assert_eq!(target.kind, Kind::Posix);
     assert_eq!(target.tags, ["t"]);
     assert_eq!(target.description, "d");
-    assert_eq!(target.notes_path, Some(home.path("n.md")));
+    assert_eq!(target.notes.len(), 1);
+    assert_eq!(target.notes[0].path, home.path("n.md"));
     assert_eq!(secret(target.password.as_ref()).as_deref(), Some("pw"));
     assert_eq!(secret(target.sudo_password.as_ref()).as_deref(), Some("sp"));
     assert_eq!(
@@ -192,6 +193,7 @@ async fn precedence() {
         port: Some(9),
         key_filename: Some(home.path(".ssh/other").to_string_lossy().into_owned()),
         password: Some(Secret::new("given".into())),
+        hostname: None,
     };
     let target = resolve(&home.config, "prod", &overrides).await.unwrap();
     assert_eq!(target.key().to_string(), "root@10.1.2.3:9");
@@ -202,6 +204,23 @@ async fn precedence() {
         None,
         "it is another user's"
     );
+
+    let elsewhere = Overrides {
+        hostname: Some("10.9.9.9".into()),
+        ..Overrides::default()
+    };
+    let target = resolve(&home.config, "prod", &elsewhere).await.unwrap();
+    assert_eq!(target.key().to_string(), "app@10.9.9.9:2200");
+    assert_eq!(target.alias, "prod", "it keeps its name");
+    assert_eq!(secret(target.password.as_ref()), None, "it is another address's");
+    for wrong in ["", "a b", "u@h", "h:22", "-oProxyCommand=x"] {
+        let overrides = Overrides {
+            hostname: Some(wrong.into()),
+            ..Overrides::default()
+        };
+        let fault = resolve(&home.config, "prod", &overrides).await.unwrap_err();
+        assert_eq!(fault.reason, Reason::InvalidArgument, "{wrong:?}");
+    }
 
     let other = home.target("root@prod").await;
     assert_eq!(other.key().to_string(), "root@10.1.2.3:2200");
@@ -329,7 +348,7 @@ async fn what_cannot_be() {
             username: username.map(str::to_owned),
             port,
             key_filename: key.map(str::to_owned),
-            password: None,
+            ..Overrides::default()
         })
         .await;
         assert_eq!(fault.reason, reason, "{username:?} {port:?} {key:?}: {fault}");

@@ -1,15 +1,39 @@
-//! Sessions in a tmux of this machine that the state does not know: found by looking for their places, before anybody is
-//! served. What was no session yet is ended.
+//! Sessions in a tmux of this machine: whether one can be had; and those that the state does not know, found by looking for
+//! their places, before anybody is served. What was no session yet is ended.
 
 use std::{collections::BTreeSet, path::Path};
 
 use serde_json::Value;
+use sshmcp_proto::error::Fault;
 
+use super::{Registry, Wanted};
 use crate::{
+    config::{Keeper, Kind},
     id::SessionName,
     local::{Place, Tools},
     state::{SavedSession, Store},
 };
+
+impl Registry {
+    /// Has a session kept by `local-tmux` where nobody says by what, this machine has what that takes, and no stored password
+    /// is needed, which OpenSSH's client is not given; else as `auto`. True if it is to be `local-tmux`.
+    pub async fn prefer_local(&self, wanted: &mut Wanted) -> Result<bool, Fault> {
+        let Some(call) = wanted.host.as_ref().filter(|_| wanted.keeper.is_none()) else {
+            return Ok(false);
+        };
+        let target = self.resolve(call).await?;
+        let name = wanted.session.as_deref();
+        let is_there = name.is_some_and(|name| self.session(name).is_ok());
+        if is_there || target.keeper.is_some() {
+            return Ok(false);
+        }
+        let needs_password =
+            target.password.is_some() || target.jump.iter().any(|hop| hop.password.is_some());
+        let is_local = !needs_password && target.kind != Kind::Network && Tools::find().await.is_ok();
+        wanted.keeper = Some(if is_local { Keeper::LocalTmux } else { Keeper::Auto });
+        Ok(is_local)
+    }
+}
 
 /// What a caller is told of such a session.
 const FOUND: &str = "the session was found in its local tmux, for the daemon's state was lost: the ids of its earlier commands are gone, and what ran in it is not known";

@@ -20,7 +20,13 @@ const KEPT: Duration = Duration::from_secs(20);
 /// Names remembered; more are asked for again.
 const NAMES_MAX: usize = 512;
 
-type Query = (String, Option<String>, Option<u32>, Option<String>);
+type Query = (
+    String,
+    Option<String>,
+    Option<u32>,
+    Option<String>,
+    Option<String>,
+);
 
 struct Answer {
     target: Target,
@@ -41,6 +47,7 @@ impl Resolved {
             overrides.username.clone(),
             overrides.port,
             overrides.key_filename.clone(),
+            overrides.hostname.clone(),
         );
         let changed = fs::metadata(config.home.join(".ssh").join("config"))
             .and_then(|metadata| metadata.modified())

@@ -35,6 +35,7 @@ pub(super) fn call(saved: &SavedSession) -> HostCall {
             port: saved.port,
             key_filename: saved.key_filename.clone(),
             password: None,
+            hostname: saved.hostname.clone(),
         },
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn host(message: v1::HostRef) -> Result<HostCall, Fault> {
         port,
         key_filename,
         password,
+        hostname,
     } = message;
     if host.is_empty() {
         return Err(
@@ -32,6 +33,7 @@ pub(super) fn host(message: v1::HostRef) -> Result<HostCall, Fault> {
             port,
             key_filename,
             password: password.map(Secret::new),
+            hostname,
         },
     })
 }

@@ -16,12 +16,9 @@ use super::{caller, from_proto, login, to_proto};
 use crate::{
     connection::{Scan, Verdict},
     examine::examine,
-    host::{self, HostEntry, Target},
+    host::{self, HostEntry, Target, notes},
     registry::{HostCall, Registry},
 };
-
-/// Largest notes that are read out.
-const NOTES_MAX: u64 = 256 << 10; // 256 KiB
 
 /// The service.
 pub struct HostRpc(pub Arc<Registry>);
@@ -40,9 +37,17 @@ impl HostService for HostRpc {
             None => hosts.extend(host::list(&config).await.into_iter().map(to_proto::host)),
             Some(name) => {
                 let target = self.target(&name).await?;
-                let notes = read_notes(&target)?;
+                let files = target.notes.clone();
+                let paths = files.iter().map(|file| file.path.display().to_string()).collect();
+                // Off the runtime's threads: a home directory can be on a slow network.
+                let notes = tokio::task::spawn_blocking(move || notes::read(&files))
+                    .await
+                    .map_err(|_| Fault::new(Reason::Internal, "reading the notes failed within"))?;
                 let mut host = to_proto::host(entry(name, &target));
-                host.notes = notes;
+                host.has_notes = !notes.text.is_empty();
+                host.notes = notes.text;
+                host.notes_paths = paths;
+                host.problem = notes.problems.join("; ");
                 hosts.push(host);
             }
         }
@@ -168,27 +173,8 @@ fn entry(name: String, target: &Target) -> HostEntry {
         tags: target.tags.clone(),
         source: target.source,
         jump: target.jump.iter().map(|hop| hop.alias.clone()).collect(),
-        has_notes: target.notes_path.is_some(),
+        has_notes: false,
         resolved_by: target.resolved_by,
         problem: String::new(),
     }
-}
-
-fn read_notes(target: &Target) -> Result<String, Fault> {
-    let Some(path) = &target.notes_path else {
-        return Ok(String::new());
-    };
-    let unreadable = |cause: String| {
-        Fault::new(
-            Reason::NotFound,
-            format!("the notes {} cannot be read: {cause}", path.display()),
-        )
-        .hint("mend `notes_path` of this connection")
-    };
-    let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
-    if !size.is_file() || size.len() > NOTES_MAX {
-        return Err(unreadable("it is no file of at most 256 KiB".into()));
-    }
-    let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -14,8 +14,10 @@ use tonic::{Request, Response, Status};
 
 use super::{caller, from_proto, to_proto};
 use crate::{
+    host::notes,
     id::shorten,
-    registry::{Registry, Wanted},
+    registry::{Found, Registry, Wanted},
+    session::{Caller, Keeper},
 };
 
 /// The service.
@@ -35,6 +37,7 @@ impl SessionService for SessionRpc {
             cols,
             rows,
             must_be_new,
+            prefer_local_tmux,
         } = request.into_inner();
         let keeper = from_proto::keeper(keeper.as_deref())?;
         let host = from_proto::host(host.unwrap_or_default())?;
@@ -50,20 +53,21 @@ impl SessionService for SessionRpc {
             .hint("use it, or choose another name");
             return Err(fault.into());
         }
-        let wanted = Wanted {
+        let mut wanted = Wanted {
             host: Some(host),
             session,
             size,
             keeper,
         };
         let client = super::person_or_agent(&client);
-        let found = self.0.find(&wanted).await?;
-        let opened = match found.session.open(client).await {
-            Ok(opened) => opened,
-            Err(fault) => {
-                self.0.discard(&found.session).await;
-                return Err(fault.into());
+        let is_preferred = prefer_local_tmux && self.0.prefer_local(&mut wanted).await?;
+        let (found, opened) = match self.open(&wanted, &client, is_preferred).await {
+            // What OpenSSH's client would ask, and what it cannot do there, is the daemon's own to tell, or to do without.
+            Err(fault) if is_preferred && is_for_another(fault.reason) => {
+                wanted.keeper = Some(Keeper::Auto);
+                self.open(&wanted, &client, false).await?
             }
+            outcome => outcome?,
         };
         Ok(Response::new(OpenSessionResponse {
             session: Some(to_proto::session(&self.0, &found.session)),
@@ -73,20 +77,30 @@ impl SessionService for SessionRpc {
             } else {
                 String::new()
             },
-            has_notes: found.session.target().notes_path.is_some(),
+            has_notes: notes::are_there(&found.session.target().notes),
         }))
     }
 
     async fn list_sessions(
         &self,
-        _request: Request<ListSessionsRequest>,
+        request: Request<ListSessionsRequest>,
     ) -> Result<Response<ListSessionsResponse>, Status> {
-        let sessions = self.0.list();
+        let ListSessionsRequest { host } = request.into_inner();
+        let sessions = match host {
+            None => self.0.list(),
+            Some(host) => {
+                let target = self.0.resolve(&from_proto::host(host)?).await?;
+                self.0.on_target(&target.key())
+            }
+        };
         let sessions = sessions
             .iter()
             .map(|session| to_proto::session(&self.0, session))
             .collect();
-        Ok(Response::new(ListSessionsResponse { sessions }))
+        Ok(Response::new(ListSessionsResponse {
+            sessions,
+            state_dir: self.0.store.directory().display().to_string(),
+        }))
     }
 
     async fn close_session(
@@ -131,4 +145,35 @@ impl SessionService for SessionRpc {
             .collect();
         Ok(Response::new(CloseSessionResponse { closed }))
     }
+}
+
+impl SessionRpc {
+    /// The session that is wanted, at its prompt, and whether it was opened for that. One that was only `tried` is closed
+    /// where it does not open, also while somebody could answer what it asks.
+    async fn open(&self, wanted: &Wanted, client: &Caller, tried: bool) -> Result<(Found, bool), Fault> {
+        let found = self.0.find(wanted).await?;
+        match found.session.open(client.clone()).await {
+            Ok(opened) => Ok((found, opened)),
+            Err(fault) => {
+                if tried {
+                    self.0.close(vec![found.session]).await;
+                } else {
+                    self.0.discard(&found.session).await;
+                }
+                Err(fault)
+            }
+        }
+    }
+}
+
+/// Another keeper may do better, or say better what a person has to do.
+const fn is_for_another(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::NotSupported
+            | Reason::AuthInputRequired
+            | Reason::AuthFailed
+            | Reason::HostKeyUnknown
+            | Reason::HostKeyChanged
+    )
 }

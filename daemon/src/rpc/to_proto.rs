@@ -229,6 +229,7 @@ pub(super) fn host(entry: HostEntry) -> v1::Host {
         jump,
         problem,
         notes: String::new(),
+        notes_paths: Vec::new(),
         resolved_by: resolved_by.into(),
         has_notes,
     }

@@ -127,6 +127,7 @@ impl Session {
             port,
             key_filename,
             password: _,
+            hostname,
         } = self.saving.overrides.clone();
         let key = self.target().key();
         let hops = key.hops();
@@ -136,6 +137,7 @@ impl Session {
             username,
             port,
             key_filename,
+            hostname,
             target: hops
                 .map(|(user, hostname, port)| Hop {
                     user: user.to_owned(),

@@ -17,6 +17,8 @@ pub struct SavedSession {
     pub port: Option<u32>,
     /// Private key file that was given beside the host.
     pub key_filename: Option<String>,
+    /// What was given to be dialled instead of what is configured.
+    pub hostname: Option<String>,
     /// What the host was resolved to: hops, and last the target. A session is never found again on another.
     pub target: Vec<Hop>,
     /// `daemon`, `remote-tmux` or `local-tmux`.

@@ -80,7 +80,7 @@ impl Home {
             keeper: None,
             description: String::new(),
             tags: Vec::new(),
-            notes_path: None,
+            notes: Vec::new(),
             sudo_password: None,
             secrets: Vec::new(),
             enable_password: None,

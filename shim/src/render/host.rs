@@ -51,11 +51,12 @@ fn object(host: &Host) -> Value {
         notes,
         has_notes,
         resolved_by,
+        notes_paths,
     } = host;
     json!({
         "name": name, "user": known(user), "hostname": known(hostname), "port": port,
         "description": known(description), "tags": tags, "policy": known(policy), "source": known(source),
-        "jump": jump, "problem": known(problem), "notes": known(notes), "has_notes": has_notes,
+        "jump": jump, "problem": known(problem), "notes": known(notes), "has_notes": has_notes, "notes_paths": notes_paths,
         "resolved_by": known(resolved_by),
     })
 }

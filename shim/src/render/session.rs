@@ -101,7 +101,7 @@ pub(crate) fn list(response: &ListSessionsResponse) -> Reply {
         many => format!("[{many} sessions]"),
     });
     Reply::new(
-        json!({"sessions": sessions.iter().map(object).collect::<Vec<_>>()}),
+        json!({"sessions": sessions.iter().map(object).collect::<Vec<_>>(), "state_dir": response.state_dir}),
         text,
     )
 }
@@ -199,6 +199,7 @@ mod tests {
     fn sessions_read_well() {
         let reply = list(&ListSessionsResponse {
             sessions: vec![web()],
+            state_dir: "/state".to_owned(),
         });
         assert_eq!(
             reply.text,

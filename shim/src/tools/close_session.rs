@@ -7,7 +7,7 @@ use sshmcp_proto::{
     v1::{CloseSessionRequest, close_session_request::Which},
 };
 
-use super::{Effect, Tool, target};
+use super::{Effect, Tool, target::Apart};
 use crate::{
     arguments::{self, invalid},
     call::Call,
@@ -44,10 +44,8 @@ struct Arguments {
     /// Its name
     session: Option<String>,
     host: Option<String>,
-    #[schemars(extend("x-hidden" = true))]
-    username: Option<String>,
-    #[schemars(extend("x-hidden" = true))]
-    port: Option<u32>,
+    #[serde(flatten)]
+    apart: Apart,
     all: Option<bool>,
 }
 
@@ -55,13 +53,12 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
     let Arguments {
         session,
         host,
-        username,
-        port,
+        apart,
         all,
     } = arguments;
     let which = match (session, host, all.unwrap_or(false)) {
         (Some(session), None, false) => Which::Session(session),
-        (None, Some(host), false) => Which::Host(target::named(host, username, port)),
+        (None, Some(host), false) => Which::Host(apart.host(host)),
         (None, None, true) => Which::All(true),
         _ => {
             return Err(

@@ -5,7 +5,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use sshmcp_proto::{error::Fault, v1::GetTerminalRequest};
 
-use super::{Effect, Tool, target};
+use super::{
+    Effect, Tool,
+    target::{self, Apart},
+};
 use crate::{
     arguments::{self, invalid},
     call::Call,
@@ -29,10 +32,8 @@ struct Arguments {
     session: Option<String>,
     #[schemars(extend("x-hidden" = true))]
     host: Option<String>,
-    #[schemars(extend("x-hidden" = true))]
-    username: Option<String>,
-    #[schemars(extend("x-hidden" = true))]
-    port: Option<u32>,
+    #[serde(flatten)]
+    apart: Apart,
     /// Lines of scrollback
     lines: Option<u32>,
     /// An earlier answer's cursor
@@ -73,14 +74,13 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
     let Arguments {
         session,
         host,
-        username,
-        port,
+        apart,
         lines,
         cursor,
     } = arguments;
     let session = match (session, host) {
         (Some(session), _) => session,
-        (None, Some(host)) => target::default_session(call, &target::named(host, username, port)).await?,
+        (None, Some(host)) => target::default_session(call, &apart.host(host)).await?,
         (None, None) => {
             return Err(
                 invalid("`session` is missing").hint("call again with `session`; list_sessions shows them")

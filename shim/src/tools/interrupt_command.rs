@@ -7,7 +7,7 @@ use sshmcp_proto::{
     v1::{Command, InterruptRequest, InterruptResponse, Signal, interrupt_request::Which},
 };
 
-use super::{Effect, Tool, target};
+use super::{Effect, Tool, target::Apart};
 use crate::{
     arguments::{self, invalid},
     call::Call,
@@ -38,10 +38,8 @@ struct Arguments {
     command_id: Option<String>,
     session: Option<String>,
     host: Option<String>,
-    #[schemars(extend("x-hidden" = true))]
-    username: Option<String>,
-    #[schemars(extend("x-hidden" = true))]
-    port: Option<u32>,
+    #[serde(flatten)]
+    apart: Apart,
     /// Default INT
     #[schemars(extend("enum" = ["INT", "QUIT", "TERM", "KILL"]))]
     signal: Option<String>,
@@ -52,14 +50,13 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         command_id,
         session,
         host,
-        username,
-        port,
+        apart,
         signal,
     } = arguments;
     let which = match (command_id, session, host) {
         (Some(command_id), None, None) => Which::CommandId(command_id),
         (None, Some(session), None) => Which::Session(session),
-        (None, None, Some(host)) => Which::Host(target::named(host, username, port)),
+        (None, None, Some(host)) => Which::Host(apart.host(host)),
         _ => {
             return Err(
                 invalid("exactly one of `command_id`, `session` and `host` says what to interrupt")

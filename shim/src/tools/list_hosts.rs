@@ -39,6 +39,10 @@ pub(super) const TOOL: Tool = Tool {
             ("notes", schema::maybe("string or null: markdown, only with host")),
             ("has_notes", schema::field("boolean", "notes are there")),
             (
+                "notes_paths",
+                json!({"type": "array", "items": {"type": "string"}}),
+            ),
+            (
                 "resolved_by",
                 schema::maybe("string or null: who read ssh_config for it: ssh -G, built-in or none"),
             ),

@@ -20,7 +20,12 @@ pub(super) const TOOL: Tool = Tool {
                   command, last use.",
     effect: Effect::Looks,
     input: schema::input::<Arguments>,
-    output: || schema::output(&[("sessions", schema::list(&schema::output(&fields()), "by name"))]),
+    output: || {
+        schema::output(&[
+            ("sessions", schema::list(&schema::output(&fields()), "by name")),
+            ("state_dir", schema::field("string", "where they are remembered")),
+        ])
+    },
     run: |call, given| Box::pin(async move { run(call, arguments::decode(given)?).await }),
 };
 
@@ -73,7 +78,12 @@ pub(super) fn fields() -> Vec<(&'static str, Value)> {
 async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
     let Arguments {} = arguments;
     let response = call
-        .rpc(|daemon| async move { daemon.sessions().list_sessions(ListSessionsRequest {}).await })
+        .rpc(|daemon| async move {
+            daemon
+                .sessions()
+                .list_sessions(ListSessionsRequest::default())
+                .await
+        })
         .await?;
     Ok(render::session::list(&response))
 }

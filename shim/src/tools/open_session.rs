@@ -51,6 +51,9 @@ struct Arguments {
     cols: Option<u32>,
     /// Height (40)
     rows: Option<u32>,
+    /// The keeper of those who had no other: where nobody names one, and it can be had.
+    #[schemars(extend("x-hidden" = true))]
+    prefer_local_tmux: Option<bool>,
     #[serde(flatten)]
     login: Login,
 }
@@ -62,6 +65,7 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         keeper,
         cols,
         rows,
+        prefer_local_tmux,
         login,
     } = arguments;
     let request = OpenSessionRequest {
@@ -71,6 +75,7 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         cols,
         rows,
         must_be_new: false,
+        prefer_local_tmux: prefer_local_tmux.unwrap_or(false),
     };
     let has_secret = request.host.as_ref().is_some_and(|host| host.password.is_some());
     let send = |daemon: Connected| {

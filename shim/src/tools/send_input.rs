@@ -7,7 +7,10 @@ use sshmcp_proto::{
     v1::{SendInputRequest, SendInputResponse, send_input_request::Which},
 };
 
-use super::{Effect, Tool, get_terminal_output, target};
+use super::{
+    Effect, Tool, get_terminal_output,
+    target::{self, Apart},
+};
 use crate::{
     arguments::{self, invalid},
     call::Call,
@@ -51,10 +54,8 @@ struct Arguments {
     command_id: Option<String>,
     #[schemars(extend("x-hidden" = true))]
     host: Option<String>,
-    #[schemars(extend("x-hidden" = true))]
-    username: Option<String>,
-    #[schemars(extend("x-hidden" = true))]
-    port: Option<u32>,
+    #[serde(flatten)]
+    apart: Apart,
     text: Option<String>,
     /// Default true, but for keys alone
     enter: Option<bool>,
@@ -76,8 +77,7 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         session,
         command_id,
         host,
-        username,
-        port,
+        apart,
         text,
         enter,
         keys,
@@ -89,9 +89,7 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
     let which = match (session, command_id, host) {
         (Some(session), None, None) => Which::Session(session),
         (None, Some(command_id), None) => Which::CommandId(command_id),
-        (None, None, Some(host)) => {
-            Which::Session(target::default_session(call, &target::named(host, username, port)).await?)
-        }
+        (None, None, Some(host)) => Which::Session(target::default_session(call, &apart.host(host)).await?),
         _ => {
             return Err(
                 invalid("exactly one of `session` and `command_id` says where to type")

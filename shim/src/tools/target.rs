@@ -20,6 +20,9 @@ pub(super) struct Login {
     /// Accepted for clients that have it; secrets come from the configuration or a person.
     #[schemars(extend("x-hidden" = true))]
     password: Option<String>,
+    /// Dialled instead; from the user's environment, and not to be given by a model.
+    #[schemars(skip)]
+    hostname: Option<String>,
 }
 
 impl Login {
@@ -30,6 +33,7 @@ impl Login {
             port: self.port,
             key_filename: self.key_filename,
             password: self.password,
+            hostname: self.hostname,
         }
     }
 
@@ -49,76 +53,84 @@ impl Login {
     }
 }
 
-/// A host that is open already, named as it was.
-pub(super) fn named(host: String, username: Option<String>, port: Option<u32>) -> HostRef {
-    HostRef {
-        host,
-        username,
-        port,
-        ..HostRef::default()
+/// What tells apart hosts that are open already, beside their name.
+#[derive(Default, Deserialize, JsonSchema)]
+pub(super) struct Apart {
+    #[schemars(extend("x-hidden" = true))]
+    username: Option<String>,
+    #[schemars(extend("x-hidden" = true))]
+    port: Option<u32>,
+    #[schemars(skip)]
+    hostname: Option<String>,
+}
+
+impl Apart {
+    /// A host that is open already, named as it was.
+    pub(super) fn host(self, host: String) -> HostRef {
+        HostRef {
+            host,
+            username: self.username,
+            port: self.port,
+            hostname: self.hostname,
+            ..HostRef::default()
+        }
     }
 }
 
-/// The name of the session that calls with this host use; opens none.
+/// The name of the session that calls with this host use; opens none. A session's own name does as well.
 pub(super) async fn default_session(call: &Call<'_>, host: &HostRef) -> Result<String, Fault> {
-    let listed = call
-        .rpc(|daemon| async move { daemon.sessions().list_sessions(ListSessionsRequest {}).await })
-        .await?;
-    let mut fitting: Vec<_> = listed
-        .sessions
-        .into_iter()
-        .filter(|session| fits(session, host))
-        .collect();
-    fitting.sort_by_key(|session| !session.is_default);
-    fitting
-        .into_iter()
-        .next()
-        .map(|session| session.name)
-        .ok_or_else(|| {
-            let shown = crate::render::line(&host.host);
-            Fault::new(
-                Reason::SessionNotFound,
-                format!("no session of host `{shown}` is open"),
-            )
-            .hint("list_sessions shows the open ones; execute_command with this host opens one")
+    let list = async |request: ListSessionsRequest| {
+        call.rpc(|daemon| {
+            let request = request.clone();
+            async move { daemon.sessions().list_sessions(request).await }
         })
+        .await
+    };
+    let on_target = list(ListSessionsRequest {
+        host: Some(host.clone()),
+    })
+    .await;
+    if let Ok(listed) = &on_target
+        && let Some(name) = chosen(&listed.sessions)
+    {
+        return Ok(name);
+    }
+    let all = list(ListSessionsRequest::default()).await?.sessions;
+    if all.iter().any(|session| session.name == host.host) {
+        return Ok(host.host.clone());
+    }
+    on_target?;
+    let shown = crate::render::line(&host.host);
+    Err(Fault::new(
+        Reason::SessionNotFound,
+        format!("no session of host `{shown}` is open"),
+    )
+    .hint("list_sessions shows the open ones; execute_command with this host opens one"))
 }
 
-fn fits(session: &Session, host: &HostRef) -> bool {
-    let named = session.host == host.host || session.name == host.host || session.target == host.host;
-    let user = host
-        .username
-        .as_ref()
-        .is_none_or(|user| session.target.starts_with(&format!("{user}@")));
-    let port = host
-        .port
-        .is_none_or(|port| session.target.ends_with(&format!(":{port}")));
-    named && user && port
+/// The default of a target's sessions, or the only one, or the first.
+fn chosen(sessions: &[Session]) -> Option<String> {
+    let default = sessions.iter().find(|session| session.is_default);
+    default.or(sessions.first()).map(|session| session.name.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A host means its own sessions only, of that user and port where they are given.
+    /// A host means its default session; where it has none, one that is there.
     #[test]
-    fn sessions_are_found_by_host() {
-        let session = Session {
-            name: "web1-2".to_owned(),
-            host: "web1".to_owned(),
-            target: "deploy@10.0.0.5:22".to_owned(),
+    fn a_host_means_its_default_session() {
+        let session = |name: &str, is_default: bool| Session {
+            name: name.to_owned(),
+            is_default,
             ..Session::default()
         };
-        for (host, user, port, found) in [
-            ("web1", None, None, true),
-            ("web1", Some("deploy"), Some(22), true),
-            ("web1", Some("root"), None, false),
-            ("web1", None, Some(2), false),
-            ("deploy@10.0.0.5:22", None, None, true),
-            ("web2", None, None, false),
-        ] {
-            let host = named(host.to_owned(), user.map(str::to_owned), port);
-            assert_eq!(fits(&session, &host), found, "{host:?}");
-        }
+        assert_eq!(chosen(&[]), None);
+        assert_eq!(
+            chosen(&[session("a", false), session("b", true)]).as_deref(),
+            Some("b")
+        );
+        assert_eq!(chosen(&[session("a", false)]).as_deref(), Some("a"));
     }
 }

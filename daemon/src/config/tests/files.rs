@@ -138,7 +138,7 @@ fn the_predecessors_file_works_as_it_is() {
         ".ssh_mcp_config.yml",
         "# my servers\nconnections:\n  prod-web:\n    host: 10.0.0.5\n    user: ubuntu\n    key_path: ~/id\n    \
          port: 2222\n    description: \"Production: web\"\n    info_file: ~/notes.md\n  'lab':\n    host: lab\n    \
-         user: root\n    password: 0123\n    port: \"22\"\n  plain: {host: h, user: u, password: 'p: #w', key_path: null}\n",
+         user: root\n    password: 0123\n    port: \"22\"\n    info_file: lab.md\n  plain: {host: h, user: u, password: 'p: #w', key_path: null}\n",
     );
     let config = home.load();
     assert_eq!(problems(&config), Vec::<String>::new());
@@ -147,6 +147,8 @@ fn the_predecessors_file_works_as_it_is() {
     assert!(
         matches!(&lab.password, Some(SecretSource::Literal(secret)) if secret.expose().as_str() == "0123")
     );
+    let info = home.path(".mcp-ssh-interactive/info/lab.md");
+    assert_eq!(lab.notes_path, Some(info), "where it kept them");
     let web = usable(&config, "prod-web");
     assert_eq!(web.host.as_deref(), Some("10.0.0.5"));
     assert_eq!(web.port, Some(2222));

@@ -1,0 +1,467 @@
+//! Answers in the words of mcp-ssh-session, each from the structured content; no fact is here that is not there.
+
+use rmcp::model::JsonObject;
+use serde_json::Value;
+
+use crate::render::{line, thousands};
+
+/// Characters of a command's text in a listing.
+const TEXT_CHARS: usize = 120;
+
+fn text<'a>(object: &'a JsonObject, name: &str) -> &'a str {
+    object.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(object: &JsonObject, name: &str) -> u64 {
+    object.get(name).and_then(Value::as_u64).unwrap_or_default()
+}
+
+fn is_true(object: &JsonObject, name: &str) -> bool {
+    object.get(name).and_then(Value::as_bool).unwrap_or_default()
+}
+
+fn list<'a>(object: &'a JsonObject, name: &str) -> Vec<&'a JsonObject> {
+    let items = object.get(name).and_then(Value::as_array);
+    items.into_iter().flatten().filter_map(Value::as_object).collect()
+}
+
+/// A command that was waited for.
+pub(super) fn executed(_: &JsonObject, command: &JsonObject) -> String {
+    let id = line(text(command, "command_id"));
+    match text(command, "status") {
+        "completed" | "interrupted" => {
+            let mut told = format!("Exit Status: {}\n\n", exit_code(command));
+            told.push_str(&output(command));
+            notes(&mut told, command, &id);
+            told
+        }
+        "lost" => {
+            let mut told = format!(
+                "Exit Status: unknown\n\nCommand ID: {id}\n\nIts shell or connection went away while it ran, so nobody knows how it \
+                 ended. It is not run again by itself: look at the host before you repeat it.\n\n"
+            );
+            told.push_str(&output(command));
+            notes(&mut told, command, &id);
+            told
+        }
+        "awaiting_input" => {
+            let mut told = format!(
+                "Command paused waiting for user input ({}).\n\nCommand ID: {id}\n\n",
+                question(command)
+            );
+            told.push_str(&answer_it(command, &id));
+            told.push_str("\n\n");
+            told.push_str(&output(command));
+            notes(&mut told, command, &id);
+            told
+        }
+        _ => {
+            let mut told = format!(
+                "Command is still running in background; do not start it again.\n\nCommand ID: {id}\n\n{}\n\n",
+                go_on(&id)
+            );
+            told.push_str(&output(command));
+            notes(&mut told, command, &id);
+            told
+        }
+    }
+}
+
+/// A command that was not waited for.
+pub(super) fn started(arguments: &JsonObject, command: &JsonObject) -> String {
+    match text(command, "status") {
+        "running" | "queued" => {
+            let id = line(text(command, "command_id"));
+            let mut told = format!("Command started with ID: {id}\n\n{}\n", go_on(&id));
+            notes(&mut told, command, &id);
+            told
+        }
+        // It was quicker than the answer.
+        _ => {
+            let id = line(text(command, "command_id"));
+            format!("Command ID: {id}\n{}", executed(arguments, command))
+        }
+    }
+}
+
+/// A command by its id.
+pub(super) fn status(_: &JsonObject, command: &JsonObject) -> String {
+    let id = line(text(command, "command_id"));
+    let mut told = format!(
+        "Command ID: {id}\nSession: {}\nStatus: {}\n",
+        line(text(command, "session")),
+        line(text(command, "status"))
+    );
+    if command.get("exit_code").is_some_and(|code| !code.is_null()) {
+        told.push_str(&format!("Exit Code: {}\n", exit_code(command)));
+    }
+    if text(command, "status") == "awaiting_input" {
+        told.push_str(&format!(
+            "Awaiting Input: {}\n{}\n",
+            question(command),
+            answer_it(command, &id)
+        ));
+    }
+    let output = output(command);
+    if !output.is_empty() {
+        told.push('\n');
+        told.push_str(&output);
+    }
+    let (offset, total) = (number(command, "offset"), number(command, "total_bytes"));
+    if offset < total {
+        told.push_str(&format!(
+            "[{} bytes follow: get_command_status also takes offset={offset} to read on]\n",
+            thousands(total - offset)
+        ));
+    }
+    notes(&mut told, command, &id);
+    told
+}
+
+/// What a signal did.
+pub(super) fn interrupted(_: &JsonObject, structured: &JsonObject) -> String {
+    let mut told = line(text(structured, "message"));
+    let id = line(text(structured, "command_id"));
+    if !id.is_empty() {
+        let ended = if is_true(structured, "ended") {
+            format!("ended, exit status {}", exit_code(structured))
+        } else {
+            format!("has not ended: {}", go_on(&id))
+        };
+        told.push_str(&format!("\n\nCommand ID: {id} ({ended})\n"));
+        told.push_str(&output(structured));
+    }
+    told
+}
+
+/// Commands that run.
+pub(super) fn running(_: &JsonObject, structured: &JsonObject) -> String {
+    commands(
+        "Running Commands:",
+        "No running commands",
+        &list(structured, "commands"),
+    )
+}
+
+/// Commands that ended, behind those that run.
+pub(super) fn history(_: &JsonObject, structured: &JsonObject) -> String {
+    let all = list(structured, "commands");
+    commands(
+        &format!("Command History (last {}):", all.len()),
+        "No command history",
+        &all,
+    )
+}
+
+fn commands(title: &str, none: &str, commands: &[&JsonObject]) -> String {
+    if commands.is_empty() {
+        return none.to_owned();
+    }
+    let mut told = format!("{title}\n");
+    for command in commands {
+        let shown: String = text(command, "command").chars().take(TEXT_CHARS).collect();
+        told.push_str(&format!(
+            "\n- ID: {}\n  Session: {}\n  Command: {}\n  Status: {}\n",
+            line(text(command, "command_id")),
+            line(text(command, "session")),
+            line(&shown),
+            line(text(command, "status"))
+        ));
+        if command.get("exit_code").is_some_and(|code| !code.is_null()) {
+            told.push_str(&format!("  Exit Code: {}\n", exit_code(command)));
+        }
+        told.push_str(&format!("  Duration: {} ms\n", number(command, "duration_ms")));
+        let last = text(command, "last_line");
+        if !last.is_empty() {
+            told.push_str(&format!("  Last line: {}\n", line(last)));
+        }
+    }
+    told
+}
+
+/// The shells that are open, each as its target.
+pub(super) fn sessions(_: &JsonObject, structured: &JsonObject) -> String {
+    let sessions = list(structured, "sessions");
+    if sessions.is_empty() {
+        return "No active SSH sessions".to_owned();
+    }
+    let mut told = "Active SSH Sessions:".to_owned();
+    for session in sessions {
+        let facts = ["session", "state", "cwd", "running_command_id", "log_path"];
+        let facts: Vec<&str> = facts
+            .iter()
+            .map(|fact| text(session, fact))
+            .filter(|fact| !fact.is_empty())
+            .collect();
+        let facts = line(&format!("- {} ({})", text(session, "target"), facts.join(", ")));
+        told.push_str(&format!("\n{facts}"));
+        let notice = text(session, "notice");
+        if !notice.is_empty() {
+            told.push_str(&format!("\n  notice: {}", line(notice)));
+        }
+    }
+    told
+}
+
+/// The shells of a host were closed.
+pub(super) fn closed(_: &JsonObject, structured: &JsonObject) -> String {
+    let closed: Vec<String> = list(structured, "closed")
+        .into_iter()
+        .map(|one| {
+            let running = text(one, "running_command");
+            let doing = if running.is_empty() {
+                String::new()
+            } else {
+                format!(" (was still running: {running})")
+            };
+            line(&format!("Closed session: {}{doing}", text(one, "session")))
+        })
+        .collect();
+    closed.join("\n")
+}
+
+/// All shells were closed.
+pub(super) fn all_closed(arguments: &JsonObject, structured: &JsonObject) -> String {
+    let each = closed(arguments, structured);
+    format!("All SSH sessions closed\n{each}").trim_end().to_owned()
+}
+
+/// What came of what was typed: a command's own output, else the terminal.
+pub(super) fn typed(_: &JsonObject, structured: &JsonObject) -> String {
+    let mut told = "Input sent successfully\n".to_owned();
+    let command = structured.get("command").and_then(Value::as_object);
+    let output = command.map(output).unwrap_or_default();
+    if let Some(command) = command {
+        let id = line(text(command, "command_id"));
+        told.push_str(&format!(
+            "\nCommand ID: {id}\nStatus: {}\n",
+            line(text(command, "status"))
+        ));
+        if command.get("exit_code").is_some_and(|code| !code.is_null()) {
+            told.push_str(&format!("Exit Code: {}\n", exit_code(command)));
+        }
+        if text(command, "status") == "awaiting_input" {
+            told.push_str(&format!("Awaiting Input: {}\n", question(command)));
+        }
+    }
+    if output.is_empty() {
+        told.push_str(&format!("\nOutput:\n{}\n", text(structured, "text").trim_end()));
+    } else {
+        told.push_str(&format!("\nOutput:\n{output}"));
+    }
+    told
+}
+
+/// The screen.
+pub(super) fn screen(_: &JsonObject, structured: &JsonObject) -> String {
+    format!(
+        "{}\n\nCursor: row {}, column {} of {} columns and {} rows",
+        text(structured, "text").trim_end(),
+        number(structured, "row"),
+        number(structured, "column"),
+        number(structured, "cols"),
+        number(structured, "rows"),
+    )
+}
+
+fn exit_code(command: &JsonObject) -> String {
+    match command.get("exit_code").and_then(Value::as_i64) {
+        Some(code) => code.to_string(),
+        None => "unknown".to_owned(),
+    }
+}
+
+/// Both streams, where they hold something.
+fn output(command: &JsonObject) -> String {
+    let mut told = String::new();
+    for (title, stream) in [("STDOUT", "stdout"), ("STDERR", "stderr")] {
+        let written = text(command, stream);
+        if !written.is_empty() {
+            told.push_str(&format!(
+                "{title}:\n{}\n",
+                written.strip_suffix('\n').unwrap_or(written)
+            ));
+        }
+    }
+    told
+}
+
+fn notes(told: &mut String, command: &JsonObject, id: &str) {
+    let omitted = number(command, "omitted_bytes");
+    if omitted > 0 {
+        told.push_str(&format!(
+            "[{} of {} bytes are left out in the middle; get_command_status('{id}') has them from the start]\n",
+            thousands(omitted),
+            thousands(number(command, "total_bytes"))
+        ));
+    }
+    let notice = text(command, "notice");
+    if !notice.is_empty() {
+        told.push_str(&format!("[notice: {}]\n", line(notice)));
+    }
+}
+
+fn go_on(id: &str) -> String {
+    format!(
+        "Use get_command_status('{id}') to check progress.\nUse interrupt_command_by_id('{id}') to stop it."
+    )
+}
+
+fn question(command: &JsonObject) -> String {
+    let prompt = command.get("prompt").and_then(Value::as_object);
+    let asked = prompt.map(|prompt| text(prompt, "text")).unwrap_or_default();
+    if asked.is_empty() {
+        "it reads from the terminal".to_owned()
+    } else {
+        line(asked)
+    }
+}
+
+fn answer_it(command: &JsonObject, id: &str) -> String {
+    let prompt = command.get("prompt").and_then(Value::as_object);
+    let is_secret = prompt.is_some_and(|prompt| prompt.get("echo") == Some(&Value::Bool(false)));
+    if is_secret {
+        let session = line(text(command, "session"));
+        format!(
+            "It asks for a secret: ask the user to run `sshctl send --secret {session}`, then get_command_status('{id}')."
+        )
+    } else {
+        format!("Use send_input('{id}', 'your_input\\n') to provide input.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(value: &Value) -> JsonObject {
+        value.as_object().cloned().unwrap_or_default()
+    }
+
+    fn command(more: &Value) -> JsonObject {
+        let mut command = object(&json!({
+            "session": "web", "command_id": "c4", "status": "completed", "exit_code": 0, "stdout": "", "stderr": "",
+            "omitted_bytes": 0, "total_bytes": 0, "offset": 0, "duration_ms": 3, "prompt": null, "notice": null,
+        }));
+        command.extend(object(more));
+        command
+    }
+
+    /// What a prompt for it looks for is where it was.
+    #[test]
+    fn an_ended_command_has_status_and_streams() {
+        let none = JsonObject::new();
+        let both = command(&json!({"exit_code": 3, "stdout": "out\n", "stderr": "err\n"}));
+        assert_eq!(
+            executed(&none, &both),
+            "Exit Status: 3\n\nSTDOUT:\nout\nSTDERR:\nerr\n"
+        );
+        assert_eq!(executed(&none, &command(&json!({}))), "Exit Status: 0\n\n");
+        let lost = executed(&none, &command(&json!({"status": "lost", "exit_code": null})));
+        assert!(
+            lost.starts_with("Exit Status: unknown") && lost.contains("c4"),
+            "{lost}"
+        );
+        let cut = executed(
+            &none,
+            &command(&json!({"omitted_bytes": 5000, "total_bytes": 9000, "notice": "opened\nagain"})),
+        );
+        assert!(
+            cut.contains("5,000 of 9,000") && cut.ends_with("[notice: opened again]\n"),
+            "{cut}"
+        );
+    }
+
+    /// One that goes on is named, and never to be started again.
+    #[test]
+    fn a_running_command_has_an_id() {
+        let none = JsonObject::new();
+        let running = command(&json!({"status": "running", "exit_code": null, "stdout": "so far\n"}));
+        let told = executed(&none, &running);
+        for words in [
+            "Command ID: c4",
+            "get_command_status('c4')",
+            "do not start it again",
+            "STDOUT:\nso far",
+        ] {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+        assert!(!told.contains("Exit Status"), "{told}");
+        assert!(started(&none, &running).starts_with("Command started with ID: c4"));
+        let quick = started(&none, &command(&json!({"stdout": "x\n"})));
+        assert!(quick.starts_with("Command ID: c4\nExit Status: 0"), "{quick}");
+    }
+
+    /// A question is told with how to answer it; a secret is a person's business.
+    #[test]
+    fn a_question_is_told() {
+        let none = JsonObject::new();
+        let asks = |echo: bool| {
+            command(&json!({
+                "status": "awaiting_input", "exit_code": null, "prompt": {"text": "Name:", "echo": echo, "source": "terminal"},
+            }))
+        };
+        let open = executed(&none, &asks(true));
+        assert!(
+            open.contains("(Name:)") && open.contains("send_input('c4', 'your_input\\n')"),
+            "{open}"
+        );
+        let secret = status(&none, &asks(false));
+        assert!(
+            secret.contains("sshctl send --secret web") && !secret.contains("send_input"),
+            "{secret}"
+        );
+        assert!(
+            secret
+                .starts_with("Command ID: c4\nSession: web\nStatus: awaiting_input\nAwaiting Input: Name:\n")
+        );
+    }
+
+    /// Lists say when there is nothing, and a hostile text breaks no line.
+    #[test]
+    fn lists_read_well() {
+        let none = JsonObject::new();
+        assert_eq!(
+            running(&none, &object(&json!({"commands": []}))),
+            "No running commands"
+        );
+        assert_eq!(
+            sessions(&none, &object(&json!({"sessions": []}))),
+            "No active SSH sessions"
+        );
+        let listed = sessions(
+            &none,
+            &object(&json!({"sessions": [
+                {"session": "web", "target": "u@h:22", "state": "ready", "cwd": "/srv\n- root@evil:22", "notice": null},
+                {"session": "db", "target": "u@db:22", "state": "busy", "cwd": "/"},
+            ]})),
+        );
+        assert_eq!(
+            listed,
+            "Active SSH Sessions:\n- u@h:22 (web, ready, /srv - root@evil:22)\n- u@db:22 (db, busy, /)"
+        );
+        let one = command(&json!({"command": "make\nall", "exit_code": 2}));
+        let told = history(&none, &object(&json!({"commands": [one]})));
+        assert_eq!(
+            told,
+            "Command History (last 1):\n\n- ID: c4\n  Session: web\n  Command: make all\n  Status: completed\n  Exit Code: 2\n  Duration: 3 ms\n"
+        );
+    }
+
+    /// What was typed shows the command's output, or the terminal where there is none.
+    #[test]
+    fn typing_shows_what_came_of_it() {
+        let none = JsonObject::new();
+        let ended = json!({"text": "$ ", "command": command(&json!({"stdout": "hello Ada\n"}))});
+        let told = typed(&none, &object(&ended));
+        assert!(told.starts_with("Input sent successfully\n"), "{told}");
+        assert!(
+            told.ends_with("Status: completed\nExit Code: 0\n\nOutput:\nSTDOUT:\nhello Ada\n"),
+            "{told}"
+        );
+        let shell = typed(&none, &object(&json!({"text": "$ q\n$ ", "command": null})));
+        assert_eq!(shell, "Input sent successfully\n\nOutput:\n$ q\n$\n");
+    }
+}

@@ -1,0 +1,352 @@
+"""The workflows of mcp-ssh-interactive and mcp-ssh-session through the official Python client, every tool once:
+python predecessors.py PROFILE HOST SCRATCH SERVER [ARGUMENT...].
+
+PROFILE is whose; HOST is a configured name with notes, SCRATCH an empty directory on it. What is listed is compared with
+the tables here, field by field. Waits for nothing without an end; the first thing that is not as it must be ends it.
+"""
+
+import asyncio
+import json
+import os
+import re
+import sys
+
+from mcp import Client, StdioServerParameters
+
+# Longer than the longest wait of one call, 50 s.
+CALL_SECONDS = 60
+# A loaded machine does anything that it does at all in this time.
+LONG = 45
+
+STRING, INTEGER, BOOLEAN = "string", "integer", "boolean"
+NONE = object()
+
+
+def must(name):
+    """A parameter that must be given."""
+    return name, STRING, True, NONE
+
+
+def may(name, kind=STRING, default=NONE):
+    """A parameter that may be left out."""
+    return name, kind, False, default
+
+
+# What a call does: looks, opens, ends, acts, as (read-only, destructive, idempotent, open-world).
+LOOKS, OPENS = (True, False, True, False), (False, False, True, True)
+ENDS, ACTS = (False, True, True, True), (False, True, False, True)
+
+INTERACTIVE = [
+    ("list_available_configs", LOOKS, []),
+    ("open_connection", OPENS, [must("connection_config_name"), must("session_name")]),
+    ("list_connections", LOOKS, []),
+    ("execute_command", ACTS, [must("session_name"), must("command")]),
+    ("get_terminal_output", LOOKS, [must("session_name"), may("num_lines", INTEGER, 200)]),
+    ("interrupt_command", ENDS, [must("session_name")]),
+    ("close_connection", ENDS, [must("session_name")]),
+    ("get_server_info", LOOKS, [must("connection_config_name")]),
+]
+
+LOGIN = [may("username"), may("password"), may("key_filename"), may("port", INTEGER)]
+
+SESSION = [
+    ("execute_command", ACTS, [
+        must("host"), must("command"), *LOGIN, may("enable_password"), may("enable_command", STRING, "enable"),
+        may("sudo_password"), may("timeout", INTEGER, 30),
+    ]),
+    ("interrupt_command", ENDS, [must("host"), may("username"), may("port", INTEGER, 22)]),
+    ("get_active_commands", LOOKS, []),
+    ("list_sessions", LOOKS, []),
+    ("close_session", ENDS, [must("host"), may("username"), may("port", INTEGER, 22)]),
+    ("close_all_sessions", ENDS, []),
+    ("execute_command_async", ACTS, [must("host"), must("command"), *LOGIN, may("timeout", INTEGER, 300)]),
+    ("get_command_status", LOOKS, [must("command_id")]),
+    ("interrupt_command_by_id", ENDS, [must("command_id")]),
+    ("list_running_commands", LOOKS, []),
+    ("list_command_history", LOOKS, [may("limit", INTEGER, 50)]),
+    ("send_input", ACTS, [must("command_id"), must("input_text")]),
+    ("send_input_by_session", ACTS, [must("host"), must("input_text"), may("username"), may("port", INTEGER)]),
+    ("read_screen", LOOKS, [must("host"), may("username"), may("port", INTEGER), may("max_lines", INTEGER, 24)]),
+    ("send_keys", ACTS, [must("host"), must("keys"), may("username"), may("port", INTEGER)]),
+]  # fmt: skip
+
+
+class Agent:
+    """What an agent does with a client."""
+
+    def __init__(self, client, host, scratch):
+        self.client = client
+        self.host = host
+        self.scratch = scratch
+        self.used = set()
+        self.steps = 0
+
+    async def ask(self, tool, **arguments):
+        """Calls a tool; gives whether that failed, its text, and its structured content."""
+        self.used.add(tool)
+        result = await self.client.call_tool(tool, arguments, read_timeout_seconds=CALL_SECONDS)
+        text = "\n".join(block.text for block in result.content if block.type == "text")
+        assert text.strip(), f"{tool}: no text"
+        assert text != json.dumps(result.structured_content), f"{tool}: the JSON again"
+        return result.is_error, text, result.structured_content
+
+    async def call(self, tool, **arguments):
+        """Calls a tool that must work; gives its text and its structured content."""
+        failed, text, structured = await self.ask(tool, **arguments)
+        assert not failed, f"{tool} {arguments}: {text}"
+        return text, structured
+
+    async def eventually(self, wanted, tool, **arguments):
+        """Calls a tool until its text is as wanted."""
+        text = None
+        try:
+            async with asyncio.timeout(LONG):
+                while True:
+                    text, structured = await self.call(tool, **arguments)
+                    if wanted(text):
+                        return text, structured
+        except TimeoutError:
+            raise AssertionError(f"{tool} {arguments}: waited in vain, last {text!r}") from None
+
+    def done(self, step):
+        """Tells that a step did what it should."""
+        self.steps += 1
+        print(f"ok {self.steps}: {step}", flush=True)
+
+
+async def compare(agent, facts):
+    """What is listed is what the table says, and nothing else, in its order."""
+    listed = (await agent.client.list_tools()).tools
+    assert [tool.name for tool in listed] == [name for name, _, _ in facts], [tool.name for tool in listed]
+    for tool, (name, effect, parameters) in zip(listed, facts):
+        schema = dict(tool.input_schema)
+        properties = schema.pop("properties")
+        required = schema.pop("required", [])
+        assert schema == {"type": "object", "additionalProperties": False}, f"{name}: {schema}"
+        assert sorted(properties) == sorted(parameter for parameter, *_ in parameters), f"{name}: {properties}"
+        assert sorted(required) == sorted(one for one, _, must_be, _ in parameters if must_be), f"{name}: {required}"
+        for parameter, kind, _, default in parameters:
+            told = dict(properties[parameter])
+            assert told.pop("description"), f"{name}.{parameter}: no description"
+            wanted = {"type": kind} if default is NONE else {"type": kind, "default": default}
+            assert told == wanted, f"{name}.{parameter}: {told}"
+        hints = tool.annotations
+        told = (hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint)
+        assert told == effect, f"{name}: {told}"
+        assert tool.title and 0 < len(tool.description) < 600, name
+        assert tool.output_schema["type"] == "object" and tool.output_schema["properties"], name
+    assert agent.client.instructions, "no instructions"
+    agent.done(f"{len(listed)} tools listed as the page has them")
+
+
+async def interactive(agent):
+    text, _ = await agent.call("list_available_configs")
+    configs = {config["name"]: config for config in json.loads(text)["configs"]}
+    config = configs[agent.host]
+    assert config["host"] == "127.0.0.1" and config["port"] and config["user"], config
+    assert config["description"] == "The shop", config
+    agent.done("the configured servers are listed")
+
+    text, structured = await agent.call("open_connection", connection_config_name=agent.host, session_name="main")
+    opened = json.loads(text)
+    assert opened["success"] is True and opened["session_name"] == "main", opened
+    wanted = {"host": config["host"], "user": config["user"], "port": config["port"]}
+    assert opened["connection_info"] == wanted, opened
+    assert opened["has_server_info"] is True and agent.host in opened["info_hint"], opened
+    assert structured["keeper"] == opened["keeper"] == "local-tmux", structured
+    agent.done("a connection is open, in a local tmux")
+
+    text, _ = await agent.call("get_server_info", connection_config_name=agent.host)
+    info = json.loads(text)
+    assert info["success"] is True and info["info_content"] == "# The shop\nDeploy with care.\n", info
+    assert info["info_file"].endswith("/.mcp-ssh-interactive/info/shop.md"), info
+    agent.done("the server's information is read")
+
+    text, _ = await agent.call("list_connections")
+    connections = json.loads(text)
+    assert connections["total"] == 1, connections
+    (main,) = connections["sessions"]
+    assert main["session_name"] == "main" and main["connection_config"] == agent.host, main
+    assert main["status"] == "active" and main["host"] == config["host"] and main["user"] == config["user"], main
+    assert main["log_file"].endswith("/logs/main.log"), main
+    assert os.path.isdir(connections["state_directory"]), connections
+    agent.done("the connection is listed, with its log and where it is remembered")
+
+    gate = f"{agent.scratch}/gate"
+    command = f"cd /usr; echo be''gun; until [ -e {gate} ]; do sleep 0.1; done; pwd; echo e''nd"
+    text, structured = await agent.call("execute_command", session_name="main", command=command)
+    sent = json.loads(text)
+    assert sent == {"success": True, "session_name": "main", "command": command, "message": "Command sent"}, sent
+    text, _ = await agent.eventually(
+        lambda text: "\nbegun" in json.loads(text)["output"], "get_terminal_output", session_name="main"
+    )
+    assert "\nend" not in json.loads(text)["output"], text
+    agent.done("a command is typed, and what it says is looked at while it runs")
+
+    await agent.call("open_connection", connection_name=agent.host, session_name="second")
+    await agent.call("execute_command", session_name="second", command=f"touch {gate}")
+    text, structured = await agent.eventually(
+        lambda text: "\n/usr\nend" in json.loads(text)["output"], "get_terminal_output", session_name="main",
+        num_lines=200,
+    )  # fmt: skip
+    shown = json.loads(text)
+    assert shown["lines"] == len(shown["output"].splitlines()) == structured["lines"], shown
+    agent.done("it is seen to be done, and a second session worked meanwhile")
+
+    await agent.call("execute_command", session_name="main", command="echo go''ing; sleep 1000")
+    await agent.eventually(
+        lambda text: "\ngoing" in json.loads(text)["output"], "get_terminal_output", session_name="main"
+    )
+    text, _ = await agent.call("interrupt_command", session_name="main")
+    interrupted = json.loads(text)
+    assert interrupted["success"] is True and interrupted["message"], interrupted
+    await agent.call("execute_command", session_name="main", command="echo after-$?")
+    await agent.eventually(
+        lambda text: "\nafter-130" in json.loads(text)["output"], "get_terminal_output", session_name="main"
+    )
+    agent.done("an endless command is interrupted")
+
+    failed, text, structured = await agent.ask("execute_command", session_name="nobody", command="true")
+    told = json.loads(text)
+    assert failed and told["success"] is False and "nobody" in told["error"], told
+    assert structured["error"]["code"] == told["code"] == "session_not_found", structured
+    failed, text, _ = await agent.ask("get_terminal_output")
+    assert failed and "`session_name` is missing" in json.loads(text)["error"], text
+    agent.done("what cannot be is told")
+
+    text, _ = await agent.call("close_connection", session_name="main")
+    assert json.loads(text)["success"] is True, text
+    assert os.path.getsize(main["log_file"]) > 0, "the log is kept"
+    await agent.call("close_connection", session_name="second")
+    text, _ = await agent.call("list_connections")
+    assert json.loads(text)["total"] == 0, text
+    agent.done("closed, and the log is kept")
+
+
+def command_id(text):
+    """The id that an answer names."""
+    found = re.search(r"\bID: (c\d+)\b", text)
+    assert found, text
+    return found.group(1)
+
+
+async def session(agent):
+    host = agent.host
+
+    async def run(command, **more):
+        return await agent.call("execute_command", host=host, command=command, **more)
+
+    text, _ = await run("cd /usr && kept='two words'")
+    assert text.startswith("Exit Status: 0\n"), text
+    text, structured = await run('pwd; echo "$kept"')
+    assert text == "Exit Status: 0\n\nSTDOUT:\n/usr\ntwo words\n", text
+    assert structured["exit_code"] == 0 and structured["stdout"] == "/usr\ntwo words\n", structured
+    text, _ = await run("echo out; echo err >&2; (exit 7)")
+    assert text == "Exit Status: 7\n\nSTDOUT:\nout\nSTDERR:\nerr\n", text
+    agent.done("commands in one shell, with exit status, stdout and stderr")
+
+    text, structured = await agent.call("list_sessions")
+    target = structured["sessions"][0]["target"]
+    assert re.fullmatch(r"[\w-]+@127\.0\.0\.1:\d+", target) and f"\n- {target} (" in text, text
+    username, port = target.split("@")[0], int(target.rsplit(":", 1)[1])
+    explicit = {"host": "127.0.0.1", "username": username, "port": port}
+    text, _ = await agent.call("execute_command", command='echo "$kept"', **explicit)
+    assert text == "Exit Status: 0\n\nSTDOUT:\ntwo words\n", text
+    text, _ = await agent.call("execute_command", command='echo "$kept"', host=target)
+    assert text == "Exit Status: 0\n\nSTDOUT:\ntwo words\n", text
+    agent.done("one shell for user@host:port, however it is named")
+
+    gate = f"{agent.scratch}/gate"
+    text, _ = await run(f"echo begun; until [ -e {gate} ]; do sleep 0.1; done; echo end", timeout=1)
+    assert "Exit Status" not in text and "get_command_status(" in text and "STDOUT:\nbegun" in text, text
+    going = command_id(text)
+    for listing in "get_active_commands", "list_running_commands":
+        text, _ = await agent.call(listing)
+        assert f"- ID: {going}\n" in text and "Status: running" in text, text
+    text, _ = await agent.call("execute_command_async", host=host, command=f"touch {gate}", timeout=300)
+    touching = command_id(text)
+    await agent.eventually(lambda text: "Status: completed" in text, "get_command_status", command_id=touching)
+    text, _ = await agent.eventually(
+        lambda text: "Status: completed" in text, "get_command_status", command_id=going
+    )
+    assert text.startswith(f"Command ID: {going}\n") and "Exit Code: 0\n" in text, text
+    assert text.endswith("STDOUT:\nbegun\nend\n"), text
+    agent.done("a command that outlives its timeout has an id, and its status and output by that")
+
+    text, _ = await agent.call(
+        "execute_command_async", host=host, command='printf "name? "; read -r name; echo "hello $name"'
+    )
+    asking = command_id(text)
+    await agent.eventually(lambda text: "Status: awaiting_input" in text, "get_command_status", command_id=asking)
+    text, _ = await agent.call("send_input", command_id=asking, input_text="Ada\\n")
+    assert text.startswith("Input sent successfully\n"), text
+    text, _ = await agent.eventually(
+        lambda text: "Status: completed" in text, "get_command_status", command_id=asking
+    )
+    assert text.endswith("STDOUT:\nname? hello Ada\n"), text
+    agent.done("a question is answered")
+
+    text, _ = await agent.call("execute_command_async", host=host, command="sleep 1000")
+    endless = command_id(text)
+    await agent.eventually(lambda text: "Status: running" in text, "get_command_status", command_id=endless)
+    text, _ = await agent.call("interrupt_command_by_id", command_id=endless)
+    assert endless in text, text
+    await agent.eventually(lambda text: "Status: interrupted" in text, "get_command_status", command_id=endless)
+    text, _ = await agent.call("execute_command_async", host=host, command="sleep 1000")
+    endless = command_id(text)
+    await agent.eventually(lambda text: "Status: running" in text, "get_command_status", command_id=endless)
+    # The listed default is not the host's port, and means it all the same.
+    text, _ = await agent.call("interrupt_command", host=host, port=22)
+    assert endless in text, text
+    await agent.eventually(lambda text: "Status: interrupted" in text, "get_command_status", command_id=endless)
+    text, _ = await run("sleep 1000", timeout=1)
+    endless = command_id(text)
+    text, structured = await run("echo beside")
+    assert "STDOUT:\nbeside\n" in text and structured["session"] != host, text
+    # It runs in a session that is not the host's default any more.
+    text, _ = await agent.call("interrupt_command", host=host)
+    assert endless in text, text
+    await agent.eventually(lambda text: "Status: interrupted" in text, "get_command_status", command_id=endless)
+    text, _ = await agent.call("list_command_history", limit=50)
+    assert text.startswith("Command History (last ") and f"- ID: {endless}\n" in text, text
+    assert "Status: interrupted\n  Exit Code: 130\n" in text, text
+    agent.done("commands are interrupted by id and by host, and are in the history")
+
+    text, _ = await agent.call("send_keys", host=host, keys="echo by''<space>keyz<ctrl-c>")
+    assert text.startswith("Input sent successfully\n"), text
+    await agent.call("send_keys", host=host, keys="echo by''keys<enter>")
+    await agent.eventually(lambda text: "\nbykeys\n" in text, "read_screen", host=host, max_lines=24)
+    await agent.call("send_input_by_session", input_text="echo by''session\\n", **explicit)
+    text, structured = await agent.eventually(lambda text: "\nbysession\n" in text, "read_screen", host=host)
+    assert f"\nCursor: row {structured['row']}, column {structured['column']} of " in text, text
+    assert "\nby keyz" not in text and len(structured["text"].splitlines()) <= 24, text
+    agent.done("keys and text are typed, and the screen is read")
+
+    text, _ = await agent.call("close_session", host=host, port=22)
+    assert text.startswith("Closed session: "), text
+    text, _ = await agent.call("list_sessions")
+    assert text == "No active SSH sessions", text
+    await run("true")
+    text, _ = await agent.call("close_all_sessions")
+    assert text.startswith("All SSH sessions closed"), text
+    text, _ = await agent.call("list_sessions")
+    assert text == "No active SSH sessions", text
+    failed, text, structured = await agent.ask("close_session", host=host)
+    assert failed and structured["error"]["code"] == "session_not_found", text
+    agent.done("closed")
+
+
+async def main():
+    profile, host, scratch, command, *arguments = sys.argv[1:]
+    server = StdioServerParameters(command=command, args=[*arguments, "--profile", profile])
+    facts, story = {"interactive": (INTERACTIVE, interactive), "session": (SESSION, session)}[profile]
+    async with Client(server, mode="legacy") as client:
+        agent = Agent(client, host, scratch)
+        await compare(agent, facts)
+        await story(agent)
+        unused = {name for name, _, _ in facts} - agent.used
+        assert not unused, f"not played: {unused}"
+        agent.done("every tool was used")
+
+
+asyncio.run(main())
