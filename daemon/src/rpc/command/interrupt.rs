@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{from_proto, report};
 use crate::{
     command::{Command, Status},
+    host::TargetKey,
     registry::Registry,
     session::{self, Caller, Session, SessionState, Signalled},
     shell::front::{Foreground, Place, Sent},
@@ -67,11 +68,7 @@ pub(super) async fn interrupt(
         Which::Session(name) => by_session(registry, registry.session(&name)?),
         Which::Host(host) => {
             let key = registry.resolve(&from_proto::host(host)?).await?.key();
-            let session = registry.default_of(&key).ok_or_else(|| {
-                Fault::new(Reason::SessionNotFound, format!("no session is open on {key}"))
-                    .hint("list_sessions shows the open ones")
-            })?;
-            by_session(registry, session)
+            by_session(registry, of_host(registry, &key)?)
         }
     };
     session.allow(by)?;
@@ -99,6 +96,42 @@ fn bounded(timeout_ms: u64) -> Duration {
         WAIT
     } else {
         Duration::from_millis(timeout_ms).min(WAIT_MAX)
+    }
+}
+
+/// The session that a host means here: its default one; where that is at its prompt, the only other one of the host that is not:
+/// what was told to be running made way for further calls.
+fn of_host(registry: &Registry, key: &TargetKey) -> Result<Arc<Session>, Fault> {
+    let is_busy = |session: &Arc<Session>| {
+        matches!(
+            session.summary().state,
+            SessionState::Busy | SessionState::Awaiting
+        )
+    };
+    let default = registry.default_of(key);
+    if let Some(session) = default.as_ref().filter(|session| is_busy(session)) {
+        return Ok(session.clone());
+    }
+    let busy: Vec<_> = registry.on_target(key).into_iter().filter(is_busy).collect();
+    match (busy.as_slice(), default) {
+        ([one], _) => Ok(one.clone()),
+        ([], Some(default)) => Ok(default),
+        ([], None) => Err(Fault::new(
+            Reason::SessionNotFound,
+            format!("no session of {key} runs anything"),
+        )
+        .hint("list_sessions shows the open ones")),
+        (several, _) => {
+            let names: Vec<&str> = several.iter().map(|session| session.name.as_str()).collect();
+            Err(Fault::new(
+                Reason::Conflict,
+                format!(
+                    "several sessions of {key} run something: {}; nothing was interrupted",
+                    names.join(", ")
+                ),
+            )
+            .hint("name one of them, or the command; get_active_commands shows what runs"))
+        }
     }
 }
 
