@@ -26,6 +26,7 @@ mod process;
 mod proxy;
 mod pulse;
 mod signing;
+mod tries;
 mod trust;
 mod words;
 

@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use sshmcp_proto::{error::Fault, v1::Reason};
@@ -45,6 +48,11 @@ const OTHER_WORDS: [&str; 12] = [
     "nouveau",
 ];
 
+/// Those of them that are for a new password.
+const NEW_WORDS: [&str; 5] = ["new ", "retype", "again", "neues", "nouveau"];
+/// Words that come with the question for the old one.
+const CHANGE_WORDS: [&str; 2] = ["change your password", "changing password"];
+
 /// One question.
 #[derive(Debug)]
 pub struct Question {
@@ -63,17 +71,19 @@ pub struct Asker {
     questions: mpsc::Sender<Asked>,
     /// A key file that several hops take is asked for once.
     passphrases: Arc<Mutex<HashMap<PathBuf, Secret>>>,
+    /// What the server asks, OpenSSH's client alone can put to the person.
+    by_openssh: Arc<AtomicBool>,
 }
 
 impl Asker {
     /// One, and where its questions come out.
     pub fn new() -> (Self, mpsc::Receiver<Asked>) {
         let (questions, receiver) = mpsc::channel(QUESTIONS_MAX);
-        let passphrases = Arc::default();
         (
             Self {
                 questions,
-                passphrases,
+                passphrases: Arc::default(),
+                by_openssh: Arc::default(),
             },
             receiver,
         )
@@ -96,6 +106,16 @@ impl Asker {
         answer.await.map_err(|_| gone())
     }
 
+    /// Notes that OpenSSH's client is to ask.
+    pub(super) fn is_for_openssh(&self) {
+        self.by_openssh.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether OpenSSH's client is to ask: the login failed for what it alone can put to a person.
+    pub fn by_openssh(&self) -> bool {
+        self.by_openssh.load(Ordering::Relaxed)
+    }
+
     pub(super) fn passphrase(&self, file: &Path) -> Option<Secret> {
         let known = self.passphrases.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(file).cloned()
@@ -115,6 +135,13 @@ pub(super) struct Given {
     pub(super) passphrases: HashMap<PathBuf, Secret>,
     /// Something was added, or taken away because it no longer fits.
     pub(super) is_new: bool,
+}
+
+/// True if it is a new password that is asked for, or the old one before it: what PAM says when one has expired.
+pub(super) fn is_for_new_password(prompt: &str) -> bool {
+    let prompt = prompt.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| prompt.contains(word));
+    has(&CHANGE_WORDS) || has(&PASSWORD_WORDS) && has(&NEW_WORDS)
 }
 
 /// True if a stored password is the answer: it is asked for without echo, and by its name.
@@ -155,6 +182,23 @@ mod tests {
             "Your favourite colour? ",
         ] {
             assert!(!is_for_password(prompt, false), "{prompt}");
+        }
+        let expired = "You are required to change your password immediately (administrator enforced).\nChanging password for u.\nCurrent password: ";
+        for prompt in [
+            expired,
+            "New password: ",
+            "Retype new password: ",
+            "Neues Passwort: ",
+        ] {
+            assert!(is_for_new_password(prompt), "{prompt}");
+        }
+        for prompt in [
+            "Password: ",
+            "One-time password: ",
+            "Enter code again: ",
+            "A new colour? ",
+        ] {
+            assert!(!is_for_new_password(prompt), "{prompt}");
         }
     }
 

@@ -18,6 +18,7 @@ use super::{
     pool::Pool,
     proxy,
     pulse::Pulse,
+    tries::Tries,
     trust::{self, Scan, Trusted},
     words::{place, plain},
 };
@@ -45,9 +46,19 @@ pub(super) fn connect<'a>(
 ) -> Making<'a> {
     Box::pin(async move {
         let mut tried = 0;
+        let mut tries = Tries::knowing(pool.known_keys(&target.key()));
+        let mut connections = 0;
         loop {
-            match attempt(pool, target, id, person).await {
-                Ok(connection) => return Ok(connection),
+            match attempt(pool, target, id, person, &mut tries).await {
+                Ok(connection) => {
+                    pool.keys_opened(target.key(), tries.taken);
+                    return Ok(connection);
+                }
+                Err(failure) if tries.go_on() => {
+                    connections += 1;
+                    tracing::debug!(target = %target.key(), fault = %failure.fault, "the next connection goes on with other keys");
+                    tokio::time::sleep(backoff(connections)).await;
+                }
                 Err(failure) if failure.dropped && tried < RETRIES_MAX => {
                     tried = tried.saturating_add(1);
                     tracing::debug!(target = %target.key(), tried, "the server dropped a login; trying again");
@@ -69,6 +80,7 @@ async fn attempt(
     target: &Target,
     id: ConnectionId,
     person: Option<&Asker>,
+    tries: &mut Tries,
 ) -> Result<Connection, Failure> {
     let road = road(pool, target, person).await?;
     let began = Instant::now();
@@ -102,7 +114,7 @@ async fn attempt(
     let greeted = Instant::now();
     let limit = person.map_or(AUTH_TIMEOUT, |_| AUTH_TIMEOUT_PERSON);
     let mut given = pool.given(&target.key());
-    let login = auth::authenticate(&mut handle, &shared, target, person, &mut given);
+    let login = auth::authenticate(&mut handle, &shared, target, person, &mut given, tries);
     let outcome = timeout(limit, login).await;
     pool.keep_given(target.key(), given);
     outcome

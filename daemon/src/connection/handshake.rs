@@ -64,6 +64,8 @@ struct Facts {
     certificate: Option<Certificate>,
     server_version: String,
     fault: Option<Fault>,
+    /// When the server last said something to whoever logs in.
+    banner: Option<std::time::Instant>,
 }
 
 impl Shared {
@@ -109,6 +111,10 @@ impl Shared {
 
     pub(super) fn key(&self) -> Option<PublicKey> {
         self.facts().key.clone()
+    }
+
+    pub(super) fn banner(&self) -> Option<std::time::Instant> {
+        self.facts().banner
     }
 
     pub(super) fn server_version(&self) -> String {
@@ -177,6 +183,11 @@ impl client::Handler for Handler {
         session: &mut Session,
     ) -> Result<(), HandlerError> {
         self.shared.facts().server_version = plain(&String::from_utf8_lossy(session.remote_sshid()));
+        Ok(())
+    }
+
+    async fn auth_banner(&mut self, _banner: &str, _session: &mut Session) -> Result<(), HandlerError> {
+        self.shared.facts().banner = Some(std::time::Instant::now());
         Ok(())
     }
 

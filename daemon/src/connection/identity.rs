@@ -51,8 +51,6 @@ pub(super) struct Identity {
 #[derive(Default)]
 pub(super) struct Identities {
     pub(super) offers: Vec<Identity>,
-    /// How many were offered.
-    pub(super) offered: usize,
     pub(super) agent: Option<AgentClient<UnixStream>>,
     /// Key files with a passphrase, which no agent holds.
     pub(super) encrypted: Vec<PathBuf>,

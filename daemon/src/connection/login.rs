@@ -50,6 +50,30 @@ impl Pool {
         all.get(key).cloned().unwrap_or_default()
     }
 
+    /// The password of a target is another now: what a person gave before is forgotten, and so are the connections that nobody
+    /// uses, which a server keeps waiting for the change.
+    pub async fn password_was_changed(&self, target: &Target) {
+        let mut given = self.given(&target.key());
+        given.password = None;
+        given.is_new = true;
+        self.keep_given(target.key(), given);
+        self.close_unused(&target.key(), "the password was changed").await;
+    }
+
+    /// The keys, by their labels, that opened this target last.
+    pub(super) fn known_keys(&self, key: &TargetKey) -> Vec<String> {
+        let all = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(key).cloned().unwrap_or_default()
+    }
+
+    /// These keys opened the target: they are the first next time.
+    pub(super) fn keys_opened(&self, key: TargetKey, labels: Vec<String>) {
+        if !labels.is_empty() {
+            let mut all = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            all.insert(key, labels);
+        }
+    }
+
     /// Keeps what the server took, and forgets what it no longer takes.
     pub(super) fn keep_given(&self, key: TargetKey, mut given: Given) {
         if !std::mem::take(&mut given.is_new) {

@@ -74,6 +74,8 @@ pub struct Pool {
     targets: Mutex<HashMap<TargetKey, Entry>>,
     /// What persons gave at logins and servers took.
     pub(super) given: Mutex<HashMap<TargetKey, Given>>,
+    /// Which keys opened a target last, by their labels.
+    pub(super) opened: Mutex<HashMap<TargetKey, Vec<String>>>,
     /// Set by the shutdown, under the lock of `targets`: a connection that is then still being made is dropped.
     ended: AtomicBool,
 }
@@ -146,6 +148,7 @@ impl Pool {
             next_attempt: AtomicU64::new(1),
             targets: Mutex::default(),
             given: Mutex::default(),
+            opened: Mutex::default(),
             ended: AtomicBool::new(false),
         })
     }

@@ -63,7 +63,8 @@ impl Ear {
         heard.since.map_or(heard.drained, |_| Some(Instant::now()))
     }
 
-    fn since(&self) -> Option<Instant> {
+    /// Since when a reader has been waiting, in silence.
+    pub(super) fn silent_since(&self) -> Option<Instant> {
         self.heard().since
     }
 
@@ -80,7 +81,7 @@ pub(super) async fn watch(ear: &Ear, interval: Duration, ask: impl Fn(), tell: i
     }
     let mut judge = Judge::new(interval, *BEGAN, Instant::now());
     loop {
-        let waiting_since = ear.since();
+        let waiting_since = ear.silent_since();
         let found = judge.look(waiting_since, Instant::now());
         tell(found.pulse);
         if found.asks {

@@ -31,6 +31,8 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// Kinds of login that may be tried, if not all.
     pub methods: Option<Vec<String>>,
+    /// They are tried in the order in which they stand there (PreferredAuthentications).
+    pub in_order: bool,
     /// Directives that OpenSSH's own client alone obeys, and that may be why a login fails.
     pub only_openssh: Vec<String>,
     /// Directives without which the host must not be connected to.
@@ -129,6 +131,7 @@ pub(super) fn of(said: &Directives, tokens: &Tokens<'_>, by_itself: bool) -> Res
         },
         environment: environment(said),
         methods: said.methods(),
+        in_order: said.preferred.is_some(),
         ..Options::default()
     };
     for (keyword, _) in &said.openssh {

@@ -108,7 +108,12 @@ impl Target {
     /// The keeper by which alone its sessions are to be had, where that is OpenSSH's own client.
     pub fn only_keeper(&self) -> Option<&'static str> {
         let is_only = self.needs_openssh().is_some() || self.keeper == Some(Keeper::LocalTmux);
-        is_only.then(|| Keeper::LocalTmux.word())
+        is_only.then(Self::openssh_keeper)
+    }
+
+    /// The keeper with which OpenSSH's own client asks whatever there is to ask.
+    pub fn openssh_keeper() -> &'static str {
+        Keeper::LocalTmux.word()
     }
 
     /// Connecting there has the same outcome as for this target: the same trust and the same credentials.

@@ -16,6 +16,7 @@ use tonic::{Status, Streaming};
 use super::from_proto;
 use crate::{
     connection::{Asked, Asker, Question},
+    host::Target,
     registry::Registry,
     secret::Secret,
     session::Caller,
@@ -57,13 +58,16 @@ pub(super) async fn login(
             Ok(What::Keeper(keeper.to_owned()))
         } else {
             let (asker, questions) = Asker::new();
+            let asked = asker.clone();
             tokio::select! {
-                made = registry.pool.login(&target, asker) => made.map(|connection| {
-                    What::Done(LoginDone {
+                made = registry.pool.login(&target, asker) => match made {
+                    Ok(connection) => Ok(What::Done(LoginDone {
                         target: target.key().to_string(),
                         fingerprint: connection.fingerprint(),
-                    })
-                }),
+                    })),
+                    Err(_) if asked.by_openssh() => Ok(What::Keeper(Target::openssh_keeper().to_owned())),
+                    Err(fault) => Err(fault),
+                },
                 // The login goes on without a person, and ends at its next question.
                 () = answer(questions, requests, &events) => return,
             }

@@ -63,16 +63,88 @@ async fn many_agent_keys_do_no_harm() {
     scene.target.identities_only = false;
     scene.shell().await;
 
-    // Without it, the error is ours and names what was tried, not "too many authentication failures".
+    // Without it, all are tried; the error is ours and names them, not "too many authentication failures".
     scene.pool.close_target(&scene.target.key()).await;
     scene.target.identities.clear();
     let fault = scene.refused().await;
     assert_eq!(fault.reason, Reason::AuthFailed);
-    assert!(
-        fault.message.contains("2 more keys not offered"),
-        "{}",
-        fault.message
-    );
+    assert_eq!(fault.message.matches("agent key").count(), 7, "{fault:?}");
+    assert!(fault.message.contains("over 2 connections"), "{fault:?}");
+}
+
+/// A server that bears few failures, and the right key far behind: further connections go on where it hung up, as long as
+/// nobody takes that for an attack, and the next time that key is the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_seventh_key_of_an_agent() {
+    let home = Home::new();
+    let agent = Agent::start();
+    let keys: Vec<_> = (1..=8)
+        .map(|number| home.key(&format!("key{number}"), "ed25519", ""))
+        .collect();
+    keys.iter().for_each(|key| agent.add(key));
+    let right = public(&keys[6]);
+    let sshd = Sshd::start(&[&right], "MaxAuthTries 3\nLogLevel VERBOSE");
+    home.know(&sshd);
+    let mut target = home.target(sshd.port);
+    target.identity_agent = AgentSource::Path(agent.socket.clone());
+    target.identities_only = false;
+    let pool = Pool::new(PoolSettings::default());
+    let count = |lines: &[String], words: &str| lines.iter().filter(|line| line.contains(words)).count();
+
+    pool.open_shell(&target, pty()).await.expect("a shell");
+    let log = sshd.log_until("Starting session");
+    assert_eq!(count(&log, "Connection from"), 3, "{log:?}");
+    assert_eq!(count(&log, "maximum authentication attempts"), 1, "{log:?}");
+    pool.close_target(&target.key()).await;
+
+    pool.open_shell(&target, pty()).await.expect("a shell again");
+    let log = sshd.log_until("Starting session");
+    assert_eq!(count(&log, "Connection from"), 1, "{log:?}");
+    assert_eq!(count(&log, "Failed publickey"), 0, "{log:?}");
+
+    // Two failures are too few for it: what was tried is told, and what mends it.
+    let server = Sshd::start(&[&right], "MaxAuthTries 2");
+    home.know(&server);
+    target.port = server.port;
+    let fault = refused(&Pool::new(PoolSettings::default()), &target).await;
+    assert_eq!(fault.reason, Reason::AuthFailed, "{fault:?}");
+    for part in ["4 more keys not offered", "over 3 connections"] {
+        assert!(fault.message.contains(part), "{part}: {fault:?}");
+    }
+    assert!(fault.hint.contains("IdentitiesOnly"), "{fault:?}");
+}
+
+/// PreferredAuthentications says what comes first; without it keys do.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_order_of_ssh_config() {
+    let server = password_server(Asks::Anything).await;
+    let home = Home::new();
+    home.know_as(&format!("[127.0.0.1]:{} {}", server.port, server.host_key));
+    let mut target = home.target(server.port);
+    target.identities = vec![home.key("own", "ed25519", "")];
+    target.password = secret("wrong");
+    for (order, tried) in [
+        ("", ["own", "the stored password"]),
+        ("password,publickey", ["the stored password", "own"]),
+        (
+            "keyboard-interactive,publickey,password",
+            ["(keyboard-interactive)", "own"],
+        ),
+        ("publickey,password", ["own", "the stored password"]),
+    ] {
+        target.options.in_order = !order.is_empty();
+        let methods = order.split(',').map(str::to_owned).collect();
+        target.options.methods = target.options.in_order.then_some(methods);
+        let fault = refused(&Pool::new(PoolSettings::default()), &target).await;
+        let words = fault.message.split_once("tried: ").map_or("", |(_, words)| words);
+        let places = tried.map(|part| words.find(part).unwrap_or_else(|| panic!("{part}: {fault:?}")));
+        assert!(places[0] < places[1], "{order}: {fault:?}");
+        assert_eq!(
+            words.matches("the stored password").count(),
+            1,
+            "{order}: {fault:?}"
+        );
+    }
 }
 
 /// A passphrase is a person's matter.

@@ -46,22 +46,25 @@ pub(crate) enum Asks {
     TooMany,
     /// Does not answer at all.
     Silent,
+    /// Takes none of three kinds of login.
+    Anything,
 }
 
 /// A server that lets in who knows `sesame`.
 pub(crate) async fn password_server(asks: Asks) -> Fake {
     let key = PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ed25519).expect("a key");
     let host_key = key.public_key().to_openssh().expect("encoded");
-    let method = match asks {
-        Asks::Password | Asks::EveryPassword | Asks::Silent => MethodKind::Password,
-        Asks::KeyThenPassword => MethodKind::PublicKey,
+    let methods: &[MethodKind] = match asks {
+        Asks::Anything => &ALL,
+        Asks::Password | Asks::EveryPassword | Asks::Silent => &[MethodKind::Password],
+        Asks::KeyThenPassword => &[MethodKind::PublicKey],
         Asks::Dialogue | Asks::DialogueTwice | Asks::TwoAtOnce | Asks::ForEver | Asks::TooMany => {
-            MethodKind::KeyboardInteractive
+            &[MethodKind::KeyboardInteractive]
         }
     };
     let config = Arc::new(Config {
         keys: vec![key],
-        methods: MethodSet::from([method].as_slice()),
+        methods: MethodSet::from(methods),
         auth_rejection_time: std::time::Duration::ZERO,
         auth_rejection_time_initial: Some(std::time::Duration::ZERO),
         ..Config::default()
@@ -78,6 +81,12 @@ pub(crate) async fn password_server(asks: Asks) -> Fake {
     Fake { port, host_key, task }
 }
 
+const ALL: [MethodKind; 3] = [
+    MethodKind::PublicKey,
+    MethodKind::Password,
+    MethodKind::KeyboardInteractive,
+];
+
 struct Server {
     asks: Asks,
     round: usize,
@@ -91,6 +100,14 @@ fn again(method: MethodKind) -> Auth {
     }
 }
 
+/// Refused, and anything may be tried again.
+fn anything() -> Auth {
+    Auth::Reject {
+        proceed_with_methods: Some(MethodSet::from(ALL.as_slice())),
+        partial_success: false,
+    }
+}
+
 impl Handler for Server {
     type Error = russh::Error;
 
@@ -99,6 +116,9 @@ impl Handler for Server {
         _user: &str,
         _key: VerifiedPublicKey<'_>,
     ) -> Result<Auth, russh::Error> {
+        if self.asks == Asks::Anything {
+            return Ok(anything());
+        }
         Ok(Auth::Reject {
             proceed_with_methods: Some(MethodSet::from([MethodKind::Password].as_slice())),
             partial_success: true,
@@ -108,6 +128,7 @@ impl Handler for Server {
     async fn auth_password(&mut self, _user: &str, password: &str) -> Result<Auth, russh::Error> {
         match self.asks {
             Asks::Silent => std::future::pending().await,
+            Asks::Anything => return Ok(anything()),
             Asks::EveryPassword => {
                 return Ok(Auth::Reject {
                     proceed_with_methods: Some(MethodSet::from([MethodKind::Password].as_slice())),
@@ -138,6 +159,7 @@ impl Handler for Server {
         };
         self.round += 1;
         match self.asks {
+            Asks::Anything if answer.is_some() => return Ok(anything()),
             Asks::ForEver => return Ok(ask("Password: ")),
             Asks::TooMany => {
                 return Ok(Auth::Partial {

@@ -26,7 +26,7 @@ pub(crate) struct Sshd {
     /// Holds `host_ed25519`, `host_rsa` and `authorized_keys`.
     pub(crate) dir: tempfile::TempDir,
     child: Child,
-    _log: Receiver<String>,
+    log: Receiver<String>,
 }
 
 impl Sshd {
@@ -87,7 +87,7 @@ impl Sshd {
             port,
             dir,
             child,
-            _log: log,
+            log,
         }
     }
 
@@ -96,6 +96,16 @@ impl Sshd {
         let file = self.dir.path().join(format!("host_{kind}.pub"));
         let text = fs::read_to_string(file).expect("host key");
         text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What it logged and nobody asked for yet, until a line that begins so.
+    pub(crate) fn log_until(&self, end: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        while lines.last().is_none_or(|line: &String| !line.starts_with(end)) {
+            let line = self.log.recv_timeout(START_TIMEOUT);
+            lines.push(line.unwrap_or_else(|_| panic!("sshd never said {end:?}: {lines:?}")));
+        }
+        lines
     }
 
     /// Kills the processes that serve connections, and leaves the one that listens.

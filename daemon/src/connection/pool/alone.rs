@@ -1,5 +1,5 @@
-//! A connection for one shell alone: network devices give one channel a connection, and some end it over a second. And what a
-//! server calls itself, before anything is opened there.
+//! A connection for one shell alone: network devices give one channel a connection, and some end it over a second. What a
+//! server calls itself, before anything is opened there; and the end of what is of no further use.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -12,9 +12,9 @@ use super::{
         establish,
         open::{NoChannel, Program, Pty, open},
     },
-    Lease, Pool, failed_within, refuses_all, watch_over,
+    Lease, Pool, close_all, failed_within, refuses_all, watch_over,
 };
-use crate::host::Target;
+use crate::host::{Target, TargetKey};
 
 impl Pool {
     /// What the target's server calls itself; whoever opens something there next has the same connection.
@@ -72,5 +72,17 @@ impl Pool {
     pub async fn end_alone(&self, connection: &Arc<Connection>) {
         self.remove(connection);
         connection.disconnect("its session was closed").await;
+    }
+
+    /// Closes the connections of a target that carry nothing.
+    pub(in crate::connection) async fn close_unused(&self, key: &TargetKey, cause: &str) {
+        let mut closing = Vec::new();
+        if let Some(entry) = self.targets().get_mut(key) {
+            let (unused, used) = std::mem::take(&mut entry.connections)
+                .into_iter()
+                .partition(|connection| connection.is_unused());
+            (closing, entry.connections) = (unused, used);
+        }
+        close_all(closing, cause).await;
     }
 }
