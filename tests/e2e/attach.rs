@@ -3,7 +3,10 @@
 use std::process::Output;
 
 use serde_json::json;
-use sshmcp_tests::{TestBed, wait::eventually_some};
+use sshmcp_tests::{
+    TestBed,
+    wait::{LONG, eventually_some, within},
+};
 
 /// A person's terminal: a pane of a tmux server of its own.
 pub(crate) struct Pane<'b>(&'b TestBed);
@@ -54,7 +57,8 @@ impl Pane<'_> {
 
     /// Waits until the pane shows what is wanted.
     pub(crate) fn shows(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
-        eventually_some(what, || Some(self.seen()).filter(|seen| wanted(seen)))
+        let found = within(LONG, || Some(self.seen()).filter(|seen| wanted(seen)));
+        found.unwrap_or_else(|| panic!("waited in vain: {what}; the pane shows:\n{}", self.seen()))
     }
 
     pub(crate) fn shows_row(&self, row: &str) -> String {

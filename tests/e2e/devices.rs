@@ -41,7 +41,7 @@ impl Stage {
                     asked.display()
                 ),
             ],
-            world: None,
+            ..SshdOptions::default()
         };
         let number = bed.add_sshd(&options, &[]);
         let user = bed.user(Shell::Bash).clone();

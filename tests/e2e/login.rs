@@ -1,6 +1,7 @@
 //! Logins that ask: an agent is told whom to call, a person answers, and the agent works there then; and the way through
 //! several hosts.
 
+mod expired;
 mod names;
 
 use std::fs;

@@ -38,6 +38,8 @@ pub struct SshdOptions {
     /// What a shell does first in a mount namespace, in which the server and all its users live then: another kind of
     /// host. For root alone.
     pub world: Option<String>,
+    /// It asks PAM, of which this is the service: the lines of a file below `/etc/pam.d`. For root alone.
+    pub pam: Option<String>,
 }
 
 /// A running sshd, which lets the host users in with the keys that `keys/NAME` of its directory lists.
@@ -48,6 +50,35 @@ pub struct Sshd {
     options: SshdOptions,
     child: Child,
     log: Mutex<Receiver<String>>,
+    _service: Option<Service>,
+}
+
+/// A PAM service of one sshd's own, which is that of its program's name.
+struct Service {
+    file: PathBuf,
+    program: PathBuf,
+}
+
+impl Service {
+    fn make(directory: &Path, mark: &str, lines: &str) -> Self {
+        assert!(User::many(), "a PAM service is made in /etc: run this as root");
+        let place = directory.file_name().unwrap_or_default().to_string_lossy();
+        let name = format!("sshmcp-t-{mark}-{place}");
+        let service = Self {
+            file: Path::new("/etc/pam.d").join(&name),
+            program: directory.join(&name),
+        };
+        fs::write(&service.file, lines).expect("a PAM service");
+        std::os::unix::fs::symlink(tool("sshd"), &service.program).expect("a link");
+        service
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        fs::remove_file(&self.program).ok();
+        fs::remove_file(&self.file).ok();
+    }
 }
 
 impl Sshd {
@@ -73,7 +104,7 @@ impl Sshd {
         let serving = self.serving();
         self.child.kill().ok();
         self.child.wait().ok();
-        for process in serving.iter().filter(|process| process.name == "sshd") {
+        for process in serving.iter().filter(|process| serves(process)) {
             process.signal(Signal::KILL);
         }
         eventually("what served ends", || !serving.iter().any(Process::lives));
@@ -84,7 +115,7 @@ impl Sshd {
         let serving = self.serving();
         self.child.kill().ok();
         self.child.wait().ok();
-        let sshds: Vec<&Process> = serving.iter().filter(|process| process.name == "sshd").collect();
+        let sshds: Vec<&Process> = serving.iter().filter(|process| serves(process)).collect();
         for process in &sshds {
             process.signal(Signal::KILL);
         }
@@ -95,15 +126,22 @@ impl Sshd {
 
     /// Starts it again where it was, with the same key.
     pub fn start_again(&mut self) {
+        self._service = None;
         let again = Self::listen(&self.directory, &self.mark, &self.options, self.port);
         *self = again.expect("sshd starts again");
     }
 
     fn listen(directory: &Path, mark: &str, options: &SshdOptions, port: u16) -> Result<Self, String> {
         let d = directory.display();
+        let service = options.pam.as_deref();
+        let service = service.map(|lines| Service::make(directory, mark, lines));
+        let pam = if service.is_some() { "yes" } else { "no" };
+        let program = service
+            .as_ref()
+            .map_or_else(|| tool("sshd"), |service| service.program.clone());
         let mut config = format!(
             "ListenAddress 127.0.0.1:{port}\nPidFile none\nHostKey {d}/host_key\nAuthorizedKeysFile {d}/keys/%u\n\
-             StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPrintMotd no\n\
+             StrictModes no\nUsePAM {pam}\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPrintMotd no\n\
              PrintLastLog no\nMaxStartups 100\nSetEnv {MARK}={mark}\n"
         );
         if let Some(number) = options.max_sessions {
@@ -116,7 +154,7 @@ impl Sshd {
         let file = directory.join("sshd_config");
         fs::write(&file, config).expect("sshd_config");
         let mut command = match &options.world {
-            None => Command::new(tool("sshd")),
+            None => Command::new(&program),
             Some(world) => {
                 assert!(
                     User::many(),
@@ -127,7 +165,7 @@ impl Sshd {
                     .args(["--mount", "--propagation", "private", "sh", "-ec"])
                     .arg(format!("{world}\nexec \"$@\""))
                     .arg("sh")
-                    .arg(tool("sshd"));
+                    .arg(&program);
                 command
             }
         };
@@ -167,6 +205,7 @@ impl Sshd {
             options: options.clone(),
             child,
             log: Mutex::new(log),
+            _service: service,
         })
     }
 
@@ -198,7 +237,7 @@ impl Sshd {
     /// Kills what serves connections (not what their users started), and leaves the one that listens.
     pub fn cut_connections(&self) {
         let serving = self.serving();
-        let sshds: Vec<&Process> = serving.iter().filter(|process| process.name == "sshd").collect();
+        let sshds: Vec<&Process> = serving.iter().filter(|process| serves(process)).collect();
         for process in &sshds {
             process.signal(Signal::KILL);
         }
@@ -226,6 +265,11 @@ impl Drop for Sshd {
             process.signal(Signal::KILL);
         }
     }
+}
+
+/// What is sshd, by whatever name it runs.
+fn serves(process: &Process) -> bool {
+    process.name == "sshd" || process.name.starts_with("sshmcp-t-")
 }
 
 /// The lines that give a login this shell where the user is ourselves, whatever our own login shell is.

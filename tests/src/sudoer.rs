@@ -71,6 +71,14 @@ impl Sudoer {
         self.forget();
     }
 
+    /// The password has to be changed before anything else.
+    pub fn expire(&self) {
+        let expired = Command::new(tool("chage"))
+            .args(["-d", "0", &self.user.name])
+            .status();
+        assert!(expired.expect("chage runs").success(), "chage failed");
+    }
+
     /// sudo asks again.
     pub fn forget(&self) {
         fs::remove_file(Path::new("/run/sudo/ts").join(&self.user.name)).ok();

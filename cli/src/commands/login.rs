@@ -1,6 +1,8 @@
 //! `sshctl login`: a person answers what a host's login asks, and leaves the open session to agents. Where OpenSSH's client
 //! is the way there, it asks in its own words.
 
+use std::{io, os::unix::process::CommandExt as _, process::Command};
+
 use sshmcp_proto::error::Fault;
 use sshmcp_proto::v1::{
     ListSessionsRequest, LoginDone, LoginQuestion, LoginRequest, LoginResponse, OpenSessionRequest, Reason,
@@ -22,12 +24,42 @@ const ANSWERS_MAX: usize = 2;
 
 /// Logs in.
 pub(crate) async fn run(args: LoginArgs, context: &Context) -> Result<u8, Failure> {
-    if let Some(session) = asking(&args, context).await? {
-        return join(session, context).await;
+    let Some(session) = log_in(&args, context).await? else {
+        return Ok(0);
+    };
+    super::attach::wants_terminal()?;
+    let joined = AttachArgs { session, take: false };
+    let ended = super::attach::until_ready(joined, context).await;
+    let Err(failure) = ended else { return ended };
+    if args.keeper.as_deref() == Some(BY_OPENSSH) {
+        return Err(failure);
+    }
+    // Where a password was changed in that terminal, the host wants the new one now.
+    match open(&args, args.keeper.clone(), context).await {
+        Err(Failure::Fault(fault)) if fault.reason == Reason::AuthInputRequired => {
+            context.out.note("the host ended that login, and wants another")?;
+            Err(again()?)
+        }
+        ended => ended.map(|_| 0),
+    }
+}
+
+/// Begins anew, as a new process: who reads the keyboard for a session's terminal cannot be called back.
+fn again() -> io::Result<Failure> {
+    let error = Command::new(std::env::current_exe()?)
+        .args(std::env::args_os().skip(1))
+        .exec();
+    Ok(error.into())
+}
+
+/// Logs in and opens the session; if that asks in its terminal, its name.
+async fn log_in(args: &LoginArgs, context: &Context) -> Result<Option<String>, Failure> {
+    if let Some(session) = asking(args, context).await? {
+        return Ok(Some(session));
     }
     let mut keeper = args.keeper.clone();
     if keeper.as_deref() != Some(BY_OPENSSH) {
-        match connect(&args, context).await? {
+        match connect(args, context).await? {
             What::Keeper(only) => keeper = Some(only),
             What::Done(LoginDone { target, fingerprint }) => {
                 let words = format!("logged in as {target}, host key {fingerprint}");
@@ -39,7 +71,7 @@ pub(crate) async fn run(args: LoginArgs, context: &Context) -> Result<u8, Failur
     if keeper.as_deref() == Some(BY_OPENSSH) {
         super::attach::wants_terminal()?;
     }
-    open(&args, keeper, context).await
+    open(args, keeper, context).await
 }
 
 /// Has the daemon log in, and answers its questions; what the login ended with.
@@ -76,7 +108,11 @@ fn unexpected() -> Failure {
     Fault::new(Reason::Internal, "the daemon ended the login without a word").into()
 }
 
-async fn open(args: &LoginArgs, keeper: Option<String>, context: &Context) -> Result<u8, Failure> {
+async fn open(
+    args: &LoginArgs,
+    keeper: Option<String>,
+    context: &Context,
+) -> Result<Option<String>, Failure> {
     let own = terminal::size_if_terminal();
     let request = OpenSessionRequest {
         host: Some(host_ref(&args.host, &args.login)),
@@ -94,7 +130,7 @@ async fn open(args: &LoginArgs, keeper: Option<String>, context: &Context) -> Re
             context
                 .out
                 .note(&format!("session {} is open", crate::sanitise::line(&name)))?;
-            return Ok(0);
+            return Ok(None);
         }
         Err(status) => Fault::from(status),
     };
@@ -103,16 +139,9 @@ async fn open(args: &LoginArgs, keeper: Option<String>, context: &Context) -> Re
     }
     // Its login may be over already.
     match asking(args, context).await? {
-        Some(session) => join(session, context).await,
+        Some(session) => Ok(Some(session)),
         None => Err(fault.into()),
     }
-}
-
-/// What a session's login asks is answered in its terminal.
-async fn join(session: String, context: &Context) -> Result<u8, Failure> {
-    super::attach::wants_terminal()?;
-    let joined = AttachArgs { session, take: false };
-    super::attach::until_ready(joined, context).await
 }
 
 /// The session of that host whose login asks.

@@ -4,7 +4,9 @@
 mod back;
 mod catch;
 pub mod dialog;
+mod expired;
 mod help;
+mod install;
 mod kept;
 mod local;
 mod login;
@@ -57,14 +59,10 @@ const STARTUP_MAX: Duration = Duration::from_secs(25);
 const HELPER_WAIT: Duration = Duration::from_secs(8);
 /// The integration script answers within this time of being typed.
 const INSTALL_WAIT: Duration = Duration::from_secs(8);
-/// A line that a shell did not understand as ours has it back at its prompt before this.
-const INSTALL_LOOK: Duration = Duration::from_millis(700);
 /// Where nobody can look at the terminal, silence this long after the first output is taken for the prompt.
 const QUIET: Duration = Duration::from_millis(700);
 /// A start-up file that reads from the terminal is told from a prompt after this.
 const ASKING: Duration = Duration::from_secs(3);
-/// A terminal that floods more often than this while our line is read is no prompt's.
-const GAPS_MAX: u32 = 8;
 /// Sessions of ours on one host that nobody remembers; the others are found with another connection.
 const LABELS_MAX: usize = 500;
 /// What is kept of what was printed before the first prompt.
@@ -123,10 +121,29 @@ struct Opening {
     tty: String,
     /// What the host has of ours, as it said it so far, and whether that was all.
     labels: (Vec<String>, bool),
+    said: expired::Said,
 }
 
 /// Opens the shell of the session of this name on the target.
 pub async fn open(
+    pool: &Arc<Pool>,
+    claims: &Claims,
+    target: &Target,
+    size: (u16, u16),
+    dialog: Option<Asking>,
+    name: &str,
+) -> Result<Opened, NotOpened> {
+    match open_once(pool, claims, target, size, dialog, name).await {
+        // Another connection, which logs in anew.
+        Err(NotOpened::Changed(dialog)) => {
+            pool.password_was_changed(target).await;
+            open_once(pool, claims, target, size, dialog, name).await
+        }
+        outcome => outcome,
+    }
+}
+
+async fn open_once(
     pool: &Arc<Pool>,
     claims: &Claims,
     target: &Target,
@@ -205,17 +222,22 @@ impl Opening {
             candidates: None,
             tty: String::new(),
             labels: (Vec::new(), false),
+            said: expired::Said::default(),
         }
     }
 
     /// Gives the helper its script and waits for its first words.
-    async fn prepare(&mut self, script: Vec<u8>) -> Result<(), Fault> {
+    async fn prepare(&mut self, script: Vec<u8>) -> Result<(), NotOpened> {
         self.wait_for_helper().await?;
+        if self.has_expired() {
+            return self.change_password().await;
+        }
         self.order(script).await?;
         self.wait_until(HELPER_WAIT, |opening| {
             opening.hello.is_some() || opening.helper.is_none()
         })
-        .await
+        .await?;
+        Ok(())
     }
 
     /// Has the helper look at the shell that may be ours.
@@ -406,48 +428,6 @@ impl Opening {
         Ok(())
     }
 
-    /// Types the line that has the integration script read, in the next of its forms as long as the shell is back at its
-    /// prompt without having done so.
-    async fn install(&mut self, dir: &str, name: &str) -> Result<(), Fault> {
-        let mut lines = order::type_install(dir, name).into_iter();
-        let mut typed: Option<Vec<u8>> = None;
-        let mut missed = self.marks.gaps;
-        loop {
-            // Its answer may be among what was not sent: then it is typed once more.
-            let is_missing = std::mem::replace(&mut missed, self.marks.gaps) != self.marks.gaps;
-            let again = typed.take_if(|_| is_missing && missed <= GAPS_MAX);
-            let line = again.or_else(|| lines.next());
-            let Some(line) = line else { return Ok(()) };
-            self.write(line.clone()).await?;
-            typed = Some(line);
-            self.wait_until(INSTALL_LOOK, |opening| opening.shell.is_some())
-                .await?;
-            let until = Instant::now() + INSTALL_WAIT;
-            let mut refused = 0;
-            while self.shell.is_none() && self.helper.is_some() && refused < 2 {
-                if Instant::now() > until {
-                    return Ok(());
-                }
-                self.candidates = None;
-                self.look_for_shell().await?;
-                self.wait_until(HELPER_WAIT, |opening| {
-                    opening.candidates.is_some() || opening.helper.is_none()
-                })
-                .await?;
-                let candidates = self.candidates.iter().flatten();
-                let at_prompt = candidates
-                    .filter(|candidate| candidate.tty == self.tty)
-                    .any(Candidate::at_prompt);
-                refused = if at_prompt { refused + 1 } else { 0 };
-                self.wait_until(QUIET / 4, |opening| opening.shell.is_some())
-                    .await?;
-            }
-            if self.shell.is_some() {
-                return Ok(());
-            }
-        }
-    }
-
     /// Answers what fish asks its terminal; nobody else is answered, who might not be there any more to read it.
     async fn answer(&self, shown: &[u8]) {
         // tmux answers what runs in it.
@@ -485,7 +465,12 @@ impl Opening {
                         Piece::Frame(body) => match mark::parse(&body) {
                             Some(Mark::Hello(hello)) => self.shell = Some(hello),
                             Some(Mark::Terminal(tty)) => self.tty = tty,
-                            Some(Mark::Exit(code)) => return Err(ended_early(&self.shown, Some(code))),
+                            Some(Mark::Exit(code)) => {
+                                self.said.ended_with(Some(code));
+                                if !self.said.ends() {
+                                    return Err(ended_early(&self.shown, Some(code)));
+                                }
+                            }
                             Some(Mark::Gone) => return Err(login::refused(&self.target, &self.shown)),
                             Some(_) | None => {
                                 // A prompt mark that came with the hello is given to the session as it was.
@@ -497,7 +482,13 @@ impl Opening {
                     }
                 }
             }
+            (Source::Terminal, ChannelEvent::ExitStatus(code)) => {
+                self.said.ended_with(i32::try_from(code).ok());
+            }
             (Source::Terminal, ChannelEvent::Closed { reason }) => {
+                if self.said.ends() {
+                    return Ok(());
+                }
                 return Err(match reason {
                     CloseReason::ConnectionLost(cause) => Fault::new(
                         Reason::ConnectionLost,
@@ -520,6 +511,7 @@ impl Opening {
                 self.shown_total += rows.len() as u64;
                 self.shown.extend(rows);
             }
+            (Source::Helper, ChannelEvent::Stderr(bytes)) => self.said.hears(&bytes),
             (Source::Helper, ChannelEvent::Stdout(bytes)) => {
                 for piece in self.helper_frames.feed(&bytes) {
                     let Piece::Frame(body) = piece else { continue };

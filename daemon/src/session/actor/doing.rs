@@ -410,19 +410,22 @@ impl Actor {
             Some(question) => {
                 let _ = reply.send(Err(question.fault(&self.session.name)));
             }
-            None => self.type_bytes(bytes, secret, reply).await,
+            None => self.type_bytes(client.is_person, bytes, secret, reply).await,
         }
     }
 
     /// Types; the reply comes once the far side has taken all of it.
-    pub(super) async fn type_bytes(
+    async fn type_bytes(
         &mut self,
+        is_person: bool,
         bytes: Vec<u8>,
         secret: bool,
         reply: oneshot::Sender<Result<u64, Fault>>,
     ) {
         if self.shell.is_none()
-            && let Some(starting) = self.starting.as_ref().filter(|_| self.asked().is_some())
+            && let Some(starting) = self.starting.as_ref()
+            // A person types the rest of an answer when its first key is there already, and asks no more.
+            && (self.asked().is_some() || is_person && starting.has_asked)
         {
             // Start-up files wait for it.
             let prompts = self.summary.borrow().prompts;

@@ -43,6 +43,8 @@ pub(super) struct Starting {
     pub(super) task: JoinHandle<Result<Opened, NotOpened>>,
     /// What its start-up files ask, and the way to answer.
     pub(super) dialog: Listening,
+    /// They asked something.
+    pub(super) has_asked: bool,
     /// So many bytes of what it showed are in the view already.
     greeted: u64,
     /// What of it is on this machine.
@@ -104,6 +106,7 @@ impl Actor {
         self.starting = Some(Starting {
             task: tokio::spawn(opening),
             dialog: listening,
+            has_asked: false,
             greeted: 0,
             begun,
             size,
@@ -271,6 +274,7 @@ impl Actor {
             self.view
                 .show(unseen(&question.shown, question.total, starting.greeted));
             starting.greeted = question.total;
+            starting.has_asked = true;
         }
         self.publish();
         let fault = question.fault(&self.session.name);

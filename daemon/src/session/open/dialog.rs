@@ -20,17 +20,54 @@ pub struct Question {
     pub shown: Vec<u8>,
     /// How many bytes that was in all.
     pub total: u64,
-    /// It is OpenSSH's client that asks: a person alone may answer.
+    /// It belongs to the login: a person alone may answer.
     pub login: Option<Login>,
 }
 
-/// Where OpenSSH's client asks.
+/// What of a login asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
-    /// The host as it was named.
-    pub host: String,
-    /// The tmux server of this machine.
-    pub server: String,
+pub enum Login {
+    /// OpenSSH's client.
+    OpenSsh {
+        /// The host as it was named.
+        host: String,
+        /// The tmux server of this machine.
+        server: String,
+    },
+    /// passwd on the host, which must have a new password before it does anything else.
+    Expired {
+        /// The host as it was named.
+        host: String,
+        /// Whose password.
+        user: String,
+    },
+}
+
+impl Login {
+    fn fault(&self, session: &SessionName, text: &str) -> Fault {
+        let (what, hint) = match self {
+            Self::OpenSsh { host, server } => (
+                "OpenSSH asks for a person's answer, and its".to_owned(),
+                format!(
+                    "a person runs `sshctl login {host}`, or answers in `sshctl attach {session}` or `tmux -L {server} attach`; then it opens by itself, and the call can be made again"
+                ),
+            ),
+            Self::Expired { host, user } => (
+                format!(
+                    "the password of {user} on {host} has expired and must be changed before anything is run, and the host's"
+                ),
+                format!(
+                    "a person runs `sshctl login {host}`, or `sshctl attach {session}`, and answers there; a stored password is to be stored again then"
+                ),
+            ),
+        };
+        Fault::new(
+            Reason::AuthInputRequired,
+            format!("session {session} is not open yet: {what} terminal shows: {text}; nothing was run"),
+        )
+        .hint(hint)
+        .retryable()
+    }
 }
 
 impl Question {
@@ -48,18 +85,8 @@ impl Question {
 
     /// What whoever wants a command run is told.
     pub fn fault(&self, session: &SessionName) -> Fault {
-        if let Some(Login { host, server }) = &self.login {
-            return Fault::new(
-                Reason::AuthInputRequired,
-                format!(
-                    "session {session} is not open yet: OpenSSH asks for a person's answer, and its terminal shows: {}; nothing was run",
-                    self.text
-                ),
-            )
-            .hint(format!(
-                "a person runs `sshctl login {host}`, or answers in `sshctl attach {session}` or `tmux -L {server} attach`; then it opens by itself, and the call can be made again"
-            ))
-            .retryable();
+        if let Some(login) = &self.login {
+            return login.fault(session, &self.text);
         }
         let otherwise = if self.program.is_empty() {
             "make them ask only where a person is"

@@ -38,6 +38,8 @@ pub enum NotOpened {
     NoTmux(String, Option<Asking>),
     /// It is a network device, and has no shell.
     Device,
+    /// A person has changed the password that had expired: it can be opened on another connection, and the dialog is for that.
+    Changed(Option<Asking>),
     /// The host has the shell of this session, which nobody remembered; no other was left there.
     Left(Box<SavedSession>),
 }
@@ -56,6 +58,11 @@ impl NotOpened {
             Self::NoTmux(words, _) => Fault::new(Reason::NotSupported, words),
             Self::Device => Fault::new(Reason::NotSupported, "it is a network device, and has no shell")
                 .hint("open a session there (open_session, or any command)"),
+            Self::Changed(_) => Fault::new(
+                Reason::AuthInputRequired,
+                "the password had expired and was changed; nothing was opened yet",
+            )
+            .hint("a person runs `sshctl login` again, with the new one"),
             Self::Left(_) => Fault::new(Reason::Internal, "another shell was found"),
         }
     }

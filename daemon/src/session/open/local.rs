@@ -114,7 +114,7 @@ pub async fn open_local(
     let (command, script) = order::helper_command(&opening.nonce, &keeping);
     opening.helper = Some(opening.wiring.add(Source::Helper, master.open_exec(&command)?));
     opening.command = command;
-    opening.prepare(script).await?;
+    opening.prepare(script).await.map_err(NotOpened::into_fault)?;
     let has_directory = opening.hello.as_ref().is_some_and(|hello| !hello.dir.is_empty());
     if !has_directory {
         return Err(not_kept(

@@ -46,7 +46,7 @@ impl Opening {
                     program: "ssh".into(),
                     shown: self.shown.clone(),
                     total: self.shown_total,
-                    login: Some(Login {
+                    login: Some(Login::OpenSsh {
                         host: self.target.alias.clone(),
                         server: place.name(),
                     }),
