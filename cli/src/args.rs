@@ -102,7 +102,8 @@ Output is passed on byte for byte where stdout (or stderr) is a pipe or a file. 
 carriage returns are kept and every other control sequence is taken out: a host must not drive your terminal.
 
 Exits with the command's code (128 + n after signal n), 89 if the connection died and the code is not known, 90 if
---timeout passed or you left the command running."
+--timeout passed or you left the command running. Network devices have no exit codes: 91 if the device marked a line
+as an error, else 0."
     )]
     Exec(ExecArgs),
     /// List the commands that run, and the latest that ended

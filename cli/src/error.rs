@@ -13,6 +13,8 @@ use crate::output::Output;
 pub(crate) const EXIT_LOST: u8 = 89;
 /// The wait ended before what it waited for: the command goes on.
 pub(crate) const EXIT_STILL_RUNNING: u8 = 90;
+/// A network device, which has no exit codes, marked a line as an error.
+pub(crate) const EXIT_REPORTED_ERROR: u8 = 91;
 /// Wrong usage, as sysexits(3) has it.
 pub(crate) const EXIT_USAGE: u8 = 64;
 /// Ctrl-C before anything was run: 128 + SIGINT, as shells tell it.
@@ -39,6 +41,7 @@ Exit codes (`sshctl exec` exits with the code of the command; these are sshctl's
   75  session_busy                  88  human_has_control
   89  the connection died under the command; its exit code is not known
   90  the wait ended first: the command is still running
+  91  the network device marked a line as an error; it has no exit codes, and 0 says only that it marked none
  130  Ctrl-C before anything was run";
 
 /// Why a verb did not do what it was asked for.
@@ -176,7 +179,7 @@ mod tests {
     /// Every cause has a code of its own, and the help says which.
     #[test]
     fn every_reason_has_its_own_documented_code() {
-        let mut seen = HashSet::from([EXIT_LOST, EXIT_STILL_RUNNING, EXIT_CANCELLED]);
+        let mut seen = HashSet::from([EXIT_LOST, EXIT_STILL_RUNNING, EXIT_REPORTED_ERROR, EXIT_CANCELLED]);
         for number in 1..=25 {
             let reason = Reason::try_from(number).expect("reasons are numbered without a gap");
             let code = exit_code(reason);

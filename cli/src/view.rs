@@ -122,6 +122,7 @@ pub(crate) fn command_json(command: &v1::Command) -> Value {
         late_bytes,
         dropped_bytes,
         raw,
+        reported_error,
     } = command;
     let mut value = json!({
         "command_id": id, "session": session, "command": text, "status": status_word(status),
@@ -130,6 +131,7 @@ pub(crate) fn command_json(command: &v1::Command) -> Value {
         "prompt": prompt.as_ref().map(prompt_json), "notice": or_null(notice),
         "started_at_ms": started_at_ms, "ended_at_ms": (*ended_at_ms != 0).then_some(ended_at_ms),
         "last_line": last_line, "late_bytes": late_bytes, "dropped_bytes": dropped_bytes, "raw": raw,
+        "reported_error": reported_error,
     });
     put_bytes(&mut value, "stdout", Some(stdout));
     put_bytes(&mut value, "stderr", stderr.as_ref());

@@ -105,6 +105,8 @@ pub struct State {
     pub apart: bool,
     /// Its end is known by the prompt of a network device.
     pub by_prompt: bool,
+    /// The network device marked a line as an error.
+    pub reported_error: bool,
     /// What a caller must know.
     pub notices: Vec<String>,
     /// A caller was told that it is running.
@@ -265,6 +267,7 @@ impl State {
             cwd: String::new(),
             apart: matches!(capture, Capture::Apart),
             by_prompt: false,
+            reported_error: false,
             notices: Vec::new(),
             told_running: false,
             accepted_ms,

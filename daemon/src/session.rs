@@ -33,7 +33,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use crate::config::Keeper;
 pub use claims::Claims;
 pub use control::{Held, Holder};
-pub use device::Enable;
+pub use device::{Enable, NETWORK};
 pub use label::{FORGOTTEN, Labels, NOT_FOUND, key};
 pub use machine::SLOTS_MAX;
 pub(crate) use run::{Durable, Given, Run};

@@ -16,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use crate::args::ExecArgs;
 use crate::commands::wait::FOREVER_MS;
 use crate::context::{Context, host_ref, milliseconds};
-use crate::error::{EXIT_LOST, EXIT_STILL_RUNNING, Failure};
+use crate::error::{EXIT_LOST, EXIT_REPORTED_ERROR, EXIT_STILL_RUNNING, Failure};
 use crate::output::{Output, Sink};
 use crate::{sanitise, terminal, view};
 
@@ -274,6 +274,9 @@ fn finish(command: &Command, out: &Output) -> Result<u8, Failure> {
     }
     match (command.status(), command.exit_code) {
         (CommandStatus::Completed | CommandStatus::Interrupted, Some(code)) => Ok(low_byte(code)),
+        (CommandStatus::Completed | CommandStatus::Interrupted, None) if command.reported_error => {
+            Ok(EXIT_REPORTED_ERROR)
+        }
         (CommandStatus::Completed | CommandStatus::Interrupted, None) => {
             out.note("the far side told no exit code")?;
             Ok(0)
@@ -333,6 +336,16 @@ mod tests {
                 ..Command::default()
             };
             assert_eq!(finish(&command, &out).unwrap(), expected, "{status:?} {code:?}");
+            // A code that the far side gave is never another's.
+            let marked = Command {
+                reported_error: true,
+                ..command
+            };
+            let expected = match (status, code) {
+                (CommandStatus::Completed, None) => EXIT_REPORTED_ERROR,
+                _ => expected,
+            };
+            assert_eq!(finish(&marked, &out).unwrap(), expected, "{status:?} {code:?}");
         }
     }
 

@@ -81,6 +81,7 @@ pub(super) fn command(command: &Command, state: &State, view: Option<View>, raw:
             .map_or(0, |at_end| total.saturating_sub(at_end)),
         dropped_bytes: state.output.dropped(),
         raw,
+        reported_error: state.reported_error,
     }
 }
 

@@ -37,6 +37,9 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// After so many turns of a flooding terminal in a row, whatever else there is has its own.
 const EVENTS_IN_A_ROW: u32 = 16;
 
+/// What a device's session is called where others have their shell.
+pub const NETWORK: &str = "network";
+
 /// What a session was before it was known to be a device's.
 pub(super) struct Handover {
     pub(super) opening: Opening,

@@ -72,6 +72,10 @@ fn output_is_exact() {
             .contains("the device reports an error: % Invalid input"),
         "{outcome:?}"
     );
+    for (command, code) in [("show nonsense", 91), ("show nothing", 0)] {
+        let output = stage.bed.ctl(&["exec", "router", "--", command]);
+        assert_eq!(output.status.code(), Some(code), "{command}: {output:?}");
+    }
     let outcome = ran(shim, "show\nshow nothing");
     assert!(
         outcome.notice.contains("\"show\": % Incomplete command."),

@@ -31,8 +31,6 @@ const STEP: Duration = Duration::from_millis(600);
 const AGAIN_MAX: u32 = 3;
 /// The helper answers in milliseconds; one that does not is not waited for.
 const LOOK_WAIT: Duration = Duration::from_secs(3);
-/// What a network device's session is called where others have their shell.
-const NETWORK: &str = "network";
 /// Output in the answer.
 const OUTPUT: usize = 4000;
 
@@ -372,7 +370,7 @@ impl Interruption {
         let message = match front {
             None => format!("{done}, and {what} ended"),
             Some(front) => {
-                let is_device = self.session.summary().shell == NETWORK;
+                let is_device = self.session.summary().shell == session::NETWORK;
                 let (why, next) = words::not_ended(self.signal, front, is_device);
                 format!("{done}, but {what} has not ended: {why}; {next}")
             }

@@ -8,7 +8,7 @@ use std::{
 
 use sshmcp_proto::{error::Fault, v1::Reason};
 
-use super::{Device, Opened, Stage, Terminal, enabling};
+use super::{Device, NETWORK, Opened, Stage, Terminal, enabling};
 use crate::{
     config::Keeper,
     connection::Pty,
@@ -123,7 +123,7 @@ impl Device {
         };
         self.session.recorder.opened(recording::Opened {
             target: self.session.target().key().to_string(),
-            shell: "network".to_owned(),
+            shell: NETWORK.to_owned(),
             size: self.view.size(),
         });
         let now = Instant::now();

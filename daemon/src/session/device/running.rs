@@ -60,6 +60,7 @@ impl Busy {
             self.has_output = true;
             if is_error(&line) && self.errors < ERRORS_MAX {
                 self.errors += 1;
+                self.command.change(|state| state.reported_error = true);
                 let quoted = shorten(line.trim(), 200);
                 self.command.notice(match &self.line {
                     Some(of) => format!("the device reports an error for {:?}: {quoted}", shorten(of, 80)),
