@@ -73,13 +73,9 @@ impl Profile {
         let listed = call
             .rpc(|daemon| async move { daemon.hosts().list_hosts(ListHostsRequest::default()).await })
             .await;
-        match listed.unwrap_or_default().config_problems.first() {
-            Some(problem) => {
-                let hint = format!("the configuration is wrong: {}", render::line(problem));
-                fault.hint(hint)
-            }
-            None => fault,
-        }
+        let listed = listed.unwrap_or_default();
+        let hint = interactive::known(&listed);
+        fault.hint(hint)
     }
 
     /// What an agent must know before its first call.

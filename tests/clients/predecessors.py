@@ -278,7 +278,11 @@ async def session(agent):
     )
     asking = command_id(text)
     await agent.eventually(lambda text: "Status: awaiting_input" in text, "get_command_status", command_id=asking)
-    text, _ = await agent.call("send_input", command_id=asking, input_text="Ada\\n")
+    # Enter is what is spelled so.
+    await agent.call("send_input", command_id=asking, input_text="A")
+    text, _ = await agent.call("get_command_status", command_id=asking)
+    assert "Status: awaiting_input" in text, text
+    text, _ = await agent.call("send_input", command_id=asking, input_text="da\\n")
     assert text.startswith("Input sent successfully\n"), text
     text, _ = await agent.eventually(
         lambda text: "Status: completed" in text, "get_command_status", command_id=asking

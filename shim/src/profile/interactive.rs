@@ -3,10 +3,19 @@
 
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
-use sshmcp_proto::error::Fault;
+use sshmcp_proto::{
+    error::Fault,
+    v1::{ListHostsResponse, Reason},
+};
 
 use super::{Listing, Preset, Setting, listing::Parameter};
-use crate::{render::Reply, tools::Effect};
+use crate::{
+    render::{Reply, line},
+    tools::Effect,
+};
+
+/// Names that a hint lists; more are a list's matter.
+const NAMES: usize = 20;
 
 /// The name of a configured connection.
 const CONFIG: Parameter = Parameter::required(
@@ -125,13 +134,40 @@ pub(crate) fn nothing_configured(reply: &Reply) -> Option<Fault> {
     }
     let problem = of("config_problems").and_then(|problems| problems.first()?.as_str().map(str::to_owned));
     let ours = text(&reply.structured, "config_path");
-    let message = problem.unwrap_or_else(|| {
-        format!("no server is configured: neither ~/.ssh_mcp_config.yml nor ~/.mcp-ssh-interactive/config.yml nor {ours} is there with one")
-    });
+    let message = problem.unwrap_or_else(|| none_configured(ours));
     Some(
-        Fault::new(sshmcp_proto::v1::Reason::ConfigInvalid, message).hint(
+        Fault::new(Reason::ConfigInvalid, message).hint(
             "the user mends that file, or adds a server to it; `sshctl config check` shows what is wrong",
         ),
+    )
+}
+
+/// What is configured, for whoever named something else.
+pub(super) fn known(listed: &ListHostsResponse) -> String {
+    if let Some(problem) = listed.config_problems.first() {
+        return format!("the configuration is wrong: {}", line(problem));
+    }
+    let names: Vec<&str> = listed
+        .hosts
+        .iter()
+        .take(NAMES)
+        .map(|host| host.name.as_str())
+        .collect();
+    match names.as_slice() {
+        [] => format!(
+            "{}; any host that ssh knows works too",
+            none_configured(&listed.config_path)
+        ),
+        names => format!(
+            "list_available_configs shows what is configured: {}",
+            line(&names.join(", "))
+        ),
+    }
+}
+
+fn none_configured(ours: &str) -> String {
+    format!(
+        "no server is configured: neither ~/.ssh_mcp_config.yml nor ~/.mcp-ssh-interactive/config.yml nor {ours} is there with one"
     )
 }
 
@@ -286,6 +322,9 @@ fn server_info(arguments: &JsonObject, structured: &JsonObject) -> String {
     }
     let error = match (notes.is_empty(), problem.is_empty()) {
         (_, false) => problem.to_owned(),
+        (true, true) if text(&host, "source") == "argument" => {
+            "no connection of this name is configured".to_owned()
+        }
         (true, true) => "no server information is written down for it (info_file, notes_path)".to_owned(),
         (false, true) => String::new(),
     };

@@ -19,7 +19,7 @@ pub(crate) struct Listing {
     pub(super) description: &'static str,
     pub(super) effect: Effect,
     pub(super) parameters: &'static [Parameter],
-    /// Ours, where it is not the one that has this name everywhere, with the names of its parameters there.
+    /// The name whose way it goes, where that is not its own, and what its parameters are called there.
     pub(super) instead: Option<(&'static str, &'static [(&'static str, &'static str)])>,
     /// What it sets, in our names.
     pub(super) presets: &'static [(&'static str, Preset)],
@@ -103,19 +103,36 @@ impl Listing {
 
     /// A call of it in our names.
     pub(crate) fn plan(&self, given: JsonObject) -> Plan<'static> {
-        let mut plan = match self.instead {
-            Some((tool, own)) => Plan {
-                tool,
-                arguments: rename(given, own),
-            },
-            None => plan(self.name, given),
-        };
+        let mut plan = self.renamed(self.without_blanks(given));
         plan.arguments = plan.arguments.and_then(|mut arguments| {
             self.check_required(&arguments)?;
             set(&mut arguments, self.presets);
             Ok(arguments)
         });
         plan
+    }
+
+    /// In our names, with what these names set everywhere.
+    fn renamed(&self, given: JsonObject) -> Plan<'static> {
+        let Some((name, own)) = self.instead else {
+            return plan(self.name, given);
+        };
+        match rename(given, own) {
+            Ok(given) => plan(name, given),
+            Err(fault) => Plan {
+                arguments: Err(fault),
+                ..plan(name, JsonObject::new())
+            },
+        }
+    }
+
+    /// What may be left out was left out by an empty text as well.
+    fn without_blanks(&self, mut given: JsonObject) -> JsonObject {
+        given.retain(|name, value| {
+            let mut optional = self.parameters.iter().filter(|parameter| !parameter.is_required);
+            *value != json!("") || !optional.any(|parameter| parameter.name == name)
+        });
+        given
     }
 
     fn required(&self) -> impl Iterator<Item = &Parameter> {
@@ -142,15 +159,116 @@ impl Listing {
     /// Our name of one of its parameters.
     fn ours(&self, name: &str) -> String {
         let given = JsonObject::from_iter([(name.to_owned(), json!(""))]);
-        let plan = match self.instead {
-            Some((_, own)) => rename(given, own),
-            None => plan(self.name, given).arguments,
-        };
+        let plan = self.renamed(given).arguments;
         // Presets are no parameters of its own.
         let named = plan
             .unwrap_or_default()
             .into_iter()
             .find(|(_, value)| *value == json!(""));
         named.map_or_else(|| name.to_owned(), |(ours, _)| ours)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Profile;
+
+    fn planned(profile: Profile, name: &str, given: &Value) -> Value {
+        let mut listings = profile.listings().iter();
+        let listing = listings.find(|listing| listing.name == name).expect("listed");
+        let plan = listing.plan(given.as_object().cloned().unwrap_or_default());
+        match plan.arguments {
+            Ok(arguments) => json!([plan.tool, arguments]),
+            Err(fault) => json!(fault.message),
+        }
+    }
+
+    /// Calls as their clients make them, with what a model fills in that it need not.
+    #[test]
+    fn calls_become_ours() {
+        use Profile::{Interactive, Session};
+        for (profile, name, given, ours) in [
+            (
+                Interactive,
+                "execute_command",
+                json!({"session_name": "s", "command": "ls"}),
+                json!(["send_input", {"session": "s", "text": "ls", "enter": true, "timeout": 0}]),
+            ),
+            (
+                Interactive,
+                "open_connection",
+                json!({"connection_name": "w", "session_name": "s"}),
+                json!(["open_session", {"host": "w", "session": "s", "prefer_local_tmux": true}]),
+            ),
+            (
+                Interactive,
+                "get_terminal_output",
+                json!({"session_name": "s", "num_lines": null}),
+                json!(["get_terminal_output", {"session": "s", "lines": 200}]),
+            ),
+            (
+                Session,
+                "execute_command",
+                json!({"host": "w", "command": "ls", "username": "", "password": "", "enable_command": "enable"}),
+                json!(["execute_command", {"host": "w", "command": "ls", "output_limit": 40000}]),
+            ),
+            (
+                Session,
+                "execute_command",
+                json!({"host": "w", "command": "", "enable_command": "elevate"}),
+                json!(["execute_command", {"host": "w", "command": "", "enable_command": "elevate", "output_limit": 40000}]),
+            ),
+            (
+                Session,
+                "close_session",
+                json!({"host": "w", "port": 22}),
+                json!(["close_session", {"host": "w"}]),
+            ),
+            (
+                Session,
+                "interrupt_command",
+                json!({"host": "w", "port": 2222}),
+                json!(["interrupt_command", {"host": "w", "port": 2222}]),
+            ),
+            (
+                Session,
+                "send_input",
+                json!({"command_id": "c1", "input_text": "q"}),
+                json!(["send_input", {"command_id": "c1", "text": "q", "enter": false}]),
+            ),
+            (
+                Session,
+                "send_input",
+                json!({"command_id": "c1", "input_text": "yes\\n"}),
+                json!(["send_input", {"command_id": "c1", "text": "yes", "enter": true}]),
+            ),
+            (
+                Session,
+                "read_screen",
+                json!({"host": "w"}),
+                json!(["get_terminal_output", {"host": "w", "lines": 24}]),
+            ),
+            (
+                Session,
+                "execute_command",
+                json!({"host": "w"}),
+                json!("`command` is missing"),
+            ),
+            (
+                Session,
+                "send_keys",
+                json!({"keys": "q"}),
+                json!("`host` is missing"),
+            ),
+            (
+                Interactive,
+                "get_server_info",
+                json!({}),
+                json!("`connection_config_name` is missing"),
+            ),
+        ] {
+            assert_eq!(planned(profile, name, &given), ours, "{name} {given}");
+        }
     }
 }

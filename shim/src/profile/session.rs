@@ -53,7 +53,10 @@ pub(super) static LISTINGS: [Listing; 15] = [
                 .or(Setting::Number(30)),
         ],
         instead: None,
-        presets: &[ALL_OUTPUT],
+        presets: &[
+            ALL_OUTPUT,
+            ("enable_command", Preset::Unsaid(Setting::Word("enable"))),
+        ],
         told: told::executed,
     },
     Listing {
@@ -179,7 +182,8 @@ pub(super) static LISTINGS: [Listing; 15] = [
             COMMAND_ID,
             Parameter::required("input_text", "Text; `\\n` is Enter: `yes\\n`"),
         ],
-        instead: None,
+        // Enter is pressed where it is spelled, and only there.
+        instead: Some(("send_input_by_session", &[])),
         presets: &[],
         told: told::typed,
     },

@@ -66,6 +66,20 @@ fn a_missing_or_invalid_one_is_a_clear_error() {
     let (is_error, text) = told(&mut shim, "open_connection", &open);
     assert!(!is_error, "{text}");
     told(&mut shim, "close_connection", &json!({"session_name": "main"}));
+
+    put(&bed, ".ssh_mcp_config.yml", &yaml(&bed, "web", ""));
+    let open = json!({"connection_config_name": "no-such.invalid", "session_name": "main"});
+    let (is_error, text) = told(&mut shim, "open_connection", &open);
+    assert!(is_error && text.contains("what is configured: web"), "{text}");
+    let (_, text) = told(
+        &mut shim,
+        "get_server_info",
+        &json!({"connection_config_name": "no-such.invalid"}),
+    );
+    assert!(
+        text.contains("no connection of this name is configured"),
+        "{text}"
+    );
     shim.close();
     bed.finish();
 }
