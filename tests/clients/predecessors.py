@@ -327,7 +327,7 @@ async def session(agent):
     agent.done("keys and text are typed, and the screen is read")
 
     text, _ = await agent.call("close_session", host=host, port=22)
-    assert text.startswith("Closed session: "), text
+    assert f"Closed session: {target} (" in text, text
     text, _ = await agent.call("list_sessions")
     assert text == "No active SSH sessions", text
     await run("true")

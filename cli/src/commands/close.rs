@@ -27,11 +27,13 @@ pub(crate) async fn run(args: CloseArgs, context: &Context) -> Result<u8, Failur
             name,
             running_command,
             running_text,
+            host,
+            target,
         } in answer.closed
         {
             if out.is_json() {
                 all.push(json!({
-                    "name": name,
+                    "name": name, "host": host, "target": target,
                     "running_command": (!running_command.is_empty()).then_some(running_command),
                     "running_text": (!running_text.is_empty()).then_some(running_text),
                 }));

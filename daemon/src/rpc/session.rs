@@ -1,6 +1,6 @@
 //! `SessionService`: opening, listing and closing.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use sshmcp_proto::{
     error::Fault,
@@ -129,10 +129,18 @@ impl SessionService for SessionRpc {
             Which::All(true) => self.0.list(),
             Which::All(false) => return Err(nothing().into()),
         };
+        let places: HashMap<_, _> = sessions
+            .iter()
+            .map(|session| {
+                let place = (session.host.clone(), session.target().key().to_string());
+                (session.name.clone(), place)
+            })
+            .collect();
         let closed = self.0.close(sessions).await;
         let closed = closed
             .into_iter()
             .map(|(name, running)| {
+                let (host, target) = places.get(&name).cloned().unwrap_or_default();
                 let command = running.and_then(|id| self.0.commands.find(&id.to_string()).ok());
                 ClosedSession {
                     name: name.to_string(),
@@ -140,6 +148,8 @@ impl SessionService for SessionRpc {
                     running_text: command
                         .map(|command| shorten(&command.text, 200))
                         .unwrap_or_default(),
+                    host,
+                    target,
                 }
             })
             .collect();

@@ -115,6 +115,8 @@ pub(crate) fn closed(response: &CloseSessionResponse) -> Reply {
             name,
             running_command,
             running_text,
+            host: _,
+            target: _,
         } = one;
         let doing = if running_command.is_empty() {
             "nothing was running".to_owned()
@@ -133,6 +135,8 @@ pub(crate) fn closed(response: &CloseSessionResponse) -> Reply {
         .map(|one| {
             json!({
                 "session": one.name,
+                "host": known(&one.host),
+                "target": known(&one.target),
                 "running_command_id": known(&one.running_command),
                 "running_command": known(&one.running_text),
             })
@@ -241,6 +245,8 @@ mod tests {
                 name: "web1".to_owned(),
                 running_command: "c42".to_owned(),
                 running_text: "make".to_owned(),
+                host: "web1".to_owned(),
+                target: "deploy@10.0.0.5:22".to_owned(),
             }],
         });
         assert_eq!(

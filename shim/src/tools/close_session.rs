@@ -25,6 +25,8 @@ pub(super) const TOOL: Tool = Tool {
     output: || {
         let one = schema::output(&[
             ("session", schema::field("string", "its name")),
+            ("host", schema::maybe("string: the host as it was named")),
+            ("target", schema::maybe("string: user@hostname:port")),
             (
                 "running_command_id",
                 schema::maybe("string or null: what was still running"),

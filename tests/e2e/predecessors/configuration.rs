@@ -52,9 +52,8 @@ fn a_missing_or_invalid_one_is_a_clear_error() {
     assert!(!is_error, "{text}");
     let configs = read(&text);
     let of = |name: &str| {
-        let all = configs["configs"].as_array().expect("a list").iter();
-        all.cloned()
-            .find(|one| one["name"] == name)
+        let mut all = configs["configs"].as_array().expect("a list").iter();
+        all.find(|one| one["name"] == name)
             .unwrap_or_else(|| panic!("{name}: {configs}"))
     };
     assert_eq!(of("web")["host"], "127.0.0.1", "{configs}");

@@ -79,7 +79,7 @@ fn credentials_are_hidden_behind_an_alias() {
     let (_, text) = told(&mut shim, "read_screen", &json!({"host": "shop"}));
     assert!(text.contains("Cursor: row "), "{text}");
     let (_, text) = ask(&mut shim, "close_session", json!({"host": "by-key"}));
-    assert_eq!(text, "Closed session: by-key");
+    assert_eq!(text, "Closed session: by-key (by-key)");
 
     let (is_error, text) = ask(
         &mut shim,

@@ -250,7 +250,7 @@ fn results_are_what_commands_wrote_and_their_own_codes() {
         json!({"host": "bash", "command": "echo marker", "timeout": 1}),
     );
     assert_eq!(refused.expect_err("less has it").code, "session_busy");
-    let after = shim.call("read_screen", look.clone()).expect("a screen");
+    let after = shim.call("read_screen", look).expect("a screen");
     assert_eq!(before["text"], after["text"], "less was not typed into");
     shim.call("send_keys", json!({"host": "bash", "keys": "q"}))
         .expect("typed");

@@ -214,7 +214,11 @@ pub(super) fn closed(_: &JsonObject, structured: &JsonObject) -> String {
             } else {
                 format!(" (was still running: {running})")
             };
-            line(&format!("Closed session: {}{doing}", text(one, "session")))
+            line(&format!(
+                "Closed session: {} ({}){doing}",
+                text(one, "target"),
+                text(one, "session")
+            ))
         })
         .collect();
     closed.join("\n")
