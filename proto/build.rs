@@ -3,7 +3,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "sshmcp/v1/error.proto",
     "sshmcp/v1/daemon.proto",
     "sshmcp/v1/host.proto",
@@ -11,6 +11,7 @@ const FILES: [&str; 7] = [
     "sshmcp/v1/command.proto",
     "sshmcp/v1/terminal.proto",
     "sshmcp/v1/log.proto",
+    "sshmcp/v1/file.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -25,6 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             ".sshmcp.v1.HostRef",
             ".sshmcp.v1.ExecuteRequest",
             ".sshmcp.v1.SendInputRequest",
+            ".sshmcp.v1.FileAccess",
+            ".sshmcp.v1.FileContent",
+            ".sshmcp.v1.FileEdit",
         ])
         .compile_fds(descriptors)?;
     Ok(())

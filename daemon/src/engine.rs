@@ -6,9 +6,9 @@ use sshmcp_proto::{
     client::MAX_MESSAGE,
     error::Fault,
     v1::{
-        Reason, command_service_server::CommandServiceServer, host_service_server::HostServiceServer,
-        log_service_server::LogServiceServer, session_service_server::SessionServiceServer,
-        terminal_service_server::TerminalServiceServer,
+        Reason, command_service_server::CommandServiceServer, file_service_server::FileServiceServer,
+        host_service_server::HostServiceServer, log_service_server::LogServiceServer,
+        session_service_server::SessionServiceServer, terminal_service_server::TerminalServiceServer,
     },
 };
 use tonic::service::RoutesBuilder;
@@ -22,7 +22,7 @@ use crate::{
     output::OutputLimits,
     recording::Recordings,
     registry::Registry,
-    rpc::{CommandRpc, HostRpc, LogRpc, SessionRpc, TerminalRpc},
+    rpc::{CommandRpc, FileRpc, HostRpc, LogRpc, SessionRpc, TerminalRpc},
     state::{Claim, Loaded, Store},
 };
 
@@ -167,6 +167,8 @@ impl Core for Engine {
         let commands = CommandServiceServer::new(CommandRpc(registry.clone()));
         let terminals = TerminalServiceServer::new(TerminalRpc(registry.clone()));
         let logs = LogServiceServer::new(LogRpc(registry.clone()));
+        let files = FileServiceServer::new(FileRpc::new(registry.clone()));
+        routes.add_service(files.max_decoding_message_size(MAX_MESSAGE));
         routes.add_service(hosts.max_decoding_message_size(MAX_MESSAGE));
         routes.add_service(sessions.max_decoding_message_size(MAX_MESSAGE));
         routes.add_service(commands.max_decoding_message_size(MAX_MESSAGE));
@@ -178,6 +180,7 @@ impl Core for Engine {
             "sshmcp.v1.CommandService",
             "sshmcp.v1.TerminalService",
             "sshmcp.v1.LogService",
+            "sshmcp.v1.FileService",
         ]
     }
 }

@@ -11,6 +11,7 @@ pub mod durable;
 pub mod engine;
 pub mod examine;
 pub mod execute;
+pub mod file;
 pub mod host;
 pub mod id;
 pub mod lifecycle;

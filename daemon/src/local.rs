@@ -242,6 +242,13 @@ impl Place {
         client
     }
 
+    /// What runs a subsystem of the host's, over the client's connection and no other.
+    pub fn subsystem(&self, name: &str) -> Command {
+        let mut client = master_client(&self.ssh, &self.directory);
+        client.args(["-q", "-T", "-s", "--", "master", name]);
+        client
+    }
+
     /// Ends what an earlier daemon attached in control mode: such a client of tmux 3.3a may hang for good once nobody reads
     /// what it says, and its server does not end before it. A person's own client is left alone.
     pub async fn drop_readers(&self) {

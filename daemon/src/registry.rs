@@ -4,6 +4,7 @@ mod adopt;
 mod local;
 mod resolved;
 mod restore;
+mod road;
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},

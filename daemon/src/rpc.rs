@@ -4,6 +4,7 @@ mod attach;
 mod command;
 mod crowd;
 mod daemon;
+mod file;
 mod from_proto;
 mod gate;
 mod host;
@@ -28,6 +29,7 @@ use tonic::{
 
 pub use command::CommandRpc;
 pub use daemon::{About, DaemonRpc};
+pub use file::FileRpc;
 pub use gate::{Gate, Gated};
 pub use host::HostRpc;
 pub use logs::LogRpc;

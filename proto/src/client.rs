@@ -24,9 +24,9 @@ use crate::{
     local::LocalStream,
     v1::{
         Client, HelloRequest, HelloResponse, Reason, command_service_client::CommandServiceClient,
-        daemon_service_client::DaemonServiceClient, host_service_client::HostServiceClient,
-        log_service_client::LogServiceClient, session_service_client::SessionServiceClient,
-        terminal_service_client::TerminalServiceClient,
+        daemon_service_client::DaemonServiceClient, file_service_client::FileServiceClient,
+        host_service_client::HostServiceClient, log_service_client::LogServiceClient,
+        session_service_client::SessionServiceClient, terminal_service_client::TerminalServiceClient,
     },
 };
 
@@ -217,6 +217,11 @@ impl Daemon {
     /// Transcripts and recordings.
     pub fn logs(&self) -> LogServiceClient<Wire> {
         LogServiceClient::new(self.wire.clone()).max_decoding_message_size(MAX_MESSAGE)
+    }
+
+    /// Files.
+    pub fn files(&self) -> FileServiceClient<Wire> {
+        FileServiceClient::new(self.wire.clone()).max_decoding_message_size(MAX_MESSAGE)
     }
 
     /// What calls go through, for services of other packages such as `grpc.health.v1`.

@@ -30,6 +30,8 @@ pub struct Pty {
 pub(super) enum Program {
     Shell(Pty),
     Exec(String),
+    /// What the server has under this name, e.g. `sftp`.
+    Subsystem(&'static str),
 }
 
 /// Why there is no channel.
@@ -129,6 +131,10 @@ async fn request(
         Program::Exec(command) => {
             channel.exec(true, command.as_bytes()).await.map_err(ended)?;
             answer(channel, early, "to run a command beside the shell").await
+        }
+        Program::Subsystem(name) => {
+            channel.request_subsystem(true, *name).await.map_err(ended)?;
+            answer(channel, early, &format!("its subsystem {name}")).await
         }
         Program::Shell(pty) => {
             let (cols, rows) = (u32::from(pty.cols), u32::from(pty.rows));

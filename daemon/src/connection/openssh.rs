@@ -42,12 +42,21 @@ impl Master {
 
     /// A command without a terminal.
     pub fn open_exec(&self, command: &str) -> Result<Channel, Fault> {
+        self.start(self.place.exec(command))
+    }
+
+    /// A subsystem of the server's; where it is refused the channel ends.
+    pub fn open_subsystem(&self, name: &str) -> Result<Channel, Fault> {
+        self.start(self.place.subsystem(name))
+    }
+
+    fn start(&self, command: Command) -> Result<Channel, Fault> {
         let place = self.place.clone();
         let lost = |_| async move {
             let is_up = place.is_up().await;
             (!is_up).then(|| "OpenSSH's connection to the host has ended".to_owned())
         };
-        let channel = process::start(self.place.exec(command), lost);
+        let channel = process::start(command, lost);
         channel.map_err(|error| not_started("ssh", &error))
     }
 

@@ -182,6 +182,17 @@ impl Pool {
         self.open(target, None, Program::Exec(command.to_owned())).await
     }
 
+    /// A subsystem of the server's, on whatever connection there is or can be made. `not_supported`: it has none of that
+    /// name, or refuses it to the account.
+    pub async fn open_subsystem(
+        self: &Arc<Self>,
+        target: &Target,
+        name: &'static str,
+    ) -> Result<Channel, Fault> {
+        let opened = self.open(target, None, Program::Subsystem(name)).await;
+        opened.map(|(_, channel)| channel)
+    }
+
     /// A command without a terminal on a session's own road; which one it was in the end.
     pub async fn open_on(
         self: &Arc<Self>,

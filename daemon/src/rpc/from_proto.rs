@@ -6,7 +6,12 @@ use sshmcp_proto::{
 };
 
 use crate::session::{Enable, Keeper};
-use crate::{host::Overrides, registry::HostCall, secret::Secret};
+use crate::{
+    file::{Edit, Mode, Sudo, WRITE_MAX, What},
+    host::Overrides,
+    registry::HostCall,
+    secret::Secret,
+};
 
 /// Terminal widths and heights that programs can cope with.
 const COLS: std::ops::RangeInclusive<u32> = 20..=500;
@@ -158,4 +163,120 @@ pub(super) fn pattern(field: &str, pattern: &str) -> Result<regex::bytes::Regex,
             )
             .hint("the syntax is that of Rust's regex crate: no look-around, no back-references")
         })
+}
+
+/// The host, the path there, and as whom.
+pub(super) fn file_access(message: v1::FileAccess) -> Result<(HostCall, String, Option<Sudo>), Fault> {
+    let v1::FileAccess {
+        host: whose,
+        path,
+        sudo,
+        sudo_password: password,
+    } = message;
+    let password = sudo_password(password, false)?;
+    let call = host(whose.unwrap_or_default())?;
+    Ok((call, path, sudo.then_some(Sudo { password })))
+}
+
+/// What to write into a file.
+pub(super) fn write(what: Option<v1::write_file_request::What>) -> Result<What, Fault> {
+    use v1::{WriteMode, write_file_request};
+
+    match what {
+        Some(write_file_request::What::Content(content)) => {
+            let mode = match content.mode() {
+                WriteMode::Unspecified | WriteMode::Overwrite => Mode::Overwrite,
+                WriteMode::Append => Mode::Append,
+                WriteMode::Create => Mode::Create,
+            };
+            let v1::FileContent { data, mode: _ } = content;
+            within_limit("`content`", &data)?;
+            Ok(What::Content(data, mode))
+        }
+        Some(write_file_request::What::Edit(v1::FileEdit {
+            old_text: old,
+            new_text: new,
+            all,
+        })) => {
+            within_limit("`old_text`", &old)?;
+            within_limit("`new_text`", &new)?;
+            Ok(What::Edit(Edit { old, new, all }))
+        }
+        None => Err(Fault::new(
+            Reason::InvalidArgument,
+            "neither `content` nor `old_text` with `new_text` is given",
+        )
+        .hint("give the content, or the text to replace and what replaces it")),
+    }
+}
+
+fn within_limit(field: &str, bytes: &[u8]) -> Result<(), Fault> {
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) <= WRITE_MAX {
+        return Ok(());
+    }
+    Err(Fault::new(
+        Reason::TooLarge,
+        format!(
+            "{field} has {} bytes, more than 2 MiB; nothing was done",
+            bytes.len()
+        ),
+    )
+    .hint("write it in pieces: the first with `mode` overwrite, the others with append"))
+}
+
+/// A digest as `sha256sum` prints it.
+pub(super) fn sha256(text: &str) -> Result<[u8; 32], Fault> {
+    let digit = |byte: &u8| {
+        char::from(*byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    let digits: Option<Vec<u8>> = text.trim().as_bytes().iter().map(digit).collect();
+    let bytes: Option<Vec<u8>> = digits.filter(|digits| digits.len() == 64).map(|digits| {
+        digits
+            .chunks(2)
+            .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+            .collect()
+    });
+    bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+        Fault::new(
+            Reason::InvalidArgument,
+            "`if_sha256` is no SHA-256 of 64 hexadecimal digits",
+        )
+        .hint("give the `sha256` of read_file's answer, or leave it out")
+    })
+}
+
+/// Permission bits.
+pub(super) fn permissions(bits: u32) -> Result<u32, Fault> {
+    if bits <= 0o7777 {
+        return Ok(bits);
+    }
+    Err(Fault::new(
+        Reason::InvalidArgument,
+        format!("`permissions` is {bits}, more than 4095 (07777)"),
+    )
+    .hint("it is a decimal number: 420 for 0644, 384 for 0600, 493 for 0755"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Digests as programs print them, and nothing else.
+    #[test]
+    fn digests() {
+        let text = "E3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let digest = sha256(text).expect("a digest");
+        assert_eq!((digest[0], digest[1], digest[31]), (0xe3, 0xb0, 0x55));
+        for no in [
+            "",
+            "e3b0",
+            &text[1..],
+            &format!("{text}0"),
+            &text.replace('4', "g"),
+        ] {
+            assert!(sha256(no).is_err(), "{no}");
+        }
+    }
 }

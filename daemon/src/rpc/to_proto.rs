@@ -7,6 +7,7 @@ use sshmcp_proto::v1;
 use crate::{
     command::{Command, State, Status, now_ms},
     examine::Examination,
+    file,
     host::HostEntry,
     id::shorten,
     output::{Losses, View},
@@ -316,4 +317,55 @@ pub(super) fn examination(target: String, found: Examination) -> v1::ExamineHost
             })
             .collect(),
     }
+}
+
+pub(super) fn read_file(read: file::Read) -> v1::ReadFileResponse {
+    let file::Read {
+        path,
+        data,
+        eof,
+        digest,
+        size,
+        mode,
+        owner,
+        modified,
+    } = read;
+    v1::ReadFileResponse {
+        path: String::from_utf8_lossy(&path).into_owned(),
+        data,
+        size,
+        eof,
+        mode,
+        uid: owner.map(|(uid, _)| uid),
+        gid: owner.map(|(_, gid)| gid),
+        modified,
+        sha256: digest.map(hex).unwrap_or_default(),
+    }
+}
+
+pub(super) fn write_file(written: file::Written) -> v1::WriteFileResponse {
+    let file::Written {
+        path,
+        size,
+        digest,
+        mode,
+        created,
+        replacements,
+        diff,
+        notice,
+    } = written;
+    v1::WriteFileResponse {
+        path: String::from_utf8_lossy(&path).into_owned(),
+        size,
+        sha256: digest.map(hex).unwrap_or_default(),
+        mode,
+        created,
+        replacements,
+        diff,
+        notice,
+    }
+}
+
+fn hex(digest: [u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
