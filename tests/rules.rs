@@ -14,7 +14,7 @@ use regex::Regex;
 const LINES_MAX: usize = 600;
 
 /// Every tool of the MCP server: the RPC behind it, and the `sshctl` command that gives a person the same.
-const TOOLS: [(&str, &str, &str); 11] = [
+const TOOLS: [(&str, &str, &str); 13] = [
     ("list_hosts", "ListHosts", "hosts"),
     ("open_session", "OpenSession", "open"),
     ("list_sessions", "ListSessions", "sessions"),
@@ -26,12 +26,16 @@ const TOOLS: [(&str, &str, &str); 11] = [
     ("interrupt_command", "Interrupt", "interrupt"),
     ("get_terminal_output", "GetTerminal", "screen"),
     ("send_input", "SendInput", "send"),
+    ("read_file", "ReadFile", "cp"),
+    ("write_file", "WriteFile", "cp"),
 ];
 
 /// Files of the daemon that decide and never act: no task, no clock, no disk, no network.
-const PURE: [&str; 6] = [
+const PURE: [&str; 8] = [
     "device.rs",
     "device/",
+    "file/edit.rs",
+    "file/packet.rs",
     "session/machine.rs",
     "session/machine/",
     "shell",

@@ -1,6 +1,7 @@
 //! Every word that `sshctl` understands, as clap types; the doc comments are the help. Nothing is decided here.
 
 mod below;
+mod copy;
 
 use std::path::PathBuf;
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use self::below::{ConfigVerb, DaemonVerb, SecretVerb};
+pub(crate) use self::copy::CpArgs;
 use crate::error::EXIT_CODES_HELP;
 
 /// Work with the SSH sessions that sshmcpd keeps: the same ones that an agent works in.
@@ -161,6 +163,13 @@ The file is `logs/SESSION.log` in the state directory (`sshctl status`), with ol
 
 q leaves. The recordings are `logs/SESSION.cast` in the state directory; asciinema plays them, too.")]
     Replay(ReplayArgs),
+    /// Copy one file from a host or to it
+    #[command(
+        after_help = "Examples:\n  sshctl cp web1:/etc/hosts .\n  sshctl cp app.conf web1:/etc/app/ --sudo
+  date | sshctl cp - web1:notes.txt\n
+Up to 2 MiB a file is replaced in one moment; more is added to it in pieces."
+    )]
+    Cp(CpArgs),
     /// Close sessions; says what was still running
     #[command(
         after_help = "Examples:\n  sshctl close web1 release\n  sshctl close --host web1\n  sshctl close --all"

@@ -4,6 +4,7 @@ mod attach;
 mod close;
 mod completions;
 mod config;
+mod cp;
 pub(crate) mod daemon;
 mod demo;
 mod doctor;
@@ -49,6 +50,7 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Replay(args) => replay::run(args, context).await,
         Verb::Send(args) => send::run(args, context).await,
         Verb::Screen(args) => screen::run(args, context).await,
+        Verb::Cp(args) => cp::run(args, context).await,
         Verb::Close(args) => close::run(args, context).await,
         Verb::Trust(args) => trust::run(args, context).await,
         Verb::Config(verb) => config::run(verb, context).await,

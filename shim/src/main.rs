@@ -23,6 +23,7 @@ use crate::{
 mod arguments;
 mod call;
 mod daemon;
+mod encoding;
 mod input;
 mod keys;
 mod profile;

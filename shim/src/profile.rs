@@ -136,7 +136,7 @@ enum Setting {
     Word(&'static str),
 }
 
-const ALIASES: [Alias; 14] = [
+const ALIASES: [Alias; 16] = [
     ("list_available_configs", "list_hosts", &[], &[]),
     ("get_server_info", "list_hosts", &[], &[]),
     ("open_connection", "open_session", &[], &[]),
@@ -176,6 +176,22 @@ const ALIASES: [Alias; 14] = [
         "send_input",
         &[("keys", "typed")],
         &[("enter", Preset::Unless(Setting::Flag(false)))],
+    ),
+    (
+        "read_file",
+        "read_file",
+        &[
+            ("remote_path", "path"),
+            ("max_bytes", "limit"),
+            ("use_sudo", "sudo"),
+        ],
+        &[],
+    ),
+    (
+        "write_file",
+        "write_file",
+        &[("remote_path", "path"), ("use_sudo", "sudo")],
+        &[],
     ),
 ];
 
@@ -401,6 +417,18 @@ mod tests {
                 json!({"host": "w", "keys": ":q<enter>"}),
                 "send_input",
                 json!({"host": "w", "typed": ":q<enter>", "enter": false}),
+            ),
+            (
+                "read_file",
+                json!({"host": "w", "remote_path": "/x", "max_bytes": 9, "use_sudo": true}),
+                "read_file",
+                json!({"host": "w", "path": "/x", "limit": 9, "sudo": true}),
+            ),
+            (
+                "write_file",
+                json!({"host": "w", "remote_path": "/x", "content": "c", "append": true, "max_bytes": 9}),
+                "write_file",
+                json!({"host": "w", "path": "/x", "content": "c", "append": true, "max_bytes": 9}),
             ),
             ("no_such_tool", json!({}), "no_such_tool", json!({})),
         ] {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sshmcp_proto::error::Fault;
 
 pub(crate) mod command;
+pub(crate) mod file;
 pub(crate) mod host;
 pub(crate) mod session;
 pub(crate) mod terminal;

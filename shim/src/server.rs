@@ -70,7 +70,7 @@ impl Server {
                 None,
             ));
         };
-        let only_looks = matches!(entry.tool.effect, Effect::Looks);
+        let only_looks = matches!(entry.tool.effect, Effect::Looks | Effect::Reads);
         let call = Call::new(&self.daemon, context, only_looks);
         let checked = plan
             .arguments

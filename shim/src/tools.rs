@@ -16,9 +16,11 @@ mod interrupt_command;
 mod list_hosts;
 mod list_sessions;
 mod open_session;
+mod read_file;
 mod send_input;
 mod target;
 mod wait_for;
+mod write_file;
 
 /// A tool.
 pub(crate) struct Tool {
@@ -40,6 +42,8 @@ pub(crate) type Run = for<'a> fn(&'a Call<'a>, JsonObject) -> BoxFuture<'a, Resu
 pub(crate) enum Effect {
     /// Looks at what the daemon knows.
     Looks,
+    /// Looks at a host.
+    Reads,
     /// Makes something new on a host; a second time changes nothing.
     Opens,
     /// Ends something; a second time changes nothing.
@@ -75,6 +79,8 @@ pub(crate) fn catalog() -> Catalog {
         interrupt_command::TOOL,
         get_terminal_output::TOOL,
         send_input::TOOL,
+        read_file::TOOL,
+        write_file::TOOL,
     ];
     Catalog(tools.into_iter().map(Entry::new).collect())
 }
@@ -126,6 +132,7 @@ impl Effect {
     pub(crate) fn annotations(self) -> ToolAnnotations {
         let (read_only, destructive, idempotent, open_world) = match self {
             Self::Looks => (true, false, true, false),
+            Self::Reads => (true, false, true, true),
             Self::Opens => (false, false, true, true),
             Self::Ends => (false, true, true, true),
             Self::Acts => (false, true, false, true),

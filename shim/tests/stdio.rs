@@ -28,7 +28,7 @@ fn names(answer: &Value) -> Vec<&str> {
         .collect()
 }
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 13] = [
     "list_hosts",
     "open_session",
     "list_sessions",
@@ -40,6 +40,8 @@ const NAMES: [&str; 11] = [
     "interrupt_command",
     "get_terminal_output",
     "send_input",
+    "read_file",
+    "write_file",
 ];
 
 /// Each version with a handshake is served as it was asked for, and lists answer with the daemon down.

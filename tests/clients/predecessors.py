@@ -35,6 +35,8 @@ def may(name, kind=STRING, default=NONE):
 # What a call does: looks, opens, ends, acts, as (read-only, destructive, idempotent, open-world).
 LOOKS, OPENS = (True, False, True, False), (False, False, True, True)
 ENDS, ACTS = (False, True, True, True), (False, True, False, True)
+# Looks, at a host.
+READS = (True, False, True, True)
 
 INTERACTIVE = [
     ("list_available_configs", LOOKS, []),
@@ -68,6 +70,15 @@ SESSION = [
     ("send_input_by_session", ACTS, [must("host"), must("input_text"), may("username"), may("port", INTEGER)]),
     ("read_screen", LOOKS, [must("host"), may("username"), may("port", INTEGER), may("max_lines", INTEGER, 24)]),
     ("send_keys", ACTS, [must("host"), must("keys"), may("username"), may("port", INTEGER)]),
+    ("read_file", READS, [
+        must("host"), must("remote_path"), *LOGIN, may("encoding", STRING, "utf-8"), may("errors", STRING, "replace"),
+        may("max_bytes", INTEGER), may("sudo_password"), may("use_sudo", BOOLEAN, False),
+    ]),
+    ("write_file", ACTS, [
+        must("host"), must("remote_path"), must("content"), *LOGIN, may("encoding", STRING, "utf-8"),
+        may("errors", STRING, "strict"), may("append", BOOLEAN, False), may("make_dirs", BOOLEAN, False),
+        may("permissions", INTEGER), may("max_bytes", INTEGER), may("sudo_password"), may("use_sudo", BOOLEAN, False),
+    ]),
 ]  # fmt: skip
 
 
@@ -325,6 +336,21 @@ async def session(agent):
     assert f"\nCursor: row {structured['row']}, column {structured['column']} of " in text, text
     assert "\nby keyz" not in text and len(structured["text"].splitlines()) <= 24, text
     agent.done("keys and text are typed, and the screen is read")
+
+    path = f"{agent.scratch}/made/notes"
+    text, _ = await agent.call(
+        "write_file", remote_path=path, content="gr\u00fcn\n", encoding="latin-1", make_dirs=True, permissions=384, **explicit
+    )
+    assert text == f"File written successfully: {path} (5 bytes)", text
+    text, structured = await agent.call("write_file", host=host, remote_path=path, content="more\n", append=True)
+    assert structured["mode"] == "0600", structured
+    text, _ = await agent.call("read_file", host=host, remote_path=path)
+    assert text == "gr\ufffdn\nmore\n", text
+    text, _ = await agent.call("read_file", host=host, remote_path=path, encoding="latin-1", max_bytes=4)
+    assert text == "gr\u00fcn\n\n[the first 4 of 10 bytes]", text
+    failed, text, structured = await agent.ask("read_file", host=host, remote_path=f"{path}/none", use_sudo=False)
+    assert failed and structured["error"]["code"] == "not_found", text
+    agent.done("a file is written, added to and read")
 
     text, _ = await agent.call("close_session", host=host, port=22)
     assert f"Closed session: {target} (" in text, text

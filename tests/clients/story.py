@@ -14,6 +14,7 @@ from mcp import Client, MCPError, StdioServerParameters
 TOOLS = [
     "list_hosts", "open_session", "list_sessions", "close_session", "execute_command", "get_active_commands",
     "get_command_output", "wait_for", "interrupt_command", "get_terminal_output", "send_input",
+    "read_file", "write_file",
 ]  # fmt: skip
 
 # Longer than the longest wait of one call, 50 s.
@@ -142,6 +143,17 @@ async def story(agent):
     else:
         raise AssertionError("a resource of nobody")
     agent.done("sessions, screen and log as resources")
+
+    path = f"{agent.scratch}/notes"
+    written = await agent.call("write_file", host=agent.host, path=path, content="one\ntwo\n", mode="create")
+    expect(written, created=True, size=8)
+    edited = await agent.call(
+        "write_file", host=agent.host, path=path, old_text="two", new_text="2", if_sha256=written["sha256"]
+    )
+    expect(edited, replacements=1, diff="@@ -1,2 +1,2 @@\n one\n-two\n+2\n")
+    read = await agent.call("read_file", host=agent.host, path=path)
+    expect(read, content="one\n2\n", encoding="utf-8", eof=True, sha256=edited["sha256"])
+    agent.done("a file written, edited and read")
 
     await agent.call("close_session", all=True)
     left = await agent.call("list_sessions")

@@ -11,6 +11,7 @@ mod durable;
 mod errors;
 mod exec;
 mod far_ends;
+mod files;
 mod first;
 mod floods;
 mod full_screen;

@@ -24,10 +24,20 @@ const PORT_22: Parameter = PORT.or(Setting::Number(22));
 
 const CONFIGURED_PORT: (&str, Preset) = ("port", Preset::Unsaid(Setting::Number(22)));
 
+const REMOTE_PATH: Parameter =
+    Parameter::required("remote_path", "Path on the host, absolute or from the home");
+const ENCODING: Parameter = Parameter::new("encoding", "string", "utf-8, latin-1, ascii, utf-16 or base64")
+    .or(Setting::Word("utf-8"));
+const ERRORS: Parameter = Parameter::new("errors", "string", "strict, replace or ignore");
+const MAX_BYTES: Parameter = Parameter::new("max_bytes", "integer", "Bytes at most, up to 2 MiB");
+const SUDO_PASSWORD: Parameter = Parameter::new("sudo_password", "string", "As root, by sudo with it");
+const USE_SUDO: Parameter =
+    Parameter::new("use_sudo", "boolean", "As root, by sudo without a password").or(Setting::Flag(false));
+
 /// As much as an answer of ours carries: it told all.
 const ALL_OUTPUT: (&str, Preset) = ("output_limit", Preset::Unless(Setting::Number(40_000)));
 
-pub(super) static LISTINGS: [Listing; 15] = [
+pub(super) static LISTINGS: [Listing; 17] = [
     Listing {
         name: "execute_command",
         title: "Run command",
@@ -232,5 +242,57 @@ pub(super) static LISTINGS: [Listing; 15] = [
         instead: None,
         presets: &[],
         told: told::typed,
+    },
+    Listing {
+        name: "read_file",
+        title: "Read file",
+        description: "Reads a text file on a host by SFTP, at most 2 MiB, and returns its content.",
+        effect: Effect::Reads,
+        parameters: &[
+            HOST,
+            REMOTE_PATH,
+            USERNAME,
+            PASSWORD,
+            KEY,
+            PORT,
+            ENCODING,
+            ERRORS.or(Setting::Word("replace")),
+            MAX_BYTES,
+            SUDO_PASSWORD,
+            USE_SUDO,
+        ],
+        instead: None,
+        presets: &[
+            ("encoding", Preset::Unless(Setting::Word("utf-8"))),
+            ("errors", Preset::Unless(Setting::Word("replace"))),
+        ],
+        told: told::read,
+    },
+    Listing {
+        name: "write_file",
+        title: "Write file",
+        description: "Writes content to a file on a host by SFTP, at most 2 MiB; the file is replaced in one moment, or added to.",
+        effect: Effect::Acts,
+        parameters: &[
+            HOST,
+            REMOTE_PATH,
+            Parameter::required("content", "The content"),
+            USERNAME,
+            PASSWORD,
+            KEY,
+            PORT,
+            ENCODING,
+            ERRORS.or(Setting::Word("strict")),
+            Parameter::new("append", "boolean", "Add it to the end").or(Setting::Flag(false)),
+            Parameter::new("make_dirs", "boolean", "Make directories that are not there")
+                .or(Setting::Flag(false)),
+            Parameter::new("permissions", "integer", "Decimal: 420 is 0644"),
+            MAX_BYTES,
+            SUDO_PASSWORD,
+            USE_SUDO,
+        ],
+        instead: None,
+        presets: &[],
+        told: told::written,
     },
 ];

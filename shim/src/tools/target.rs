@@ -53,6 +53,42 @@ impl Login {
     }
 }
 
+/// The same for tools that list none of it, and what may be laid over sudo's configuration.
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct Hidden {
+    #[schemars(extend("x-hidden" = true))]
+    username: Option<String>,
+    #[schemars(extend("x-hidden" = true))]
+    port: Option<u32>,
+    #[schemars(extend("x-hidden" = true))]
+    key_filename: Option<String>,
+    #[schemars(extend("x-hidden" = true))]
+    password: Option<String>,
+    #[schemars(skip)]
+    hostname: Option<String>,
+    #[schemars(extend("x-hidden" = true))]
+    sudo_password: Option<String>,
+}
+
+impl Hidden {
+    /// A password is among it.
+    pub(super) const fn has_secret(&self) -> bool {
+        self.password.is_some() || self.sudo_password.is_some()
+    }
+
+    /// The login, and sudo's password.
+    pub(super) fn split(self) -> (Login, Option<String>) {
+        let login = Login {
+            username: self.username,
+            port: self.port,
+            key_filename: self.key_filename,
+            password: self.password,
+            hostname: self.hostname,
+        };
+        (login, self.sudo_password)
+    }
+}
+
 /// What tells apart hosts that are open already, beside their name.
 #[derive(Default, Deserialize, JsonSchema)]
 pub(super) struct Apart {

@@ -268,6 +268,35 @@ pub(super) fn screen(_: &JsonObject, structured: &JsonObject) -> String {
     )
 }
 
+/// A file's content, and nothing else where that is all of it.
+pub(super) fn read(_: &JsonObject, file: &JsonObject) -> String {
+    let content = text(file, "content");
+    let mut told = content.to_owned();
+    if !is_true(file, "eof") {
+        told.push_str(&format!(
+            "\n\n[the first {} of {} bytes]",
+            thousands(number(file, "next_offset")),
+            thousands(number(file, "size"))
+        ));
+    } else if content.is_empty() {
+        told.push_str("[the file is empty]");
+    }
+    told
+}
+
+/// A file that was written.
+pub(super) fn written(_: &JsonObject, file: &JsonObject) -> String {
+    let mut told = format!(
+        "File written successfully: {} ({} bytes)",
+        line(text(file, "path")),
+        thousands(number(file, "size"))
+    );
+    if !text(file, "notice").is_empty() {
+        told.push_str(&format!("\n\nNote: {}", line(text(file, "notice"))));
+    }
+    told
+}
+
 fn exit_code(command: &JsonObject) -> String {
     match command.get("exit_code").and_then(Value::as_i64) {
         Some(code) => code.to_string(),
@@ -451,6 +480,23 @@ mod tests {
         assert_eq!(
             told,
             "Command History (last 1):\n\n- ID: c4\n  Session: web\n  Command: make all\n  Status: completed\n  Exit Code: 2\n  Duration: 3 ms\n"
+        );
+    }
+
+    /// A file is its content; what is missing of it is said.
+    #[test]
+    fn files_are_their_content() {
+        let none = JsonObject::new();
+        let whole = object(&json!({"content": "a\n", "eof": true, "next_offset": 2, "size": 2}));
+        assert_eq!(read(&none, &whole), "a\n");
+        let part = object(&json!({"content": "a", "eof": false, "next_offset": 1, "size": 3000}));
+        assert_eq!(read(&none, &part), "a\n\n[the first 1 of 3,000 bytes]");
+        let empty = object(&json!({"content": "", "eof": true, "next_offset": 0, "size": 0}));
+        assert_eq!(read(&none, &empty), "[the file is empty]");
+        let done = object(&json!({"path": "/x", "size": 1200, "notice": null}));
+        assert_eq!(
+            written(&none, &done),
+            "File written successfully: /x (1,200 bytes)"
         );
     }
 

@@ -1,0 +1,132 @@
+//! `read_file`: a file of a host, or a piece of it.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use sshmcp_proto::{
+    error::Fault,
+    v1::{FileAccess, ReadFileRequest},
+};
+
+use super::{Effect, Tool, target::Hidden};
+use crate::{
+    arguments,
+    call::Call,
+    daemon::Connected,
+    encoding::{Encoding, Errors, guess},
+    render::{self, Reply},
+    schema,
+};
+
+pub(super) const TOOL: Tool = Tool {
+    name: "read_file",
+    title: "Read file",
+    description: "Reads a file on a host by SFTP, up to 2 MiB a call: text if it is UTF-8, else base64. Returns content, size, mode, \
+                  sha256 (of a file read whole), next_offset.",
+    effect: Effect::Reads,
+    input: schema::input::<Arguments>,
+    output: || {
+        schema::output(&[
+            ("path", schema::field("string", "on the host, from / on")),
+            (
+                "content",
+                schema::field("string", "text, or base64 as encoding says"),
+            ),
+            (
+                "encoding",
+                schema::field("string", "utf-8, base64, or what was asked for"),
+            ),
+            ("size", schema::field("integer", "bytes of the whole file")),
+            ("offset", schema::field("integer", "where content begins")),
+            ("next_offset", schema::field("integer", "where to go on")),
+            ("eof", schema::field("boolean", "nothing follows")),
+            ("mode", schema::maybe("string or null: 0644")),
+            ("uid", schema::maybe("integer or null: owner")),
+            ("gid", schema::maybe("integer or null: group")),
+            ("modified", schema::maybe("integer or null: seconds since 1970")),
+            (
+                "sha256",
+                schema::maybe("string or null: if the whole file was read"),
+            ),
+            ("notice", schema::maybe("string or null")),
+        ])
+    },
+    run: |call, given| Box::pin(async move { run(call, arguments::decode(given)?).await }),
+};
+
+#[derive(Deserialize, JsonSchema)]
+struct Arguments {
+    host: String,
+    /// Absolute or from home
+    path: String,
+    offset: Option<u64>,
+    /// Bytes
+    limit: Option<u64>,
+    /// utf-8, base64, latin-1, ascii, utf-16
+    encoding: Option<String>,
+    /// As root
+    sudo: Option<bool>,
+    #[schemars(extend("x-hidden" = true))]
+    errors: Option<String>,
+    #[serde(flatten)]
+    hidden: Hidden,
+}
+
+async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
+    let Arguments {
+        host,
+        path,
+        offset,
+        limit,
+        encoding,
+        sudo,
+        errors,
+        hidden,
+    } = arguments;
+    let encoding = encoding.as_deref().map(Encoding::named).transpose()?;
+    let errors = errors.as_deref().map(Errors::named).transpose()?;
+    let offset = offset.unwrap_or(0);
+    let has_secret = hidden.has_secret();
+    let request = ReadFileRequest {
+        access: Some(hidden.access(host, path, sudo)),
+        offset,
+        limit: limit.unwrap_or(0),
+    };
+    let send = |daemon: Connected| {
+        let request = request.clone();
+        async move { daemon.files().read_file(request).await }
+    };
+    let response = call
+        .patiently("reading", async {
+            if has_secret {
+                call.rpc_apart(send).await
+            } else {
+                call.rpc(send).await
+            }
+        })
+        .await?;
+    let (inside, more) = (offset > 0, !response.eof);
+    let decoded = match (encoding, errors) {
+        (None, None) => guess(&response.data, inside, more)?,
+        (encoding, errors) => {
+            let (encoding, errors) = (
+                encoding.unwrap_or(Encoding::Utf8),
+                errors.unwrap_or(Errors::Replace),
+            );
+            encoding.decode(&response.data, errors, inside, more)?
+        }
+    };
+    Ok(render::file::read(&response, offset, decoded))
+}
+
+impl Hidden {
+    pub(super) fn access(self, host: String, path: String, sudo: Option<bool>) -> FileAccess {
+        let (login, sudo_password) = self.split();
+        FileAccess {
+            host: Some(login.host(host)),
+            path,
+            // A password for it means it, too.
+            sudo: sudo.unwrap_or(false) || sudo_password.is_some(),
+            sudo_password,
+        }
+    }
+}
