@@ -77,6 +77,8 @@ pub(crate) enum Request {
     Type {
         bytes: Vec<u8>,
         secret: bool,
+        /// A command's line, which must not meet a half-typed one.
+        is_line: bool,
         client: Caller,
         reply: oneshot::Sender<Result<u64, Fault>>,
     },
@@ -423,10 +425,26 @@ impl Session {
 
     /// Types bytes into the terminal; the prompt that answers them comes when `prompts` is above what comes back.
     pub async fn type_bytes(&self, bytes: Vec<u8>, secret: bool, client: Caller) -> Result<u64, Fault> {
+        self.type_in(bytes, secret, false, client).await
+    }
+
+    /// Types a command's line, unless a half-typed one stands at the prompt.
+    pub async fn type_line(&self, bytes: Vec<u8>, client: Caller) -> Result<u64, Fault> {
+        self.type_in(bytes, false, true, client).await
+    }
+
+    async fn type_in(
+        &self,
+        bytes: Vec<u8>,
+        secret: bool,
+        is_line: bool,
+        client: Caller,
+    ) -> Result<u64, Fault> {
         let (reply, answer) = oneshot::channel();
         self.ask(Request::Type {
             bytes,
             secret,
+            is_line,
             client,
             reply,
         })

@@ -38,6 +38,7 @@ pub(crate) async fn run(args: SendArgs, context: &Context) -> Result<u8, Failure
         timeout_ms: milliseconds(args.timeout).max(1),
         secret: args.secret,
         stored_secret: None,
+        is_line: false,
     };
     let answer = context.daemon().await?.terminals().send_input(request).await?;
     let SendInputResponse {

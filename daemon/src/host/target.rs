@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::options::Options;
 use crate::config::{HostKeyPolicy, Keeper, Kind, NotesFile, SecretSource};
+use crate::secret::Secret;
 
 /// Where the ssh-agent is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +115,17 @@ impl Target {
     /// The keeper with which OpenSSH's own client asks whatever there is to ask.
     pub fn openssh_keeper() -> &'static str {
         Keeper::LocalTmux.word()
+    }
+
+    /// Secrets that stand in the configuration as they are.
+    pub fn literal_secrets(&self) -> impl Iterator<Item = &Secret> {
+        let own = [&self.password, &self.sudo_password, &self.enable_password];
+        let named = self.secrets.iter().map(|(_, source)| source);
+        let sources = own.into_iter().flatten().chain(named);
+        sources.filter_map(|source| match source {
+            SecretSource::Literal(secret) => Some(secret),
+            _ => None,
+        })
     }
 
     /// Connecting there has the same outcome as for this target: the same trust and the same credentials.

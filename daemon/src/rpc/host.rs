@@ -16,9 +16,15 @@ use super::{caller, from_proto, login, to_proto};
 use crate::{
     connection::{Scan, Verdict},
     examine::examine,
-    host::{self, HostEntry, Target, notes},
+    host::{
+        self, HostEntry, Target,
+        notes::{self, Notes},
+    },
     registry::{HostCall, Registry},
 };
+
+/// A shorter text is a word that notes may well have.
+const SECRET_MIN: usize = 4;
 
 /// The service.
 pub struct HostRpc(pub Arc<Registry>);
@@ -43,6 +49,7 @@ impl HostService for HostRpc {
                 let notes = tokio::task::spawn_blocking(move || notes::read(&files))
                     .await
                     .map_err(|_| Fault::new(Reason::Internal, "reading the notes failed within"))?;
+                let notes = without_secrets(notes, &target);
                 let mut host = to_proto::host(entry(name, &target));
                 host.has_notes = !notes.text.is_empty();
                 host.notes = notes.text;
@@ -177,4 +184,15 @@ fn entry(name: String, target: &Target) -> HostEntry {
         resolved_by: target.resolved_by,
         problem: String::new(),
     }
+}
+
+/// Notes in which somebody wrote down a password that the configuration has as well do not give it away.
+fn without_secrets(mut notes: Notes, target: &Target) -> Notes {
+    for secret in target.literal_secrets() {
+        let secret = secret.expose();
+        if secret.len() >= SECRET_MIN {
+            notes.text = notes.text.replace(secret.as_str(), "[a stored secret]");
+        }
+    }
+    notes
 }

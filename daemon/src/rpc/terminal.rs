@@ -94,6 +94,7 @@ impl TerminalService for TerminalRpc {
             timeout_ms,
             secret,
             stored_secret,
+            is_line,
         } = request.into_inner();
         let (session, command) = self.whom(which)?;
         let by = super::person_or_agent(&client);
@@ -127,7 +128,11 @@ impl TerminalService for TerminalRpc {
             .map_or(0, |command| command.state().output.total());
         session.allow(&by)?;
         let is_secret = secret || stored_secret.is_some();
-        let prompts = session.type_bytes(bytes, is_secret, by).await?;
+        let prompts = if is_line && !is_secret {
+            session.type_line(bytes, by).await?
+        } else {
+            session.type_bytes(bytes, is_secret, by).await?
+        };
         let settling = Settling {
             session: &session,
             command: command.as_deref(),

@@ -46,6 +46,18 @@ impl Drop for Held {
 }
 
 impl Session {
+    /// The fault of a line for which a half-typed one is in the way.
+    pub(super) fn half_typed(&self) -> Fault {
+        Fault::new(
+            Reason::HumanHasControl,
+            format!(
+                "a half-typed line stands on the prompt of session {}; nothing was typed",
+                self.name
+            ),
+        )
+        .hint("whoever typed it finishes or clears it; or use another session")
+    }
+
     /// Who has taken the keyboard.
     pub fn holder(&self) -> Option<Holder> {
         self.control.holder()

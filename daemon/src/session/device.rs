@@ -314,10 +314,15 @@ impl Device {
             Request::Type {
                 bytes,
                 secret,
+                is_line,
                 client,
                 reply,
             } => {
                 self.used_by(&client);
+                if is_line && self.is_half_typed() {
+                    let _ = reply.send(Err(self.session.half_typed()));
+                    return;
+                }
                 self.type_as(bytes, secret, reply);
             }
             Request::Signal(Signalling { signal, only, reply }) => {

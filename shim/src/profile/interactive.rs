@@ -71,6 +71,7 @@ pub(super) static LISTINGS: [Listing; 8] = [
         instead: Some(("send_input", &[("command", "text")])),
         presets: &[
             ("enter", Preset::Always(Setting::Flag(true))),
+            ("is_line", Preset::Always(Setting::Flag(true))),
             ("timeout", Preset::Always(Setting::Number(0))),
         ],
         told: sent,

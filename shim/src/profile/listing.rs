@@ -193,7 +193,7 @@ mod tests {
                 Interactive,
                 "execute_command",
                 json!({"session_name": "s", "command": "ls"}),
-                json!(["send_input", {"session": "s", "text": "ls", "enter": true, "timeout": 0}]),
+                json!(["send_input", {"session": "s", "text": "ls", "enter": true, "is_line": true, "timeout": 0}]),
             ),
             (
                 Interactive,

@@ -64,6 +64,9 @@ struct Arguments {
     /// Text and keys in the notation of `send_keys`: `:wq<enter>`.
     #[schemars(extend("x-hidden" = true))]
     typed: Option<String>,
+    /// A command's line, which must not meet a half-typed one.
+    #[schemars(extend("x-hidden" = true))]
+    is_line: Option<bool>,
     /// Regular expression
     pattern: Option<String>,
     /// Seconds to wait (5)
@@ -82,6 +85,7 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         enter,
         keys,
         typed,
+        is_line,
         pattern,
         timeout,
         secret,
@@ -112,6 +116,7 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         })?,
         secret: false,
         stored_secret: secret,
+        is_line: is_line.unwrap_or(false),
     };
     let mut requests = spelled(last, typed.as_deref()).into_iter();
     let Some(mut request) = requests.next() else {

@@ -120,8 +120,10 @@ fn notes_are_read_when_they_are_asked_for() {
     let connection = |name: &str, more: &str| {
         format!("[connections.{name}]\nhost = '127.0.0.1'\nport = {port}\nuser = '{user}'\n{more}\n")
     };
-    let config = connection("web", "notes_path = '~/web.md'\ntags = ['prod']")
-        + &connection("db", "tags = ['prod']")
+    let config = connection(
+        "web",
+        "notes_path = '~/web.md'\ntags = ['prod']\nsudo_password = 's3cret-word'",
+    ) + &connection("db", "tags = ['prod']")
         + &connection("lost", "notes_path = '~/lost.md'")
         + &connection("bare", "")
         + "[tags.prod]\nnotes_path = '~/prod.md'\n";
@@ -145,10 +147,13 @@ fn notes_are_read_when_they_are_asked_for() {
         );
         assert!(text.contains(notes.trim_end()), "{text}");
     }
-    put(&bed, "web.md", "# web\nGreen now.\n");
+    put(&bed, "web.md", "# web\nGreen now.\nsudo takes s3cret-word.\n");
     let listed = shim.call("list_hosts", json!({"host": "web"})).expect("listed");
     let notes = listed["hosts"][0]["notes"].as_str().unwrap_or_default();
-    assert!(notes.starts_with("# web\nGreen now.\n"), "{listed}");
+    assert!(
+        notes.starts_with("# web\nGreen now.\nsudo takes [a stored secret].\n"),
+        "{listed}"
+    );
 
     put(&bed, "web.md", &"long ".repeat(50_000));
     let listed = shim.call("list_hosts", json!({"host": "web"})).expect("listed");

@@ -149,6 +149,37 @@ fn connected_is_told_of_a_shell_alone() {
     bed.finish();
 }
 
+/// What a person half typed is not run with a command: their line stays, and the agent is told.
+#[test]
+fn a_persons_half_typed_line_is_not_run_with_a_command() {
+    let bed = TestBed::new();
+    put(&bed, ".mcp-ssh-interactive/config.yml", &yaml(&bed, "web", ""));
+    let mut shim = profile(&bed, "interactive");
+    let open = json!({"connection_config_name": "web", "session_name": "web"});
+    shim.call("open_connection", open).expect("it opens");
+    let sent = bed.ctl(&["send", "web", "--text", "echo half", "--no-enter"]);
+    assert!(sent.status.success(), "{sent:?}");
+    let run = json!({"session_name": "web", "command": "-typed"});
+    let (is_error, text) = told(&mut shim, "execute_command", &run);
+    assert!(is_error && text.contains("human_has_control"), "{text}");
+    // The person goes on, or clears it.
+    let cleared = bed.ctl(&["send", "web", "--keys", "ctrl-c"]);
+    assert!(cleared.status.success(), "{cleared:?}");
+    eventually("the prompt is free", || {
+        let run = json!({"session_name": "web", "command": "echo who''le"});
+        !told(&mut shim, "execute_command", &run).0
+    });
+    eventually("it ran, and nothing else", || {
+        let shown = told(&mut shim, "get_terminal_output", &json!({"session_name": "web"})).1;
+        assert!(!shown.contains("half-typed"), "{shown}");
+        shown.contains("\\nwhole")
+    });
+    shim.call("close_connection", json!({"session_name": "web"}))
+        .expect("closed");
+    shim.close();
+    bed.finish();
+}
+
 /// "Ctrl-C sent to healthy commands that print in many pieces; a new command killing one that ran longer than 30 s."
 #[test]
 fn healthy_commands_are_left_alone() {

@@ -398,6 +398,12 @@ impl Actor {
     }
 
     /// The same for one who may not answer everything: what OpenSSH asks at a login is a person's.
+    /// A line stands at the shell's prompt that was not sent.
+    pub(super) fn is_half_typed(&self) -> bool {
+        let shell = self.shell.as_ref();
+        shell.is_some_and(|shell| matches!(shell.machine.phase(), Phase::Ready { half_typed: true }))
+    }
+
     pub(super) async fn type_as(
         &mut self,
         client: &Caller,

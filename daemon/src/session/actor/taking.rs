@@ -65,10 +65,15 @@ impl Actor {
             Request::Type {
                 bytes,
                 secret,
+                is_line,
                 client,
                 reply,
             } => {
                 self.used_by(&client);
+                if is_line && self.is_half_typed() {
+                    let _ = reply.send(Err(self.session.half_typed()));
+                    return;
+                }
                 self.type_as(&client, bytes, secret, reply).await;
             }
             Request::Signal(asked) => self.signal(asked).await,
