@@ -39,9 +39,8 @@ fn answer(person: &Pane<'_>, question: &str, count: usize, text: &str) {
 /// In a session's terminal, whose last row is ours.
 fn answer_in_terminal(person: &Pane<'_>, question: &str, text: &str) {
     person.shows(question, |seen| {
-        let rows = seen.lines().filter(|row| !row.contains("ctrl-] detaches"));
-        rows.filter(|row| !row.trim().is_empty())
-            .last()
+        let mut rows = seen.lines().filter(|row| !row.contains("ctrl-] detaches"));
+        rows.rfind(|row| !row.trim().is_empty())
             .is_some_and(|row| row.trim_end().ends_with(question))
     });
     person.types(text);
