@@ -1,8 +1,8 @@
 """The workflows of mcp-ssh-interactive and mcp-ssh-session through the official Python client, every tool once:
-python predecessors.py PROFILE HOST SCRATCH SERVER [ARGUMENT...].
+python predecessors.py PROFILE MODE HOST SCRATCH SERVER [ARGUMENT...].
 
-PROFILE is whose; HOST is a configured name with notes, SCRATCH an empty directory on it. What is listed is compared with
-the tables here, field by field. Waits for nothing without an end; the first thing that is not as it must be ends it.
+PROFILE is whose; MODE is the client's, as in story.py; HOST is a configured name with notes, SCRATCH an empty directory
+on it. What is listed is compared with the tables here, field by field. Waits for nothing without an end; the first thing that is not as it must be ends it.
 """
 
 import asyncio
@@ -370,10 +370,10 @@ async def session(agent):
 
 
 async def main():
-    profile, host, scratch, command, *arguments = sys.argv[1:]
+    profile, mode, host, scratch, command, *arguments = sys.argv[1:]
     server = StdioServerParameters(command=command, args=[*arguments, "--profile", profile])
     facts, story = {"interactive": (INTERACTIVE, interactive), "session": (SESSION, session)}[profile]
-    async with Client(server, mode="legacy") as client:
+    async with Client(server, mode=mode) as client:
         agent = Agent(client, host, scratch)
         await compare(agent, facts)
         await story(agent)

@@ -52,11 +52,12 @@ fn yaml(bed: &TestBed, name: &str, more: &str) -> String {
     )
 }
 
-fn play(bed: &TestBed, profile: &str, host: &str) {
+/// `mode` is the client's: it shakes hands as MCP did until 2025 (`legacy`), or asks `server/discover` first (`auto`).
+fn play(bed: &TestBed, profile: &str, mode: &str, host: &str) {
     let scratch = bed.scratch(Shell::Bash);
     let output = Command::new(installed("venv/bin/python"))
         .arg(workspace().join("tests/clients/predecessors.py"))
-        .args([profile, host])
+        .args([profile, mode, host])
         .arg(scratch)
         .args(server(bed))
         .stdin(Stdio::null())
@@ -88,7 +89,7 @@ fn interactive_workflow() {
         ".mcp-ssh-interactive/info/shop.md",
         "# The shop\nDeploy with care.\n",
     );
-    play(&bed, "interactive", "my-server");
+    play(&bed, "interactive", "auto", "my-server");
     bed.finish();
 }
 
@@ -96,6 +97,6 @@ fn interactive_workflow() {
 #[test]
 fn session_workflow() {
     let bed = TestBed::new();
-    play(&bed, "session", Shell::Bash.host());
+    play(&bed, "session", "legacy", Shell::Bash.host());
     bed.finish();
 }

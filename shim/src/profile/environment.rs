@@ -171,18 +171,30 @@ impl Environment {
             return fault;
         }
         let mut shown = self.shown_as();
+        let mut hint = fault.hint.clone();
         if let Some(host) = arguments.get("host").and_then(Value::as_str) {
+            let named = |word: &str| format!("{PREFIX}{host}_{word}");
             for word in ["USER", "KEY", "PASS", "SUDO_PASS", "ENABLE_PASS"] {
-                let variable = (self.get(host, word), format!("{PREFIX}{host}_{word}"));
-                if let (Some(value), variable) = variable {
-                    shown.push((value.to_owned(), variable));
+                if let Some(value) = self.get(host, word) {
+                    shown.push((value.to_owned(), named(word)));
                 }
             }
             shown.sort_by_key(|(hidden, _)| std::cmp::Reverse(hidden.len()));
+            let words = ["HOST", "PORT", "USER"];
+            let laid: Vec<String> = words
+                .into_iter()
+                .filter(|word| self.get(host, word).is_some())
+                .map(named)
+                .collect();
+            // sshctl has another environment.
+            if hint.contains("sshctl ") && !laid.is_empty() {
+                let host = crate::render::line(host);
+                hint.push_str(&format!("; there `{host}` is what {} say", laid.join(", ")));
+            }
         }
         Fault {
             message: replaced(&fault.message, &shown),
-            hint: replaced(&fault.hint, &shown),
+            hint: replaced(&hint, &shown),
             ..fault
         }
     }
@@ -324,5 +336,16 @@ mod tests {
             "web refused OVRD_web_USER with OVRD_web_KEY and OVRD_web_PASS"
         );
         assert_eq!(hidden.hint, "look at web. Or ask.");
+        let unknown = Fault::new(
+            Reason::HostKeyUnknown,
+            "the host key of 10.0.0.5:2222 is not known",
+        )
+        .hint("a person runs `sshctl trust web`");
+        let hidden = full().hide_fault(&object(&json!({"host": "web"})), unknown);
+        assert_eq!(hidden.message, "the host key of web is not known");
+        assert_eq!(
+            hidden.hint,
+            "a person runs `sshctl trust web`; there `web` is what OVRD_web_HOST, OVRD_web_PORT, OVRD_web_USER say"
+        );
     }
 }

@@ -1,6 +1,11 @@
 //! `OVRD_ALIAS_…` in the environment of `mcp-ssh --profile session`: an agent works by the alias alone, and is never shown
 //! what that stands for.
 
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+};
+
 use serde_json::{Value, json};
 use sshmcp_tests::{Shell, Shim, Sudoer, TestBed, sshd::free_port};
 
@@ -37,6 +42,10 @@ fn credentials_are_hidden_behind_an_alias() {
         .env("OVRD_locked_PORT", port.to_string())
         .env("OVRD_locked_USER", &bash)
         .env("OVRD_locked_PASS", "wr0ng-s3cret")
+        // Its key is not known by this name.
+        .env("OVRD_new_HOST", "localhost")
+        .env("OVRD_new_PORT", bed.sshd().port().to_string())
+        .env("OVRD_new_USER", &bash)
         .env("OVRD_typo_PORT", "22o2");
     let mut shim = Shim::start(command);
     let mut seen = Vec::new();
@@ -75,6 +84,15 @@ fn credentials_are_hidden_behind_an_alias() {
         "open_session",
         json!({"host": "shop", "session": "shop"}),
     );
+    // Files are reached in the same way, as root with the password for sudo.
+    let root_only = bed.path("root-only");
+    fs::write(&root_only, "of root\n").expect("written");
+    fs::set_permissions(&root_only, Permissions::from_mode(0o600)).expect("chmod");
+    for (use_sudo, answer) in [(false, "[permission_denied]"), (true, "of root\n")] {
+        let read = json!({"host": "shop", "remote_path": root_only, "use_sudo": use_sudo});
+        let (_, text) = ask(&mut shim, "read_file", read);
+        assert!(text.contains(answer), "{use_sudo}: {text}");
+    }
     // What the host itself shows stays as it is, its prompt too.
     let (_, text) = told(&mut shim, "read_screen", &json!({"host": "shop"}));
     assert!(text.contains("Cursor: row "), "{text}");
@@ -99,6 +117,15 @@ fn credentials_are_hidden_behind_an_alias() {
         json!({"host": "typo", "command": "true"}),
     );
     assert!(is_error && text.contains("OVRD_typo_PORT"), "{text}");
+    let (is_error, text) = ask(
+        &mut shim,
+        "execute_command",
+        json!({"host": "new", "command": "true"}),
+    );
+    assert!(
+        is_error && text.contains("`sshctl trust new`; there `new` is what OVRD_new_HOST, "),
+        "{text}"
+    );
     let sessions = shim.ask("resources/read", json!({"uri": "ssh://sessions"}));
     seen.push(sessions["result"].to_string());
 
@@ -108,6 +135,8 @@ fn credentials_are_hidden_behind_an_alias() {
         &bash,
         &key,
         "127.0.0.1",
+        "localhost",
+        &bed.sshd().port().to_string(),
         "wr0ng-s3cret",
         "22o2",
         &port.to_string(),
