@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use sshmcp_tests::{Shell, TestBed};
+use sshmcp_tests::{Shell, TestBed, User, eventually, program::tool};
 
 use super::{profile, put, told, yaml};
 
@@ -200,6 +200,58 @@ fn notes_are_read_when_they_are_asked_for() {
     );
     interactive.close();
     shim.call("close_session", json!({"all": true})).expect("closed");
+    shim.close();
+    bed.finish();
+}
+
+/// A host whose shell OpenSSH's client in a tmux cannot be worked with is opened by another keeper, and one that names its
+/// own by that.
+#[test]
+fn other_keepers_serve_where_a_local_tmux_does_not() {
+    assert!(
+        User::many(),
+        "the story of a login shell that is csh makes a user: run it as root"
+    );
+    let mut bed = TestBed::new();
+    let csh = fs::canonicalize(tool("tcsh")).expect("tcsh");
+    let user = User::named("sshmcp-t-csh", &csh);
+    bed.add_guest("csh", &user);
+    let own = format!(
+        "[connections.own]\nhost = '127.0.0.1'\nport = {}\nuser = '{}'\nkeeper = 'daemon'\n",
+        bed.sshd().port(),
+        bed.user(Shell::Bash).name
+    );
+    put(&bed, ".config/sshmcp/config.toml", &own);
+    let mut shim = profile(&bed, "interactive");
+    for name in ["csh", "own"] {
+        let open = json!({"connection_config_name": name, "session_name": name});
+        let opened = shim.call("open_connection", open).expect("it opens");
+        assert_ne!(opened["keeper"], "local-tmux", "{opened}");
+        let run = json!({"session_name": name, "command": "echo it''works"});
+        shim.call("execute_command", run).expect("typed");
+        eventually("it is shown", || {
+            let (_, text) = told(&mut shim, "get_terminal_output", &json!({"session_name": name}));
+            text.contains("\\nitworks")
+        });
+    }
+    let own = shim.call("list_connections", json!({})).expect("a list");
+    let keepers: Vec<_> = own["sessions"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|session| (&session["session"], &session["keeper"]))
+        .collect();
+    assert_eq!(
+        keepers,
+        [
+            (&json!("csh"), &json!("daemon")),
+            (&json!("own"), &json!("daemon"))
+        ]
+    );
+    for name in ["csh", "own"] {
+        shim.call("close_connection", json!({"session_name": name}))
+            .expect("closed");
+    }
     shim.close();
     bed.finish();
 }
