@@ -220,6 +220,17 @@ async def interactive(agent):
     )
     agent.done("an endless command is interrupted")
 
+    await agent.call("execute_command", session_name="main", command="echo 'unfinished")
+    await agent.eventually(
+        lambda text: json.loads(text)["output"].endswith("\n>"), "get_terminal_output", session_name="main"
+    )
+    await agent.call("interrupt_command", session_name="main")
+    await agent.call("execute_command", session_name="main", command="echo who''le")
+    await agent.eventually(
+        lambda text: "\nwhole\n" in json.loads(text)["output"], "get_terminal_output", session_name="main"
+    )
+    agent.done("an unfinished line is left")
+
     failed, text, structured = await agent.ask("execute_command", session_name="nobody", command="true")
     told = json.loads(text)
     assert failed and told["success"] is False and "nobody" in told["error"], told
