@@ -2,6 +2,7 @@
 
 mod below;
 mod copy;
+mod install;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use clap_complete::Shell;
 
 pub(crate) use self::below::{ConfigVerb, DaemonVerb, SecretVerb};
 pub(crate) use self::copy::CpArgs;
+pub(crate) use self::install::{ImportArgs, InstallArgs, ManArgs, UninstallArgs};
 use crate::error::EXIT_CODES_HELP;
 
 /// Work with the SSH sessions that sshmcpd keeps: the same ones that an agent works in.
@@ -182,7 +184,7 @@ Up to 2 MiB a file is replaced in one moment; more is added to it in pieces."
 
 The question is asked on the terminal only, never answered by a pipe. A script must know the fingerprint.")]
     Trust(TrustArgs),
-    /// Check the configuration, or tell where it is
+    /// Check the configuration, take over another program's, or tell where it is
     #[command(subcommand)]
     Config(ConfigVerb),
     /// Tell what is missing, slow or unsafe here, and on a host, with what to do
@@ -198,12 +200,20 @@ Exits 0 if all is well, 1 with warnings, 2 with problems."
     /// Start, stop or look at the daemon
     #[command(subcommand)]
     Daemon(DaemonVerb),
-    /// Have systemd or launchd start the daemon from now on; shown first
-    #[command(after_help = "\
-Writes the units (the property list on macOS) for your user, and enables them where your user manager runs; else says
-what is left to do. Nothing of others is overwritten. `sshctl uninstall` undoes exactly that.
+    /// Put the programs, the daemon's service and the entries of MCP clients in place; shown first
+    #[command(
+        after_help = "Examples:
+  sshctl install                             shows what it would do, and asks
+  sshctl install --client claude-code --client zed
+  sshctl install --no-clients --yes",
+        after_long_help = "\
+Programs that are in no directory of PATH are copied to ~/.local/bin. The units (the property list on macOS) are written for
+your user, unless a package brought them, and enabled where your user manager runs; else it says what is left to do. Each
+MCP client that is found gets an entry `ssh`: its file is kept beside it, and nothing else in it changes. Nothing of others
+is overwritten. `sshctl uninstall` undoes exactly that.
 
-systemd's user manager, and the daemon with it, ends with your last login; `loginctl enable-linger` keeps it.")]
+systemd's user manager, and the daemon with it, ends with your last login; `loginctl enable-linger` keeps it."
+    )]
     Install(InstallArgs),
     /// Undo what `sshctl install` did; shown first
     Uninstall(UninstallArgs),
@@ -218,6 +228,9 @@ directory. Takes seconds. Exits 0 only if every step did what it says.")]
   sshctl completions zsh > \"${fpath[1]}/_sshctl\"
   sshctl completions fish > ~/.config/fish/completions/sshctl.fish")]
     Completions(CompletionsArgs),
+    /// Write the man pages of all programs into a directory
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// A host and how to log in there.
@@ -553,25 +566,6 @@ pub(crate) struct DoctorArgs {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Force {
     /// Stop though commands are running; they end
-    #[arg(short, long)]
-    pub(crate) force: bool,
-}
-
-/// Whether to ask.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct InstallArgs {
-    /// Do it without a question
-    #[arg(short, long)]
-    pub(crate) yes: bool,
-}
-
-/// Whether to ask, and what may be in the way.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct UninstallArgs {
-    /// Do it without a question
-    #[arg(short, long)]
-    pub(crate) yes: bool,
-    /// Though sessions are open in the daemon that ends with it
     #[arg(short, long)]
     pub(crate) force: bool,
 }

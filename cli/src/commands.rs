@@ -10,11 +10,13 @@ mod demo;
 mod doctor;
 mod exec;
 mod hosts;
+mod import;
 mod install;
 mod interrupt;
 mod list;
 mod login;
 mod logs;
+mod man;
 mod open;
 mod output;
 mod replay;
@@ -60,5 +62,6 @@ pub(crate) async fn run(verb: Verb, context: &Context) -> Result<u8, Failure> {
         Verb::Uninstall(args) => install::undo(args, context).await,
         Verb::Demo(args) => demo::run(args, context).await,
         Verb::Completions(args) => completions::run(args, context),
+        Verb::Man(args) => man::run(args, context).await,
     }
 }

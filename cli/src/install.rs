@@ -1,7 +1,11 @@
 //! What `sshctl install` puts in place and `uninstall` takes away, step by step: looked at first, done when it is told to.
 //! Changes nothing that somebody else put there.
 
+mod binaries;
+pub(crate) mod clients;
+pub(crate) mod entries;
 mod orders;
+mod purge;
 mod record;
 mod units;
 
@@ -11,16 +15,17 @@ use std::path::{Path, PathBuf};
 
 use sshmcp_proto::client::{Daemon, daemon_program};
 use sshmcp_proto::endpoint::{
-    CONFIG_VARIABLE, Paths, SOCKET_VARIABLE, STATE_VARIABLE, Socket, absolute, home,
+    CONFIG_VARIABLE, Paths, SOCKET_BELOW_HOME, SOCKET_VARIABLE, STATE_VARIABLE, Socket, absolute, home,
 };
 use sshmcp_proto::error::Fault;
 use sshmcp_proto::v1::{GetStatusRequest, Reason, StopRequest};
 
 use crate::commands::daemon::await_end;
 use crate::context::Context;
+use entries::Wanted;
 use orders::Order;
 use record::{Record, write_whole};
-use units::{Places, System, Unit, units};
+use units::{Places, System, Unit, packaged, units};
 
 /// What became of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +64,8 @@ pub(crate) struct Step {
     pub(crate) outcome: Outcome,
     /// Why, where that does not go without saying.
     pub(crate) why: String,
+    /// How a file of somebody else's changes.
+    pub(crate) diff: Vec<String>,
 }
 
 /// The steps of one run, in order.
@@ -73,6 +80,7 @@ pub(crate) struct Report {
 struct Run<'c> {
     context: &'c Context,
     system: System,
+    home: PathBuf,
     directory: PathBuf,
     state: PathBuf,
     /// False: it is only told what would be done.
@@ -80,13 +88,23 @@ struct Run<'c> {
     steps: Vec<Step>,
 }
 
-/// Puts units in place and has the daemon started by them.
-pub(crate) async fn install(context: &Context, act: bool) -> Result<Report, Fault> {
+/// Puts programs and units in place, has the daemon started by these, and the MCP clients start ours.
+pub(crate) async fn install(context: &Context, act: bool, clients: &Wanted) -> Result<Report, Fault> {
     let mut run = Run::new(context, act)?;
-    let wanted = units(run.system, &run.places()?)?;
     let path = Record::path(&run.state);
     let mut record = Record::read(&path)?.unwrap_or_default();
+    let daemon = found(&daemon_program())?;
+    // Where somebody else's unit is in the way nothing is begun.
+    let planned = run.look(|look| look.copy_programs(&daemon, &mut record.clone()))?;
+    let places = run.places(planned.daemon)?;
+    let there = packaged(run.system, &places);
+    let wanted = if there.is_some() {
+        Vec::new()
+    } else {
+        units(run.system, &places)?
+    };
     let missing = foreign_or_missing(&wanted, &record)?;
+    let shim = run.copy_programs(&daemon, &mut record)?.shim;
     if act && !missing.is_empty() {
         record.directories.extend(missing_above(&run.directory));
         for unit in &missing {
@@ -96,6 +114,9 @@ pub(crate) async fn install(context: &Context, act: bool) -> Result<Report, Faul
         // Before anything is done: what is done by halves is undone all the same.
         record.write(&path)?;
         fs::create_dir_all(&run.directory).map_err(|error| cannot(&run.directory, &error))?;
+    }
+    if let Some(unit) = there {
+        run.step(format!("use {}", unit.display()), Outcome::Already, "");
     }
     for unit in wanted {
         let what = format!("write {}", unit.path.display());
@@ -114,30 +135,43 @@ pub(crate) async fn install(context: &Context, act: bool) -> Result<Report, Faul
         for order in orders {
             run.step(format!("run {}", order.line()), Outcome::Left, &why);
         }
-        return Ok(run.report());
+    } else {
+        if act {
+            record.enabled = true;
+            record.write(&path)?;
+        }
+        run.give(run.system.enable()).await;
+        run.start().await?;
     }
-    if act {
-        record.enabled = true;
-        record.write(&path)?;
-    }
-    run.give(run.system.enable()).await;
-    run.start().await?;
+    run.add_entries(clients, &shim, &mut record)?;
     Ok(run.report())
 }
 
-/// Takes away what `install` put in place. `force`: though sessions are open in the daemon that goes with it.
-pub(crate) async fn uninstall(context: &Context, act: bool, force: bool) -> Result<Report, Fault> {
+/// Takes away what `install` put in place. `force`: though sessions are open in the daemon that goes with it; `purge`: what
+/// daemons left, too.
+pub(crate) async fn uninstall(
+    context: &Context,
+    act: bool,
+    force: bool,
+    purge: bool,
+) -> Result<Report, Fault> {
     let mut run = Run::new(context, act)?;
     let path = Record::path(&run.state);
-    let record = Record::read(&path)?.ok_or_else(|| {
-        Fault::new(
+    let record = Record::read(&path)?;
+    if record.is_none() && !purge {
+        return Err(Fault::new(
             Reason::NotFound,
             "nothing here was put in place by `sshctl install`",
-        )
-    })?;
-    if let Some((_, by, sessions)) = run.running().await?
-        && by == run.system.name()
-        && sessions > 0
+        ));
+    }
+    let record = record.unwrap_or_default();
+    // Without its program or its files no daemon can go on.
+    let ends = purge || !record.copied.is_empty();
+    let running = run.running().await?;
+    let managed = |by: &str| by == System::here().name();
+    if let Some((_, by, sessions)) = &running
+        && (ends || managed(by))
+        && *sessions > 0
         && !force
     {
         return Err(Fault::new(
@@ -153,8 +187,28 @@ pub(crate) async fn uninstall(context: &Context, act: bool, force: bool) -> Resu
             Err(why) => run.unlink(why)?,
         }
     }
+    if let Some((_, by, _)) = running
+        && ends
+        && !(record.enabled && manager.is_ok() && managed(&by))
+    {
+        run.stop(force).await?;
+    }
+    run.remove_entries(&record);
     for unit in &record.files {
         run.remove(unit)?;
+    }
+    if record.enabled && manager.is_ok() {
+        run.give(run.system.forget()).await;
+    }
+    run.remove_programs(&record)?;
+    if purge {
+        run.purge()?;
+    }
+    if act && !run.steps.iter().any(|step| step.outcome == Outcome::Failed) {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot(&path, &error)),
+            _ => {}
+        }
     }
     if act {
         let links = run.system.links(&run.directory);
@@ -163,12 +217,9 @@ pub(crate) async fn uninstall(context: &Context, act: bool, force: bool) -> Resu
             // Where something else is in it by now, it stays.
             let _kept = fs::remove_dir(directory);
         }
-    }
-    if manager.is_ok() {
-        run.give(run.system.forget()).await;
-    }
-    if act {
-        fs::remove_file(&path).map_err(|error| cannot(&path, &error))?;
+        if purge {
+            run.remove_empty();
+        }
     }
     Ok(run.report())
 }
@@ -189,6 +240,7 @@ impl<'c> Run<'c> {
         Ok(Self {
             context,
             system,
+            home,
             directory,
             state,
             act,
@@ -196,7 +248,17 @@ impl<'c> Run<'c> {
         })
     }
 
-    fn places(&self) -> Result<Places, Fault> {
+    /// What a part would do: nothing is done, and its steps are not told.
+    fn look<T>(&mut self, part: impl FnOnce(&mut Self) -> T) -> T {
+        let act = std::mem::replace(&mut self.act, false);
+        let told = self.steps.len();
+        let seen = part(self);
+        self.act = act;
+        self.steps.truncate(told);
+        seen
+    }
+
+    fn places(&self, daemon: PathBuf) -> Result<Places, Fault> {
         let global = &self.context.global;
         let named = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
         let paths = Paths::find(global.config.as_deref(), None)?;
@@ -214,7 +276,8 @@ impl<'c> Run<'c> {
         }
         Ok(Places {
             directory: self.directory.clone(),
-            daemon: found(&daemon_program())?,
+            daemon,
+            usual: socket.path() == self.home.join(SOCKET_BELOW_HOME) && flags.is_empty(),
             socket: socket.path().to_owned(),
             flags,
         })
@@ -225,6 +288,7 @@ impl<'c> Run<'c> {
             what,
             outcome,
             why: why.to_owned(),
+            diff: Vec::new(),
         });
     }
 
@@ -282,18 +346,8 @@ impl<'c> Run<'c> {
                     self.step(format!("run {}", order.line()), Outcome::Already, "");
                 }
             }
-            Some((daemon, _, 0)) => {
-                let what = format!(
-                    "stop the daemon that runs (process {}) and has no session",
-                    daemon.hello().pid
-                );
-                if self.act {
-                    daemon.daemon().stop(StopRequest { force: false }).await?;
-                    await_end(&daemon).await?;
-                    self.step(what, Outcome::Done, "");
-                } else {
-                    self.step(what, Outcome::Planned, "");
-                }
+            Some((_, _, 0)) => {
+                self.stop(false).await?;
                 self.give(orders).await;
             }
             Some((daemon, by, sessions)) => {
@@ -307,6 +361,29 @@ impl<'c> Run<'c> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Has the daemon that runs end.
+    async fn stop(&mut self, force: bool) -> Result<(), Fault> {
+        let Some((daemon, _, sessions)) = self.running().await? else {
+            return Ok(());
+        };
+        let what = match sessions {
+            0 => format!(
+                "stop the daemon that runs (process {}) and has no session",
+                daemon.hello().pid
+            ),
+            _ => format!(
+                "stop the daemon that runs (process {}) with {sessions} sessions",
+                daemon.hello().pid
+            ),
+        };
+        if self.act {
+            daemon.daemon().stop(StopRequest { force }).await?;
+            await_end(&daemon).await?;
+        }
+        self.step(what, self.done(), "");
         Ok(())
     }
 

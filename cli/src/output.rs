@@ -188,6 +188,16 @@ impl Output {
         stdout.flush()
     }
 
+    /// Prints a line of a change (`+`, `-` or a blank before it) on stdout.
+    pub(crate) fn change(&self, line: &str) -> io::Result<()> {
+        let tone = match line.chars().next() {
+            Some('+') => Tone::Good,
+            Some('-') => Tone::Bad,
+            _ => Tone::Faint,
+        };
+        self.pieces(&[(line, tone)])
+    }
+
     /// Prints text of several lines on stdout; it ends with a line end.
     pub(crate) fn text(&self, text: &str) -> io::Result<()> {
         let safe = sanitise::text(text);

@@ -46,6 +46,10 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with = "detach")]
     config_schema: bool,
 
+    /// Print the man page, and end
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    man: bool,
+
     /// Being what runs in a pane of a local tmux, for the session with this directory
     #[arg(long, hide = true, value_name = "DIRECTORY", requires = "command")]
     pub(crate) pane: Option<PathBuf>,
@@ -61,6 +65,7 @@ pub(crate) enum Action {
     Detach,
     CheckConfig,
     ConfigSchema,
+    Man,
     Pane,
     Serve { background: bool },
 }
@@ -69,6 +74,8 @@ impl Arguments {
     pub(crate) const fn action(&self) -> Action {
         if self.pane.is_some() {
             Action::Pane
+        } else if self.man {
+            Action::Man
         } else if self.check_config {
             Action::CheckConfig
         } else if self.config_schema {

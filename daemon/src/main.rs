@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use rustix::{
     fs::Mode,
     process::{Resource, Rlimit, getrlimit, setrlimit, umask},
@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         }),
         Action::CheckConfig => return check_config(&arguments),
         Action::ConfigSchema => return config_schema(),
+        Action::Man => return man(),
         Action::Pane => return in_pane(&arguments),
         Action::Serve { background } => {
             let readiness = match Readiness::enter(background) {
@@ -191,6 +192,13 @@ fn check_config(arguments: &Arguments) -> ExitCode {
 fn config_schema() -> ExitCode {
     say(&config::schema().to_string());
     ExitCode::SUCCESS
+}
+
+fn man() -> ExitCode {
+    match clap_mangen::Man::new(Arguments::command()).render(&mut std::io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
 }
 
 /// Runs a program in a pane.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 use rmcp::{ServiceExt as _, transport::io::stdio_pipes};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
@@ -56,10 +56,21 @@ struct Flags {
     /// The configuration file for a daemon that this program starts [env: SSHMCP_CONFIG].
     #[arg(long, value_name = "PATH")]
     config: Option<PathBuf>,
+    /// Print the man page, and end.
+    #[arg(long, hide = true)]
+    man: bool,
 }
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
+    if flags.man {
+        let printed = clap_mangen::Man::new(Flags::command()).render(&mut io::stdout());
+        return if printed.is_ok() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        };
+    }
     let profile = match flags.profile.parse::<Profile>() {
         Ok(profile) => profile,
         Err(refusal) => {

@@ -18,6 +18,7 @@ mod full_screen;
 mod generated;
 mod hostile;
 mod hygiene;
+mod import;
 mod inspector;
 mod interrupts;
 mod kept;

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::Force;
+use super::{Force, ImportArgs};
 
 /// What about a secret.
 #[derive(Clone, Debug, Subcommand)]
@@ -25,7 +25,7 @@ pub(crate) enum SecretVerb {
 }
 
 /// What about the configuration.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum ConfigVerb {
     /// Read the configuration and tell what is wrong with it
     Check,
@@ -33,6 +33,15 @@ pub(crate) enum ConfigVerb {
     Path,
     /// Print the JSON schema of the configuration
     Schema,
+    /// Take over connections from another program's configuration; shown first
+    #[command(after_help = "Examples:
+  sshctl config import                       from mcp-ssh-interactive and mcp-ssh-session
+  sshctl config import --from ssh_config
+  sshctl config import --from ./config.yml --keyring
+
+Connections that are in config.toml already are never changed, and a connection that would not be right is left out.
+What was there before is kept beside it. The YAML of mcp-ssh-interactive and ssh_config's aliases work as they are, too.")]
+    Import(ImportArgs),
 }
 
 /// What about the daemon.

@@ -20,6 +20,7 @@ pub(crate) async fn run(verb: ConfigVerb, context: &Context) -> Result<u8, Failu
     let path = Paths::find(context.global.config.as_deref(), None)?.config;
     let out = &context.out;
     match verb {
+        ConfigVerb::Import(args) => super::import::run(args, context).await,
         ConfigVerb::Path => {
             if out.is_json() {
                 out.json(&json!({"path": path.to_string_lossy(), "exists": path.exists()}))?;
@@ -61,7 +62,7 @@ pub(crate) async fn run(verb: ConfigVerb, context: &Context) -> Result<u8, Failu
 }
 
 /// Runs the daemon's program with a question; tells whether it succeeded, and what it printed.
-async fn ask_program(question: &[OsString]) -> Result<(bool, String), Failure> {
+pub(super) async fn ask_program(question: &[OsString]) -> Result<(bool, String), Failure> {
     let program = program();
     let output = Command::new(&program)
         .args(question)

@@ -1,37 +1,46 @@
-//! `sshctl install` and `uninstall`: the daemon as a service of the user's. Shown first, done after a yes.
+//! `sshctl install` and `uninstall`: programs, the daemon as a service of the user's, and entries in MCP clients. Shown
+//! first, done after a yes.
 
 use serde_json::{Value, json};
 
 use crate::args::{InstallArgs, UninstallArgs};
 use crate::context::Context;
 use crate::error::{Failure, exit_code};
+use crate::install::entries::{Wanted, named};
 use crate::install::{self, Outcome, Report, Step};
 use crate::output::{Entry, Output, Tone};
 use crate::terminal;
 use sshmcp_proto::error::Fault;
 use sshmcp_proto::v1::Reason;
 
-/// Puts the service in place.
+/// Puts it in place.
 pub(crate) async fn run(args: InstallArgs, context: &Context) -> Result<u8, Failure> {
+    let clients = if args.no_clients {
+        Wanted::Nobody
+    } else if args.client.is_empty() {
+        Wanted::Found
+    } else {
+        Wanted::Named(named(&args.client)?)
+    };
     if !args.yes {
-        let planned = install::install(context, false).await?;
+        let planned = install::install(context, false, &clients).await?;
         if !agreed(&planned, &context.out).await? {
             return Ok(0);
         }
     }
-    let done = install::install(context, true).await?;
+    let done = install::install(context, true, &clients).await?;
     show(&done, true, &context.out)
 }
 
-/// Takes it away.
+/// Takes it away again.
 pub(crate) async fn undo(args: UninstallArgs, context: &Context) -> Result<u8, Failure> {
     if !args.yes {
-        let planned = install::uninstall(context, false, args.force).await?;
+        let planned = install::uninstall(context, false, args.force, args.purge).await?;
         if !agreed(&planned, &context.out).await? {
             return Ok(0);
         }
     }
-    let done = install::uninstall(context, true, args.force).await?;
+    let done = install::uninstall(context, true, args.force, args.purge).await?;
     show(&done, true, &context.out)
 }
 
@@ -62,19 +71,31 @@ fn show(report: &Report, acted: bool, out: &Output) -> Result<u8, Failure> {
     if out.is_json() {
         let steps: Vec<Value> = steps
             .iter()
-            .map(|Step { what, outcome, why }| json!({"step": what, "outcome": outcome.word(), "why": why}))
+            .map(
+                |Step {
+                     what,
+                     outcome,
+                     why,
+                     diff,
+                 }| {
+                    json!({"step": what, "outcome": outcome.word(), "why": why, "diff": diff})
+                },
+            )
             .collect();
         out.json(&json!({"system": system, "acted": acted, "steps": steps}))?;
     } else {
         let rows = steps.iter().map(row).collect();
         out.table(&["", "STEP"], rows, "nothing to do")?;
+        let changes = steps.iter().filter(|step| !step.diff.is_empty() && !acted);
+        for Step { what, diff, .. } in changes {
+            out.line("")?;
+            out.line(&format!("{what}:"))?;
+            for line in diff {
+                out.change(line)?;
+            }
+        }
         let mut told = "";
-        for Step {
-            what: _,
-            outcome,
-            why,
-        } in steps
-        {
+        for Step { outcome, why, .. } in steps {
             if !why.is_empty() && why != told {
                 out.note(&format!("{}: {why}", outcome.word()))?;
                 told = why;

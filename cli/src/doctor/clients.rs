@@ -1,34 +1,14 @@
 //! MCP clients that have an entry for us: where, and whether what it starts is there. Their files are only read.
 
-use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::Findings;
-
-/// Files of MCP clients below the home directory.
-const FILES: &[(&str, &str)] = &[
-    ("Claude Code", ".claude.json"),
-    ("Claude Desktop", ".config/Claude/claude_desktop_config.json"),
-    (
-        "Claude Desktop",
-        "Library/Application Support/Claude/claude_desktop_config.json",
-    ),
-    ("Cursor", ".cursor/mcp.json"),
-    ("Codex", ".codex/config.toml"),
-    ("VS Code", ".config/Code/User/mcp.json"),
-    ("VS Code", "Library/Application Support/Code/User/mcp.json"),
-    ("Zed", ".config/zed/settings.json"),
-];
-/// More is read of none.
-const BYTES_MAX: u64 = 16 << 20; // 16 MiB
+use crate::install::entries::entries;
 
 /// Looks for our entries.
 pub(crate) fn look(home: &Path, findings: &mut Findings) {
     let mut names = Vec::new();
-    for (client, file) in FILES {
-        let path = home.join(file);
-        let Some(program) = entry(&path) else { continue };
+    for (client, path, program) in entries(home) {
         if is_there(&program) {
             names.push(format!("{client} starts {program}"));
         } else {
@@ -45,26 +25,11 @@ pub(crate) fn look(home: &Path, findings: &mut Findings) {
     if names.is_empty() {
         findings.ok(
             "MCP clients",
-            "none that we know has an entry for mcp-ssh in this home",
+            "none that we know has an entry for mcp-ssh in this home; `sshctl install` adds it",
         );
     } else {
         findings.ok("MCP clients", names.join("; "));
     }
-}
-
-/// The quoted word that ends in our program's name.
-fn entry(path: &Path) -> Option<String> {
-    let mut text = String::new();
-    fs::File::open(path)
-        .ok()?
-        .take(BYTES_MAX)
-        .read_to_string(&mut text)
-        .ok()?;
-    let words = text.split(['"', '\'']);
-    words
-        .map(str::trim)
-        .find(|word| *word == "mcp-ssh" || (word.starts_with('/') && word.ends_with("/mcp-ssh")))
-        .map(str::to_owned)
 }
 
 fn is_there(program: &str) -> bool {
@@ -78,6 +43,8 @@ fn is_there(program: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::doctor::Level;
 

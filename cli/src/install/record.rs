@@ -12,6 +12,34 @@ use sshmcp_proto::v1::Reason;
 
 use super::units::Unit;
 
+/// A program that was copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Copied {
+    /// Where to.
+    pub(crate) path: PathBuf,
+    /// The copy's SHA-256.
+    pub(crate) checksum: String,
+    /// Where what was in its place is kept.
+    pub(crate) replaced: Option<PathBuf>,
+}
+
+/// An entry in a client's file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Added {
+    /// The client's name.
+    pub(crate) client: String,
+    /// Its file.
+    pub(crate) path: PathBuf,
+    /// What the entry starts.
+    pub(crate) program: String,
+    /// So many tables were made for it.
+    pub(crate) made: usize,
+    /// The file was made for it.
+    pub(crate) created: bool,
+    /// What the file was.
+    pub(crate) backup: Option<PathBuf>,
+}
+
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Record {
@@ -21,6 +49,10 @@ pub(crate) struct Record {
     pub(crate) directories: Vec<PathBuf>,
     /// The service manager was told to start it from now on.
     pub(crate) enabled: bool,
+    /// Programs.
+    pub(crate) copied: Vec<Copied>,
+    /// Entries.
+    pub(crate) added: Vec<Added>,
 }
 
 impl Record {
@@ -55,7 +87,29 @@ impl Record {
             .iter()
             .map(|Unit { path, text }| json!({"path": path, "text": text}))
             .collect();
-        json!({"files": files, "directories": self.directories, "enabled": self.enabled})
+        let copied: Vec<Value> = self
+            .copied
+            .iter()
+            .map(
+                |Copied {
+                     path,
+                     checksum,
+                     replaced,
+                 }| json!({"path": path, "sha256": checksum, "replaced": replaced}),
+            )
+            .collect();
+        let added: Vec<Value> = self
+            .added
+            .iter()
+            .map(|Added { client, path, program, made, created, backup }| {
+                json!({
+                    "client": client, "path": path, "program": program, "made": made, "created": created, "backup": backup,
+                })
+            })
+            .collect();
+        json!({
+            "files": files, "directories": self.directories, "enabled": self.enabled, "copied": copied, "added": added,
+        })
     }
 
     fn of(value: &Value) -> Option<Self> {
@@ -65,6 +119,27 @@ impl Record {
                 text: value.get("text")?.as_str()?.to_owned(),
             })
         };
+        let place = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(PathBuf::from);
+        let word = |value: &Value, key: &str| Some(value.get(key)?.as_str()?.to_owned());
+        let copied = |value: &Value| {
+            Some(Copied {
+                path: place(value, "path")?,
+                checksum: word(value, "sha256")?,
+                replaced: place(value, "replaced"),
+            })
+        };
+        let added = |value: &Value| {
+            Some(Added {
+                client: word(value, "client")?,
+                path: place(value, "path")?,
+                program: word(value, "program")?,
+                made: usize::try_from(value.get("made")?.as_u64()?).ok()?,
+                created: value.get("created")?.as_bool()?,
+                backup: place(value, "backup"),
+            })
+        };
+        // Earlier versions wrote neither.
+        let list = |key: &str| value.get(key).and_then(Value::as_array).into_iter().flatten();
         let files = value.get("files")?.as_array()?.iter().map(file);
         let directories = value.get("directories")?.as_array()?.iter();
         Some(Self {
@@ -73,6 +148,8 @@ impl Record {
                 .map(|path| path.as_str().map(PathBuf::from))
                 .collect::<Option<_>>()?,
             enabled: value.get("enabled")?.as_bool()?,
+            copied: list("copied").map(copied).collect::<Option<_>>()?,
+            added: list("added").map(added).collect::<Option<_>>()?,
         })
     }
 }
@@ -124,9 +201,27 @@ mod tests {
             }],
             directories: vec!["/u".into()],
             enabled: true,
+            copied: vec![Copied {
+                path: "/b/sshctl".into(),
+                checksum: "00".to_owned(),
+                replaced: Some("/b/old".into()),
+            }],
+            added: vec![Added {
+                client: "zed".to_owned(),
+                path: "/z".into(),
+                program: "/b/mcp-ssh".to_owned(),
+                made: 1,
+                created: false,
+                backup: None,
+            }],
         };
         record.write(&path).expect("written");
         assert_eq!(Record::read(&path).expect("read"), Some(record));
+        fs::write(&path, r#"{"files": [], "directories": [], "enabled": false}"#).expect("write");
+        assert_eq!(
+            Record::read(&path).expect("an earlier version's"),
+            Some(Record::default())
+        );
         fs::write(&path, "{\"files\": 1}").expect("write");
         Record::read(&path).expect_err("not ours");
     }

@@ -1,5 +1,5 @@
 //! What the service manager reads, for this machine: the repository's units and property list with the right paths in
-//! them. Pure text.
+//! them; and the units that a package brought.
 
 use std::path::{Path, PathBuf};
 
@@ -54,6 +54,8 @@ pub(crate) struct Places {
     pub(crate) socket: PathBuf,
     /// Flags beyond who starts it, where it is not to use the usual places.
     pub(crate) flags: Vec<String>,
+    /// All places are the usual ones.
+    pub(crate) usual: bool,
 }
 
 /// A file to be there.
@@ -63,6 +65,22 @@ pub(crate) struct Unit {
     pub(crate) path: PathBuf,
     /// What is in it.
     pub(crate) text: String,
+}
+
+/// Where packages put units for all users.
+const PACKAGED: [&str; 2] = ["/usr/lib/systemd/user", "/usr/local/lib/systemd/user"];
+
+/// The socket unit that a package brought with this daemon: it does as it is, where nobody wants other places.
+pub(crate) fn packaged(system: System, places: &Places) -> Option<PathBuf> {
+    if system != System::Systemd || !places.usual {
+        return None;
+    }
+    let line = format!("ExecStart={} --started-by systemd", places.daemon.display());
+    PACKAGED.iter().map(Path::new).find_map(|directory| {
+        let service = std::fs::read_to_string(directory.join("sshmcpd.service")).ok()?;
+        let socket = directory.join("sshmcpd.socket");
+        (service.lines().any(|one| one == line) && socket.is_file()).then_some(socket)
+    })
 }
 
 /// The files of a service manager.
@@ -173,6 +191,7 @@ mod tests {
             daemon: daemon.into(),
             socket: "/home/a/100%/s".into(),
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            usual: false,
         }
     }
 

@@ -1,6 +1,10 @@
 //! `sshctl install` and `uninstall`: what they put in place is right by the service manager's own tools, and nothing else is
 //! touched.
 
+mod clients;
+mod copies;
+mod pages;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -35,11 +39,29 @@ impl Desk {
         let program = tools.join("systemctl");
         fs::write(&program, systemctl).expect("a file");
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("chmod");
+        // All three are there.
+        bed.program("mcp-ssh");
         Self { bed, tools }
     }
 
+    /// Where our programs are: a directory of PATH, so that they stay there.
+    fn programs(&self) -> PathBuf {
+        let program = self.bed.program("sshctl");
+        let path = Path::new(program.get_program());
+        path.parent().expect("a directory").to_owned()
+    }
+
     fn ctl(&self, arguments: &[&str]) -> Output {
-        let path = format!("{}:/usr/bin:/bin", self.tools.display());
+        self.ctl_with(arguments, &[&self.programs()])
+    }
+
+    /// With a PATH that has these directories, too.
+    fn ctl_with(&self, arguments: &[&str], directories: &[&Path]) -> Output {
+        let own: String = directories
+            .iter()
+            .map(|directory| format!("{}:", directory.display()))
+            .collect();
+        let path = format!("{}:{own}/usr/bin:/bin", self.tools.display());
         let output = self
             .bed
             .program("sshctl")
@@ -51,7 +73,10 @@ impl Desk {
 
     /// The outcome of each step.
     fn steps(&self, arguments: &[&str]) -> Vec<(String, String)> {
-        let output = self.ctl(arguments);
+        Self::told(&self.ctl(arguments))
+    }
+
+    fn told(output: &Output) -> Vec<(String, String)> {
         assert!(output.status.success(), "{output:?}");
         let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         let steps = value["steps"].as_array().expect("a list");

@@ -1,0 +1,284 @@
+//! The MCP clients that we know: where each keeps its user's servers, and how an entry looks there. Their files are not
+//! touched here.
+//!
+//! Sources: the clients' own documentation, read in November 2026.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::edit::{Entry, Language};
+
+/// The name of our entry.
+pub(crate) const ENTRY: &str = "ssh";
+
+/// One client.
+pub(crate) struct Client {
+    /// Its name on our command line.
+    pub(crate) name: &'static str,
+    /// Its name.
+    pub(crate) title: &'static str,
+    language: Language,
+    /// Files below the home on Linux; the first that is there, else the first.
+    linux: &'static [&'static str],
+    /// The same on macOS.
+    macos: &'static [&'static str],
+    /// A variable that names another directory than the home's for the file, and what is to be taken off the path then.
+    elsewhere: Option<(&'static str, &'static str)>,
+    /// What is there, below the home, where the client is; beside the file and its directory.
+    sign: Option<&'static str>,
+    /// The tables that lead to its servers.
+    path: &'static [&'static str],
+    fields: fn(&str) -> Vec<(&'static str, Value)>,
+}
+
+fn command(program: &str) -> Vec<(&'static str, Value)> {
+    vec![("command", program.into())]
+}
+
+fn stdio(program: &str) -> Vec<(&'static str, Value)> {
+    vec![("type", "stdio".into()), ("command", program.into())]
+}
+
+/// All of them.
+pub(crate) const CLIENTS: &[Client] = &[
+    Client {
+        name: "claude-desktop",
+        title: "Claude Desktop",
+        language: Language::Json,
+        linux: &[".config/Claude/claude_desktop_config.json"],
+        macos: &["Library/Application Support/Claude/claude_desktop_config.json"],
+        elsewhere: None,
+        sign: None,
+        path: &["mcpServers"],
+        fields: command,
+    },
+    Client {
+        name: "claude-code",
+        title: "Claude Code",
+        language: Language::Json,
+        linux: &[".claude.json"],
+        macos: &[".claude.json"],
+        elsewhere: Some(("CLAUDE_CONFIG_DIR", "")),
+        sign: Some(".claude"),
+        path: &["mcpServers"],
+        fields: stdio,
+    },
+    Client {
+        name: "cursor",
+        title: "Cursor",
+        language: Language::Json,
+        linux: &[".cursor/mcp.json"],
+        macos: &[".cursor/mcp.json"],
+        elsewhere: None,
+        sign: None,
+        path: &["mcpServers"],
+        fields: command,
+    },
+    Client {
+        name: "vscode",
+        title: "VS Code",
+        language: Language::Json,
+        linux: &[".config/Code/User/mcp.json"],
+        macos: &["Library/Application Support/Code/User/mcp.json"],
+        elsewhere: None,
+        sign: None,
+        path: &["servers"],
+        fields: stdio,
+    },
+    Client {
+        name: "windsurf",
+        title: "Windsurf",
+        language: Language::Json,
+        linux: &[".codeium/windsurf/mcp_config.json"],
+        macos: &[".codeium/windsurf/mcp_config.json"],
+        elsewhere: None,
+        sign: None,
+        path: &["mcpServers"],
+        fields: command,
+    },
+    Client {
+        name: "zed",
+        title: "Zed",
+        language: Language::Json,
+        linux: &[".config/zed/settings.json"],
+        macos: &[".config/zed/settings.json"],
+        elsewhere: None,
+        sign: None,
+        path: &["context_servers"],
+        fields: |program| {
+            vec![
+                ("command", program.into()),
+                ("args", json!([])),
+                ("env", json!({})),
+            ]
+        },
+    },
+    Client {
+        name: "codex",
+        title: "Codex",
+        language: Language::Toml,
+        linux: &[".codex/config.toml"],
+        macos: &[".codex/config.toml"],
+        elsewhere: Some(("CODEX_HOME", ".codex")),
+        sign: None,
+        path: &["mcp_servers"],
+        fields: command,
+    },
+    Client {
+        name: "gemini",
+        title: "Gemini CLI",
+        language: Language::Json,
+        linux: &[".gemini/settings.json"],
+        macos: &[".gemini/settings.json"],
+        elsewhere: None,
+        sign: None,
+        path: &["mcpServers"],
+        fields: command,
+    },
+    Client {
+        name: "opencode",
+        title: "opencode",
+        language: Language::Json,
+        linux: &[
+            ".config/opencode/opencode.json",
+            ".config/opencode/opencode.jsonc",
+        ],
+        macos: &[
+            ".config/opencode/opencode.json",
+            ".config/opencode/opencode.jsonc",
+        ],
+        elsewhere: None,
+        sign: None,
+        path: &["mcp"],
+        fields: |program| {
+            vec![
+                ("type", "local".into()),
+                ("command", json!([program])),
+                ("enabled", true.into()),
+            ]
+        },
+    },
+];
+
+impl Client {
+    /// The client of that name.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        CLIENTS.iter().find(|client| client.name == name)
+    }
+
+    /// The language of its file.
+    pub(crate) const fn language(&self) -> Language {
+        self.language
+    }
+
+    /// Its file, there or not.
+    pub(crate) fn file(&self, home: &Path) -> PathBuf {
+        let names = if cfg!(target_os = "macos") {
+            self.macos
+        } else {
+            self.linux
+        };
+        let other = self.elsewhere.and_then(|(variable, taken)| {
+            let directory = std::env::var_os(variable).filter(|value| !value.is_empty())?;
+            let name = Path::new(names.first()?).strip_prefix(taken).ok()?;
+            Some(Path::new(&directory).join(name))
+        });
+        other.unwrap_or_else(|| {
+            let mut files = names.iter().map(|name| home.join(name));
+            let first = files.clone().next().unwrap_or_default();
+            files.find(|file| file.exists()).unwrap_or(first)
+        })
+    }
+
+    /// True if the client is, or was, on this machine.
+    pub(crate) fn is_here(&self, home: &Path) -> bool {
+        let file = self.file(home);
+        // Nobody's home says anything of a client.
+        let own = file.parent().filter(|directory| *directory != home);
+        file.exists()
+            || own.is_some_and(Path::exists)
+            || self.sign.is_some_and(|sign| home.join(sign).exists())
+    }
+
+    /// Our entry, with this program.
+    pub(crate) fn entry(&self, program: &str) -> Entry {
+        Entry {
+            path: self.path.iter().map(|key| (*key).to_owned()).collect(),
+            name: ENTRY.to_owned(),
+            fields: (self.fields)(program)
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        }
+    }
+
+    /// Why its file is not of the form that we know, if so.
+    pub(crate) fn strange(&self, whole: &Value) -> Option<&'static str> {
+        // Version 2 of opencode has its servers below `mcp.servers`, which version 1 takes for one of that name.
+        let second = self.name == "opencode"
+            && whole
+                .pointer("/mcp/servers")
+                .is_some_and(|servers| servers.get("type").is_none());
+        second.then_some("`mcp.servers` in it is a form that is not known here")
+    }
+}
+
+/// The program that an entry starts.
+pub(crate) fn starts(entry: &Value) -> Option<&str> {
+    let command = entry.get("command")?;
+    // Zed had it one table deeper once.
+    let command = command.get("path").unwrap_or(command);
+    command.as_str().or_else(|| command.get(0)?.as_str())
+}
+
+/// True if that is our server, wherever it is.
+pub(crate) fn is_ours(program: &str) -> bool {
+    Path::new(program)
+        .file_name()
+        .is_some_and(|name| name == "mcp-ssh")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every entry can be put into an empty file, and starts what it should.
+    #[test]
+    fn entries() {
+        for client in CLIENTS {
+            let entry = client.entry("/b/mcp-ssh");
+            let text = client.language().with("", &entry).expect(client.name);
+            let value = client.language().read(&text).expect("read").expect("something");
+            let found = crate::edit::find(&value, &entry.path).and_then(|servers| servers.get(ENTRY));
+            assert_eq!(found.and_then(starts), Some("/b/mcp-ssh"), "{text}");
+            assert_eq!(client.strange(&value), None);
+        }
+        assert!(is_ours("mcp-ssh") && is_ours("/b/mcp-ssh") && !is_ours("/b/mcp-ssh-session"));
+    }
+
+    /// A client is here if its file or its own directory is.
+    #[test]
+    fn found() {
+        let home = tempfile::tempdir().expect("a directory");
+        let here = || {
+            CLIENTS
+                .iter()
+                .filter(|client| client.is_here(home.path()))
+                .map(|client| client.name)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(here(), [""; 0]);
+        for directory in [".claude", ".cursor", ".codex"] {
+            std::fs::create_dir(home.path().join(directory)).expect("a directory");
+        }
+        assert_eq!(here(), ["claude-code", "cursor", "codex"]);
+        let opencode = Client::named("opencode").expect("known");
+        assert!(opencode.file(home.path()).ends_with("opencode.json"));
+        std::fs::create_dir_all(home.path().join(".config/opencode")).expect("a directory");
+        std::fs::write(home.path().join(".config/opencode/opencode.jsonc"), "{}").expect("a file");
+        assert!(opencode.file(home.path()).ends_with("opencode.jsonc"));
+        let second = json!({"mcp": {"servers": {"a": {"type": "local"}}}});
+        assert!(opencode.strange(&second).is_some());
+    }
+}

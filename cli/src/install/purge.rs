@@ -1,0 +1,58 @@
+//! What daemons leave below the state directory, taken away where a person asks for that. Nothing else there is touched.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Run, cannot};
+use sshmcp_proto::endpoint::Socket;
+use sshmcp_proto::error::Fault;
+
+/// What the daemon makes in its state directory.
+const MADE: [&str; 6] = ["daemon", "logs", "next_command", "owner", "spool", "state"];
+
+impl Run<'_> {
+    /// Removes state, transcripts and recordings.
+    pub(super) fn purge(&mut self) -> Result<(), Fault> {
+        let socket = Socket::find(self.context.global.socket.as_deref())?;
+        let state = self.state.clone();
+        let mut places: Vec<_> = MADE.iter().map(|name| state.join(name)).collect();
+        // Several versions of a file set aside have its name and more.
+        let beside = fs::read_dir(&state).into_iter().flatten().flatten();
+        places.extend(beside.map(|entry| entry.path()).filter(|path| is_set_aside(path)));
+        places.extend([socket.path().to_owned(), socket.start_lock(), socket.life_lock()]);
+        for path in places {
+            let Ok(found) = fs::symlink_metadata(&path) else {
+                continue;
+            };
+            if self.act {
+                let removed = if found.is_dir() {
+                    fs::remove_dir_all(&path)
+                } else {
+                    fs::remove_file(&path)
+                };
+                removed.map_err(|error| cannot(&path, &error))?;
+            }
+            self.step(format!("remove {}", path.display()), self.done(), "");
+        }
+        Ok(())
+    }
+
+    /// Removes the state directory and those above it, below the home, as far as they are empty.
+    pub(super) fn remove_empty(&self) {
+        let directories = self
+            .state
+            .ancestors()
+            .take_while(|path| *path != self.home && path.starts_with(&self.home));
+        for directory in directories {
+            if fs::remove_dir(directory).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+fn is_set_aside(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    MADE.iter()
+        .any(|made| name.strip_prefix(made).is_some_and(|rest| rest.starts_with('.')))
+}

@@ -1,0 +1,142 @@
+//! `sshctl config import`: from either predecessor and from ssh_config, into a file whose other lines stay.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::PathBuf,
+    process::Output,
+};
+
+use serde_json::Value;
+use sshmcp_tests::{Shell, TestBed};
+
+const BEFORE: &str =
+    "# mine\n[settings]\nmax_wait = 40 # seconds\n\n[connections.kept]\nhost = \"127.0.0.1\"\n";
+
+const YAML: &str = "connections:
+  kept: {host: other.example.org}
+  web1:
+    host: web1.example.org
+    user: deploy
+    port: 2222
+    key_path: ~/.ssh/id_ed25519
+    password: hunter2
+    info_file: ~/notes.md
+  lost: {host: h, key_path: ~/.ssh/none}
+  odd: {host: h, colour: red}
+";
+
+fn config(bed: &TestBed) -> PathBuf {
+    bed.home().join(".config/sshmcp/config.toml")
+}
+
+fn put(bed: &TestBed, name: &str, text: &str, mode: u32) {
+    let path = bed.home().join(name);
+    fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
+    fs::write(&path, text).expect("a file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("chmod");
+    bed.give(name.split('/').next().expect("a name"));
+}
+
+fn told(output: &Output) -> Value {
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn names(told: &Value, key: &str) -> Vec<String> {
+    let list = told[key].as_array().expect("a list");
+    list.iter()
+        .map(|one| one["name"].as_str().expect("a name").to_owned())
+        .collect()
+}
+
+/// Shown without a secret, written behind what is there, right by the daemon's own check; nothing twice, and what would be
+/// wrong is left out with its reason.
+#[test]
+fn from_either_predecessor() {
+    let bed = TestBed::new();
+    put(&bed, ".config/sshmcp/config.toml", BEFORE, 0o644);
+    put(&bed, "old.yml", YAML, 0o600);
+    let client = r#"{"mcpServers": {"old": {"command": "uvx", "env": {"OVRD_sw_HOST": "10.0.0.9", "OVRD_sw_ENABLE_PASS": "hunter3"}}}}"#;
+    put(&bed, ".cursor/mcp.json", client, 0o600);
+    let asked = ["config", "import", "--from", "session", "--from"];
+    let file = bed.home().join("old.yml").display().to_string();
+    let asked = [&asked[..], &[&file]].concat();
+
+    let planned = bed.ctl(&[&asked[..], &["--json"]].concat());
+    let plan = told(&planned);
+    assert_eq!(names(&plan, "taken"), ["sw", "web1"]);
+    assert_eq!(names(&plan, "left"), ["kept", "odd", "lost"]);
+    let text = plan.to_string();
+    assert!(!text.contains("hunter") && text.contains("not shown"), "{text}");
+    assert!(
+        text.contains("config.toml has it already") && text.contains("unknown key"),
+        "{text}"
+    );
+    let refused = bed.ctl(&asked);
+    assert_eq!(
+        refused.status.code(),
+        Some(64),
+        "nobody is there to say yes: {refused:?}"
+    );
+    assert!(
+        !String::from_utf8_lossy(&refused.stdout).contains("hunter"),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read_to_string(config(&bed)).expect("there"), BEFORE);
+
+    let done = bed.ctl(&[&asked[..], &["--yes"]].concat());
+    assert!(done.status.success(), "{done:?}");
+    let written = fs::read_to_string(config(&bed)).expect("there");
+    assert!(written.starts_with(BEFORE), "{written}");
+    assert!(
+        written.contains("\npassword = \"hunter2\"\n") && written.contains("\nport = 2222\n"),
+        "{written}"
+    );
+    let mode = fs::metadata(config(&bed)).expect("there").mode() & 0o777;
+    assert_eq!(mode, 0o600, "it holds a password now");
+    let directory = config(&bed).parent().expect("a directory").to_owned();
+    let backup = directory.join("config.toml.sshmcp-backup");
+    assert_eq!(fs::read_to_string(backup).expect("a backup"), BEFORE);
+    assert_eq!(
+        fs::read_dir(&directory).expect("there").count(),
+        2,
+        "nothing else is left there"
+    );
+    let checked = bed.ctl(&["config", "check"]);
+    assert!(checked.status.success(), "{checked:?}");
+    let again = told(&bed.ctl(&[&asked[..], &["--json", "--yes"]].concat()));
+    assert_eq!(
+        (names(&again, "taken"), &again["acted"]),
+        (Vec::new(), &Value::Bool(false))
+    );
+    assert_eq!(fs::read_to_string(config(&bed)).expect("there"), written);
+    bed.finish();
+}
+
+/// An alias goes on to mean what ssh_config says; without anything to take over that is said, and a predecessor that is not
+/// there is an error.
+#[test]
+fn from_ssh_config() {
+    let bed = TestBed::new();
+    let nothing = bed.ctl(&["config", "import"]);
+    assert!(
+        nothing.status.success() && String::from_utf8_lossy(&nothing.stdout).contains("nothing"),
+        "{nothing:?}"
+    );
+    let missing = bed.ctl(&["config", "import", "--from", "interactive"]);
+    assert_eq!(missing.status.code(), Some(80), "{missing:?}");
+    let done = told(&bed.ctl(&["config", "import", "--from", "ssh_config", "--yes", "--json"]));
+    assert!(
+        names(&done, "taken").contains(&Shell::Bash.host().to_owned()),
+        "{done}"
+    );
+    let hosts = told(&bed.ctl(&["hosts", "--json"]));
+    assert!(
+        !hosts.to_string().contains("\"ssh_config\""),
+        "all are configured now: {hosts}"
+    );
+    let ran = bed.ctl(&["exec", Shell::Bash.host(), "--", "echo here"]);
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "here\n", "{ran:?}");
+    bed.finish();
+}
