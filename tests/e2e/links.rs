@@ -306,6 +306,59 @@ fn a_stalled_host_is_told_and_forgiven() {
     far.finish();
 }
 
+/// OpenSSH's own client tells nobody that its host is silent; it is seen all the same, forgiven, and told as the end when it
+/// is one.
+#[test]
+fn a_black_hole_behind_openssh() {
+    let far = Far::with(if is_long() {
+        ""
+    } else {
+        " ServerAliveInterval 1\n ServerAliveCountMax 10\n"
+    });
+    let mut shim = far.bed.shim();
+    let mut looker = far.bed.shim();
+    let opening = json!({"host": HOST, "keeper": "local-tmux"});
+    let opened = shim.call("open_session", opening).expect("it opens");
+    assert_eq!(opened["keeper"], "local-tmux", "{opened}");
+    shim.run(HOST, "cd /usr");
+    let call = begin(&mut shim, 30);
+    far.net.swallow();
+    let is = |looker: &mut Shim, wanted: &str| {
+        let seen = within(DEAD_WITHIN, || (state(looker) == wanted).then_some(()));
+        assert!(seen.is_some(), "{wanted}: {}", session(looker));
+    };
+    is(&mut looker, "stalled");
+    far.net.deliver();
+    eventually("it answers", || state(&mut looker) != "stalled");
+    let outcome = Outcome::read(shim.finish_call(call).expect("a result"));
+    assert_eq!(
+        (&*outcome.status, outcome.exit_code, &*outcome.stdout),
+        ("completed", Some(7), &*numbered(30)),
+        "{outcome:?}"
+    );
+
+    let call = begin(&mut shim, 900);
+    far.net.swallow();
+    is(&mut looker, "stalled");
+    is(&mut looker, "disconnected");
+    let outcome = Outcome::read(shim.finish_call(call).expect("a result"));
+    assert_eq!(
+        (&*outcome.status, outcome.exit_code),
+        ("lost", None),
+        "{outcome:?}"
+    );
+    far.net.deliver();
+    let again = shim.run(HOST, "pwd");
+    assert_eq!(again.stdout, "/usr\n", "{again:?}");
+    shim.call("close_session", json!({"all": true})).expect("closed");
+    for one in [shim, looker] {
+        one.close();
+    }
+    // The far side sees the end of the connection that died.
+    far.net.far(&["ss", "-K", "dst", NEAR]);
+    far.finish();
+}
+
 /// Whatever is asked of a session whose host does not answer is answered in time, with what is known; it can be closed,
 /// another session there can be tried, and the daemon ends as ever.
 #[test]

@@ -1,28 +1,57 @@
 //! A connection that OpenSSH's own client made in a pane of a local tmux: further channels go over its control socket,
 //! each by a process of this machine. Knows no SSH.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use sshmcp_proto::{error::Fault, v1::Reason};
-use tokio::{process::Command, sync::watch};
+use tokio::{
+    process::Command,
+    sync::{Notify, watch},
+    task::AbortHandle,
+};
 
-use super::{Channel, ConnectionId, Pulse, process};
+use super::{
+    Channel, ConnectionId, Pulse, process,
+    pulse::{self, Ear},
+};
 use crate::local::Place;
 
 /// The connection of one session.
 pub struct Master {
     id: ConnectionId,
     place: Place,
-    /// The client tells nobody whether its host answers; when that is over, its connection is.
-    pulse: watch::Sender<Pulse>,
+    /// The client tells nobody whether its host answers, so that it is heard by what comes over its connection.
+    pulse: watch::Receiver<Pulse>,
+    ear: Ear,
+    asks: Arc<Notify>,
+    watching: AbortHandle,
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        self.watching.abort();
+    }
 }
 
 impl Master {
-    pub(super) fn new(id: ConnectionId, place: Place) -> Self {
+    /// `keepalive`: time between two questions whether the host answers.
+    pub(super) fn new(id: ConnectionId, place: Place, keepalive: Duration) -> Self {
+        let (told, pulse) = watch::channel(Pulse::Answers);
+        let (ear, asks) = (Ear::default(), Arc::<Notify>::default());
+        let (heard, asked) = (ear.clone(), asks.clone());
+        let watching = tokio::spawn(async move {
+            let tell = |pulse| {
+                told.send_if_modified(|known| std::mem::replace(known, pulse) != pulse);
+            };
+            pulse::watch(&heard, keepalive, || asked.notify_one(), tell).await
+        });
         Self {
             id,
             place,
-            pulse: watch::Sender::new(Pulse::Answers),
+            pulse,
+            ear,
+            asks,
+            watching: watching.abort_handle(),
         }
     }
 
@@ -37,7 +66,12 @@ impl Master {
     }
 
     pub(super) fn pulse(&self) -> watch::Receiver<Pulse> {
-        self.pulse.subscribe()
+        self.pulse.clone()
+    }
+
+    /// When the host is to be asked whether it answers: by whatever has it say a word over this connection.
+    pub async fn asks(&self) {
+        self.asks.notified().await;
     }
 
     /// A command without a terminal.
@@ -56,7 +90,7 @@ impl Master {
             let is_up = place.is_up().await;
             (!is_up).then(|| "OpenSSH's connection to the host has ended".to_owned())
         };
-        let channel = process::start(command, lost);
+        let channel = process::start(command, self.ear.clone(), lost);
         channel.map_err(|error| not_started("ssh", &error))
     }
 
@@ -67,7 +101,8 @@ impl Master {
 }
 
 fn local(name: &str, command: Command) -> Result<Channel, Fault> {
-    process::start(command, |_| std::future::ready(None)).map_err(|error| not_started(name, &error))
+    process::start(command, Ear::default(), |_| std::future::ready(None))
+        .map_err(|error| not_started(name, &error))
 }
 
 fn not_started(name: &str, error: &io::Error) -> Fault {

@@ -25,6 +25,7 @@ use super::{
     asking::Given,
     channel::Channel,
     establish,
+    handshake::keepalive,
     lease::Lease,
     open::{NoChannel, Program, Pty, count, open},
     words::place,
@@ -210,9 +211,9 @@ impl Pool {
     }
 
     /// The road of a session that OpenSSH's client carries, from this place on this machine.
-    pub fn by_openssh(&self, place: Place) -> Arc<Master> {
+    pub fn by_openssh(&self, target: &Target, place: Place) -> Arc<Master> {
         let id = ConnectionId(self.next_id.fetch_add(1, Ordering::Relaxed));
-        Arc::new(Master::new(id, place))
+        Arc::new(Master::new(id, place, keepalive(target).0))
     }
 
     /// How many channels a connection takes, those that are open included and at most so many, and whether it refused one

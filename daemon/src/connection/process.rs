@@ -15,7 +15,10 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
-use super::channel::{Channel, ChannelEvent, CloseReason};
+use super::{
+    channel::{Channel, ChannelEvent, CloseReason},
+    pulse::Ear,
+};
 
 /// Read at once, as much as a channel's message has.
 const READ_MAX: usize = 32 << 10; // 32 KiB
@@ -35,9 +38,10 @@ impl Told {
     pub(super) const PIECE: usize = 32 << 10; // 32 KiB
 }
 
-/// Starts a program as a channel. When it has ended, `lost` says whether what it needs is gone, and why.
+/// Starts a program as a channel, of whose words the ear hears. When it has ended, `lost` says whether what it needs is gone, and why.
 pub(super) fn start<Cause>(
     mut command: Command,
+    ear: Ear,
     lost: impl FnOnce(ExitStatus) -> Cause + Send + 'static,
 ) -> io::Result<Channel>
 where
@@ -60,7 +64,7 @@ where
     tokio::spawn(tell(stdin, to_tell));
     let is_closed = closed.subscribe();
     tokio::spawn(async move {
-        let reason = match follow(&mut child, stdout, stderr, &sender, is_closed).await {
+        let reason = match follow(&mut child, (stdout, stderr), &ear, &sender, is_closed).await {
             Some(status) => lost(status).await.map(CloseReason::ConnectionLost),
             None => None,
         };
@@ -93,8 +97,8 @@ async fn told_closed(closed: &mut watch::Receiver<bool>) {
 /// Hands on what the program writes, until it has closed both outputs and ended; none: it was ended by us.
 async fn follow(
     child: &mut Child,
-    mut stdout: ChildStdout,
-    mut stderr: ChildStderr,
+    (mut stdout, mut stderr): (ChildStdout, ChildStderr),
+    ear: &Ear,
     events: &mpsc::Sender<ChannelEvent>,
     mut closed: watch::Receiver<bool>,
 ) -> Option<ExitStatus> {
@@ -103,6 +107,7 @@ async fn follow(
     while has_out || has_err {
         out.reserve(READ_MAX);
         err.reserve(READ_MAX);
+        ear.waits();
         let event = tokio::select! {
             biased;
             () = told_closed(&mut closed) => {
@@ -123,6 +128,7 @@ async fn follow(
         if is_empty {
             continue;
         }
+        ear.hears();
         tokio::select! {
             biased;
             () = told_closed(&mut closed) => {
@@ -168,7 +174,7 @@ mod tests {
     /// What is told comes back, all of it, and the end is told in order.
     #[tokio::test]
     async fn told_and_heard() {
-        let mut channel = start(Command::new("cat"), nothing_lost).expect("it starts");
+        let mut channel = start(Command::new("cat"), Ear::default(), nothing_lost).expect("it starts");
         let writer = channel.writer();
         let bytes: Vec<u8> = (0..3_000_000_u32).flat_map(u32::to_le_bytes).collect();
         let told = Bytes::from(bytes.clone());
@@ -199,7 +205,7 @@ mod tests {
     async fn closed() {
         let mut sleep = Command::new("sleep");
         sleep.arg("1000");
-        let mut channel = start(sleep, nothing_lost).expect("it starts");
+        let mut channel = start(sleep, Ear::default(), nothing_lost).expect("it starts");
         let writer = channel.writer();
         writer.close().await.expect("it is open");
         let reason = CloseReason::Normal;
@@ -216,7 +222,7 @@ mod tests {
         let lost = |status: ExitStatus| {
             std::future::ready((status.code() == Some(255)).then(|| "the cause".to_owned()))
         };
-        let mut channel = start(failing, lost).expect("it starts");
+        let mut channel = start(failing, Ear::default(), lost).expect("it starts");
         let mut heard = Vec::new();
         while let Some(event) = channel.next().await {
             heard.push(event);

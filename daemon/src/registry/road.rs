@@ -26,7 +26,7 @@ impl Registry {
         if target.only_keeper().is_none() && !is_default {
             return Ok(None);
         }
-        let of_place = |place| Some(Road::OpenSsh(self.pool.by_openssh(place)));
+        let of_place = |place| Some(Road::OpenSsh(self.pool.by_openssh(target, place)));
         for session in default.into_iter().chain(self.on_target(&key)) {
             if let Some(place) = place(&session)
                 && place.is_up().await

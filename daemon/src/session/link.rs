@@ -176,6 +176,7 @@ impl Link {
             terminal,
             helper,
             events,
+            road,
             ..
         } = self;
         loop {
@@ -188,6 +189,17 @@ impl Link {
                     }
                 }, if helper.as_ref().is_some_and(Outbox::is_waiting) => {}
                 event = events.recv() => return event,
+                () = async {
+                    match road {
+                        Road::OpenSsh(master) => master.asks().await,
+                        Road::Pooled(_) => std::future::pending().await,
+                    }
+                } => {
+                    if let Some(helper) = helper.as_mut() {
+                        // What does not get there is not answered, and that is what is asked.
+                        drop(helper.send(order::say_here(), None));
+                    }
+                }
             }
         }
     }

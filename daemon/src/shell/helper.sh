@@ -335,6 +335,8 @@ while IFS= read -r l; do
     ;;
   w) who ;;
   W) who everywhere ;;
+  # It is heard; what it says does not matter.
+  e) printf '\036%s!E\037' "$n" ;;
   "w "*) who "${l#w }" ;;
 @ORDERS@
   "n "*)

@@ -256,6 +256,11 @@ pub fn type_install(dir: &str, name: &str) -> Vec<Vec<u8>> {
     words.iter().map(line).collect()
 }
 
+/// The order to say a word: where it is heard, the host answers.
+pub fn say_here() -> Vec<u8> {
+    b"e\n".to_vec()
+}
+
 /// The order to look at the login shells on the helper's connection, or, where ours is on another, at all that began
 /// lately.
 pub fn look_for_shells(everywhere: bool) -> Vec<u8> {

@@ -67,18 +67,23 @@ pub async fn come_back(
     from: Option<u64>,
 ) -> Result<Back, NotBack> {
     match kept.local.clone() {
-        Some(place) => come_back_here(pool, place, kept).await,
+        Some(place) => come_back_here(pool, target, place, kept).await,
         None => come_back_there(pool, target, kept, from).await,
     }
 }
 
 /// To a pane of this machine. Where its client has ended, there is nothing to come back to, and nothing is left here.
-async fn come_back_here(pool: &Arc<Pool>, place: Place, kept: Kept) -> Result<Back, NotBack> {
+async fn come_back_here(
+    pool: &Arc<Pool>,
+    target: &Target,
+    place: Place,
+    kept: Kept,
+) -> Result<Back, NotBack> {
     let directory = kept.dir.clone();
-    let back = try_here(pool, &place, kept).await;
+    let back = try_here(pool, target, &place, kept).await;
     if matches!(back, Err(NotBack::Gone(_))) {
         if place.is_up().await {
-            clear_there(pool, place.clone(), directory).await;
+            clear_there(pool, target, place.clone(), directory).await;
         }
         place.end().await;
     }
@@ -86,9 +91,9 @@ async fn come_back_here(pool: &Arc<Pool>, place: Place, kept: Kept) -> Result<Ba
 }
 
 /// Of what is kept on the host nothing stays, as long as the client's connection lives.
-async fn clear_there(pool: &Arc<Pool>, place: Place, directory: String) {
+async fn clear_there(pool: &Arc<Pool>, target: &Target, place: Place, directory: String) {
     let (command, script) = order::clear_away(&[directory]);
-    let Ok(mut channel) = pool.by_openssh(place).open_exec(&command) else {
+    let Ok(mut channel) = pool.by_openssh(target, place).open_exec(&command) else {
         return;
     };
     let _ = timeout(HELPER_WAIT, async {
@@ -103,7 +108,7 @@ async fn clear_there(pool: &Arc<Pool>, place: Place, directory: String) {
     .await;
 }
 
-async fn try_here(pool: &Arc<Pool>, place: &Place, kept: Kept) -> Result<Back, NotBack> {
+async fn try_here(pool: &Arc<Pool>, target: &Target, place: &Place, kept: Kept) -> Result<Back, NotBack> {
     let pane = place.pane().await;
     let is_up = place.is_up().await;
     if pane.is_none() || !is_up {
@@ -132,7 +137,7 @@ async fn try_here(pool: &Arc<Pool>, place: &Place, kept: Kept) -> Result<Back, N
         dir: kept.dir.clone(),
     };
     let (command, script) = order::helper_command(&kept.nonce, &keeping);
-    let master = pool.by_openssh(place.clone());
+    let master = pool.by_openssh(target, place.clone());
     let mut wiring = Wiring::new();
     let helper = wiring.add(Source::Helper, master.open_exec(&command)?);
     let (hello, streams) = reach(&mut wiring, &kept, &helper, script).await?;

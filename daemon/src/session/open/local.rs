@@ -100,7 +100,7 @@ pub async fn open_local(
         .begin(size, &words, &target.openssh.name, agent.as_deref())
         .await
         .map_err(|words| not_begun(&words))?;
-    let master = pool.by_openssh(place.clone());
+    let master = pool.by_openssh(target, place.clone());
     let mut wiring = Wiring::new();
     let terminal = wiring.add(Source::Terminal, master.attach()?.of_pane(&pane.id));
     let mut opening = Opening::new(pool, target, dialog, nonce, wiring, Road::OpenSsh(master.clone()));
