@@ -176,7 +176,7 @@ fn contained(flags: &str, inside: &str) -> String {
 }
 
 /// Marks on the terminal alone: ends and codes are exact, and there is one stream.
-fn works_by_marks(bed: TestBed) {
+fn works_by_marks(bed: TestBed, is_elsewhere: bool) {
     let mut shim = bed.shim();
     let outcome = shim.run("bash", "cd /usr; echo out; echo err >&2; (exit 3)");
     assert_eq!(outcome.exit_code, Some(3), "{outcome:?}");
@@ -188,6 +188,14 @@ fn works_by_marks(bed: TestBed) {
         "{outcome:?}"
     );
     assert_eq!(shim.run("bash", "pwd").stdout, "/usr\n");
+    // The shell said so; nobody waited in vain for something else.
+    let logs = fs::read_dir(bed.home().join(".local/state/sshmcp/daemon")).expect("a directory");
+    let logs = logs
+        .flatten()
+        .filter_map(|log| fs::read_to_string(log.path()).ok());
+    let log: String = logs.collect();
+    let said = log.contains("the helper is elsewhere than the shell");
+    assert_eq!(said, is_elsewhere, "{log}");
     shim.close();
     bed.finish();
 }
@@ -201,17 +209,19 @@ const APART: (&str, &str) = (
 /// Where each channel lands in a container of its own, the helper is on another machine than the shell: it is not believed.
 #[test]
 fn a_container_for_each_channel() {
-    works_by_marks(bed(&["Match User %USER-bash", &contained(APART.0, APART.1)]));
+    let lines = contained(APART.0, APART.1);
+    works_by_marks(bed(&["Match User %USER-bash", &lines]), true);
 }
 
 /// The same where only a second connection lands elsewhere, as behind a load balancer.
 #[test]
 fn a_machine_for_each_connection() {
-    works_by_marks(TestBed::with(&SshdOptions {
+    let bed = TestBed::with(&SshdOptions {
         max_sessions: Some(1),
         lines: vec![contained(APART.0, APART.1)],
         ..SshdOptions::default()
-    }));
+    });
+    works_by_marks(bed, true);
 }
 
 /// A host on which nothing may be written.
@@ -219,5 +229,5 @@ fn a_machine_for_each_connection() {
 fn no_writable_directory() {
     let inside =
         "for d in /dev/shm /tmp /var/tmp /run \"$HOME\"; do mount -t tmpfs -o ro none $d; done; cd /;";
-    works_by_marks(bed(&["Match User %USER-bash", &contained("", inside)]));
+    works_by_marks(bed(&["Match User %USER-bash", &contained("", inside)]), false);
 }

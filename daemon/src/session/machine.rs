@@ -250,6 +250,7 @@ impl Machine {
         match mark {
             Mark::Hello(_)
             | Mark::Terminal(_)
+            | Mark::Here(_)
             | Mark::Below(_)
             | Mark::Exit(_)
             | Mark::Gone

@@ -122,6 +122,8 @@ struct Opening {
     /// What the host has of ours, as it said it so far, and whether that was all.
     labels: (Vec<String>, bool),
     said: expired::Said,
+    /// What the helper made is where the shell is, as the shell says.
+    is_here: Option<bool>,
 }
 
 /// Opens the shell of the session of this name on the target.
@@ -223,6 +225,7 @@ impl Opening {
             tty: String::new(),
             labels: (Vec::new(), false),
             said: expired::Said::default(),
+            is_here: None,
         }
     }
 
@@ -308,8 +311,12 @@ impl Opening {
                 Some(dialect)
             }
             None if fifos => {
-                self.install(&hello.dir, name).await?;
-                if self.shell.is_none() && seen.is_none() && self.kept.is_none() {
+                let is_unseen = seen.is_none() && self.kept.is_none();
+                let is_elsewhere = is_unseen && self.is_elsewhere(&hello.dir).await?;
+                if !is_elsewhere {
+                    self.install(&hello.dir, name).await?;
+                }
+                if self.shell.is_none() && is_unseen {
                     // What the helper has is not where the shell is: another machine, or another container of it.
                     hello = HelperHello::default();
                     self.leave_helper().await;
@@ -465,6 +472,7 @@ impl Opening {
                         Piece::Frame(body) => match mark::parse(&body) {
                             Some(Mark::Hello(hello)) => self.shell = Some(hello),
                             Some(Mark::Terminal(tty)) => self.tty = tty,
+                            Some(Mark::Here(is_here)) => self.is_here = Some(is_here),
                             Some(Mark::Exit(code)) => {
                                 self.said.ended_with(Some(code));
                                 if !self.said.ends() {

@@ -31,6 +31,8 @@ pub enum Mark {
     Exit(i32),
     /// The way to the shell has ended, and the shell with it: OpenSSH's client in the pane says so.
     Gone,
+    /// Whether what the helper made is where the shell is.
+    Here(bool),
     /// What we show in a pane ourselves begins, or ends.
     Ours(bool),
     /// One that only tells where it is, with its number.
@@ -95,6 +97,11 @@ pub fn parse(body: &[u8]) -> Option<Mark> {
                 cwd: fields.next()?.to_owned(),
             }))
         }
+        "I" => match rest {
+            "1" => Some(Mark::Here(true)),
+            "0" => Some(Mark::Here(false)),
+            _ => None,
+        },
         "Y" => Some(Mark::Ours(rest == "1")),
         "L" => rest.parse().ok().map(Mark::Place),
         "X" => rest.parse().ok().map(Mark::Exit),
@@ -158,6 +165,8 @@ mod tests {
             })
         );
         assert_eq!(parse(b"X;3"), Some(Mark::Exit(3)));
+        assert_eq!(parse(b"I;0"), Some(Mark::Here(false)));
+        assert_eq!(parse(b"I;%d"), None);
         assert_eq!(parse(b"G;"), Some(Mark::Gone));
         assert_eq!(parse(b"P;/x"), Some(Mark::Prompt { cwd: "/x".into() }));
         for bad in [

@@ -66,6 +66,12 @@ pub fn install(nonce: &str) -> Vec<u8> {
     lines
 }
 
+/// The line that has any shell say whether what the helper made is where it is itself: in sh, fish and csh alike.
+pub fn ask_for(nonce: &str, dir: &str) -> Vec<u8> {
+    let say = |word| format!("printf '\\033]6973;{nonce};I;{word}\\007'");
+    format!(" test -p {dir}/x && {} || {}\r", say(1), say(0)).into_bytes()
+}
+
 /// The line that makes a shell without an integration script say where it is.
 pub fn greet(nonce: &str) -> Vec<u8> {
     format!(" printf '\\033]6973;{nonce};H;x;0;;;%s\\007' \"$PWD\"\r").into_bytes()

@@ -277,6 +277,7 @@ impl Actor {
                         Mark::Start(_) | Mark::Prompt { .. } => shell.unowned = 0,
                         Mark::Hello(_)
                         | Mark::Terminal(_)
+                        | Mark::Here(_)
                         | Mark::Below(_)
                         | Mark::Exit(_)
                         | Mark::Gone

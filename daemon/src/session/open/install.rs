@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use sshmcp_proto::error::Fault;
 
 use super::{HELPER_WAIT, INSTALL_WAIT, Opening, QUIET};
-use crate::shell::{candidate::Candidate, order};
+use crate::shell::{candidate::Candidate, order, typed};
 
 /// A line that a shell did not understand as ours has it back at its prompt before this.
 const INSTALL_LOOK: Duration = Duration::from_millis(700);
@@ -13,6 +13,19 @@ const INSTALL_LOOK: Duration = Duration::from_millis(700);
 const GAPS_MAX: u32 = 8;
 
 impl Opening {
+    /// Asks a shell that the helper does not see whether it has what the helper made. True if it says that it has not:
+    /// the helper is on another machine then, or in another container of it.
+    pub(super) async fn is_elsewhere(&mut self, dir: &str) -> Result<bool, Fault> {
+        self.write(typed::ask_for(&self.nonce, dir)).await?;
+        self.wait_until(INSTALL_WAIT, |opening| opening.is_here.is_some())
+            .await?;
+        let is_elsewhere = self.is_here == Some(false);
+        if is_elsewhere {
+            tracing::info!(target = %self.target.key(), "the helper is elsewhere than the shell");
+        }
+        Ok(is_elsewhere)
+    }
+
     /// Types the line that has the integration script read, in the next of its forms as long as the shell is back at its
     /// prompt without having done so.
     pub(super) async fn install(&mut self, dir: &str, name: &str) -> Result<(), Fault> {
