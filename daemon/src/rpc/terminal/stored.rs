@@ -25,7 +25,7 @@ pub(super) async fn bytes(
             ),
         )
         .hint(
-            "a person configures it in [connections.NAME.secrets], or types it with `sshctl send --secret`",
+            "a person configures it in [connections.NAME] (`secrets`), or types it with `sshctl send --secret SESSION`",
         ));
     };
     hidden(session, command).await?;
@@ -49,13 +49,15 @@ async fn hidden(session: &Session, command: Option<&Command>) -> Result<(), Faul
         }))) => return Ok(()),
         Some(Status::Awaiting(Some(Question { exact: true, .. }))) => "what reads there shows what is typed",
         Some(Status::Awaiting(_)) => {
-            "it cannot be seen from outside whether what reads there hides what is typed"
+            "it cannot be seen from outside whether what reads there (a network device, or a program of another user or machine) hides what is typed"
         }
         Some(_) => "its command does not read from the terminal now",
         None => "no command runs in the session",
     };
     Err(
-        Fault::new(Reason::Conflict, format!("{why}; the secret was not typed"))
-            .hint("a person can type it with `sshctl send --secret`"),
+        Fault::new(Reason::Conflict, format!("{why}; the secret was not typed")).hint(format!(
+            "a person types it with `sshctl send --secret {}`",
+            session.name
+        )),
     )
 }
