@@ -346,6 +346,7 @@ impl Registry {
         let opening = Opening {
             name: name.clone(),
             host: call.host.clone(),
+            orphan_after: target.orphan_after.unwrap_or(settings.orphan_after),
             target,
             cols,
             rows,
@@ -358,7 +359,6 @@ impl Registry {
                 ..call.overrides.clone()
             },
             keeper,
-            orphan_after: settings.orphan_after,
             kept: None,
             is_found: false,
         };

@@ -1,6 +1,6 @@
 //! `[connections.NAME]`: one configured connection, each field as the first file that sets it says.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use super::fields;
 use super::problem::{Pos, Problem};
@@ -115,6 +115,8 @@ pub struct Connection {
     pub kind: Option<Kind>,
     /// What keeps its sessions' shells.
     pub keeper: Option<Keeper>,
+    /// How long a kept shell of its sessions waits for somebody to come back.
+    pub orphan_after: Option<Duration>,
     /// Hops, first hop first; empty for "none".
     pub jump: Option<Vec<String>>,
     /// Labels.
@@ -242,6 +244,9 @@ impl Draft {
             ("description", Checked::Text(text)) => connection.description = Some(text),
             ("kind", Checked::Word(word)) => connection.kind = Some(Kind::from_word(word)),
             ("keeper", Checked::Word(word)) => connection.keeper = Keeper::from_word(word),
+            ("orphan_after", Checked::Number(number)) => {
+                connection.orphan_after = u64::try_from(number).ok().map(Duration::from_secs);
+            }
             ("jump", Checked::List(hops)) => {
                 for hop in &hops {
                     crate::host::name::HostName::parse(hop)
@@ -296,6 +301,7 @@ impl Draft {
                 description: first.description.or(second.description),
                 kind: first.kind.or(second.kind),
                 keeper: first.keeper.or(second.keeper),
+                orphan_after: first.orphan_after.or(second.orphan_after),
                 jump: first.jump.or(second.jump),
                 tags: first.tags.or(second.tags),
                 sudo_password: first.sudo_password.or(second.sudo_password),

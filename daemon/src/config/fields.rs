@@ -40,6 +40,8 @@ const fn field(name: &'static str, shape: Shape, about: &'static str) -> Field {
 /// Words of `kind`.
 pub(super) const KINDS: &[&str] = &["auto", "posix", "network", "windows"];
 
+/// Range of `orphan_after`: a minute to a year.
+const ORPHAN_AFTER: Shape = Shape::Number(60, 31_536_000);
 /// Words of `keeper`.
 pub(super) const KEEPERS: &[&str] = &["auto", "daemon", "remote-tmux", "local-tmux"];
 
@@ -85,6 +87,11 @@ pub(super) const CONNECTION: &[Field] = &[
         "keeper",
         Shape::Word(KEEPERS),
         "What keeps a session's shell alive: `daemon`, the default; `remote-tmux`, a tmux on the host; `auto`, that where the host has it, and `local-tmux` where only OpenSSH's own client can do what ssh_config says; `local-tmux`, OpenSSH's own client in a tmux of this machine.",
+    ),
+    field(
+        "orphan_after",
+        ORPHAN_AFTER,
+        "Seconds after which a kept shell that nobody came back to ends on this host, and a durable command's files go.",
     ),
     field(
         "jump",
@@ -147,8 +154,8 @@ pub(super) const SETTINGS: &[Field] = &[
     ),
     field(
         "orphan_after",
-        Shape::Number(60, 31_536_000),
-        "Seconds after which a kept shell that nobody came back to ends on its host, and a durable command's files go. Default 259200, three days.",
+        ORPHAN_AFTER,
+        "Seconds after which a kept shell that nobody came back to ends on its host, and a durable command's files go, where neither connection nor tag says it. Default 259200, three days.",
     ),
     field(
         "host_key_policy",
@@ -238,6 +245,11 @@ pub(super) const TAG: &[Field] = &[
         "keeper",
         Shape::Word(KEEPERS),
         "What keeps the shells of connections with this tag and without a keeper of their own.",
+    ),
+    field(
+        "orphan_after",
+        ORPHAN_AFTER,
+        "The same as in a connection, for those with this tag that do not say it themselves.",
     ),
     field(
         "notes_path",

@@ -235,7 +235,7 @@ fn finish(draft: Draft, tags: &[Tag]) -> Configured {
     } = draft;
     if let Err(why) = tags::apply(tags, &mut connection) {
         let (file, at) = tags_at.unwrap_or_else(|| (file.clone(), at));
-        problems.push(Problem::at(&file, at, why).hint("give the connection a `keeper` of its own"));
+        problems.push(Problem::at(&file, at, why).hint("give the connection one of its own"));
     }
     if let (Some(key), Some((file, at))) = (&connection.key_path, key_at)
         && !key.is_file()

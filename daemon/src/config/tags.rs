@@ -1,6 +1,6 @@
 //! `[tags.NAME]`: what holds for every connection with that tag that does not say otherwise itself.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use super::connection::{Connection, Keeper, NotesFile};
 use super::fields;
@@ -15,6 +15,8 @@ pub(super) struct Tag {
     pub(super) name: String,
     /// What keeps the shells of its connections.
     pub(super) keeper: Option<Keeper>,
+    /// How long these wait for somebody to come back.
+    pub(super) orphan_after: Option<Duration>,
     /// Notes for agents that work on its connections.
     pub(super) notes_path: Option<PathBuf>,
 }
@@ -43,6 +45,7 @@ fn read_one(reading: Reading<'_>, entry: &Entry, problems: &mut Vec<Problem>) ->
     let mut tag = Tag {
         name: entry.key.clone(),
         keeper: None,
+        orphan_after: None,
         notes_path: None,
     };
     let Some(entries) = entry.node.table() else {
@@ -57,6 +60,9 @@ fn read_one(reading: Reading<'_>, entry: &Entry, problems: &mut Vec<Problem>) ->
             .and_then(|field| reading.value(entry, field));
         match value {
             Ok(Some(Checked::Word(word))) => tag.keeper = Keeper::from_word(word),
+            Ok(Some(Checked::Number(number))) => {
+                tag.orphan_after = u64::try_from(number).ok().map(Duration::from_secs);
+            }
             Ok(Some(Checked::Path(path))) => tag.notes_path = Some(path),
             Ok(_) => {}
             Err(problem) => problems.push(problem),
@@ -76,24 +82,43 @@ pub(super) fn apply(tags: &[Tag], connection: &mut Connection) -> Result<(), Str
         })
     });
     connection.tag_notes = notes.collect();
-    if connection.keeper.is_some() {
-        return Ok(());
-    }
-    let own = connection.tags.iter().flatten();
-    let said: Vec<(&str, Keeper)> = own
+    let own: Vec<&Tag> = connection
+        .tags
+        .iter()
+        .flatten()
         .filter_map(|name| tags.iter().find(|tag| tag.name == *name))
-        .filter_map(|tag| Some((tag.name.as_str(), tag.keeper?)))
         .collect();
-    let Some((first, keeper)) = said.first() else {
-        return Ok(());
-    };
-    if let Some((other, different)) = said.iter().find(|(_, other)| other != keeper) {
-        return Err(format!(
-            "its tags say different keepers: `{first}` {}, `{other}` {}",
-            keeper.word(),
-            different.word()
-        ));
+    if connection.keeper.is_none() {
+        let said = |tag: &Tag| tag.keeper;
+        connection.keeper = agreed(&own, "keeper", said, |keeper| keeper.word().to_owned())?;
     }
-    connection.keeper = Some(*keeper);
+    if connection.orphan_after.is_none() {
+        let said = |tag: &Tag| tag.orphan_after;
+        connection.orphan_after = agreed(&own, "orphan_after", said, |time| time.as_secs().to_string())?;
+    }
     Ok(())
+}
+
+/// What those of the tags that say anything agree on.
+fn agreed<T: Copy + PartialEq>(
+    tags: &[&Tag],
+    what: &str,
+    of: impl Fn(&Tag) -> Option<T>,
+    word: impl Fn(T) -> String,
+) -> Result<Option<T>, String> {
+    let said: Vec<(&str, T)> = tags
+        .iter()
+        .filter_map(|tag| Some((tag.name.as_str(), of(tag)?)))
+        .collect();
+    let Some((first, value)) = said.first() else {
+        return Ok(None);
+    };
+    match said.iter().find(|(_, other)| other != value) {
+        Some((other, different)) => Err(format!(
+            "its tags say different values of `{what}`: `{first}` {}, `{other}` {}",
+            word(*value),
+            word(*different)
+        )),
+        None => Ok(Some(*value)),
+    }
 }

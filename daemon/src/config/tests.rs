@@ -320,7 +320,7 @@ fn keepers_by_tag() {
         (
             "tags = ['other', 'far', 'near']",
             Err(
-                "11:8 its tags say different keepers: `far` remote-tmux, `near` daemon (give the connection a `keeper` of its own)",
+                "11:8 its tags say different values of `keeper`: `far` remote-tmux, `near` daemon (give the connection one of its own)",
             ),
         ),
     ] {
@@ -336,6 +336,27 @@ fn keepers_by_tag() {
             }
         }
     }
+}
+
+/// The time for which a kept shell waits: a connection's own, else its tags'.
+#[test]
+fn orphans_by_tag() {
+    const TAGS: &str = "[tags.lab]\norphan_after = 3600\n[tags.far]\norphan_after = 86400\n[connections.a]\n";
+    for (line, expected) in [
+        ("", None),
+        ("tags = ['lab']", Some(3600)),
+        ("tags = ['lab', 'far']\norphan_after = 60", Some(60)),
+    ] {
+        let config = Home::with(&format!("{TAGS}{line}\n")).load();
+        assert_eq!(problems(&config), Vec::<String>::new(), "{line}");
+        let seconds = usable(&config, "a").orphan_after.map(|time| time.as_secs());
+        assert_eq!(seconds, expected, "{line}");
+    }
+    let config = Home::with(&format!("{TAGS}tags = ['far', 'lab']\n")).load();
+    let words = "6:8 its tags say different values of `orphan_after`: `far` 86400, `lab` 3600 (give the connection one of its own)";
+    assert_eq!(problems(&config), [words]);
+    let config = Home::with("[connections.a]\norphan_after = 5\n").load();
+    assert_eq!(problems(&config).len(), 1);
 }
 
 /// Notes of tags stand beside a connection's own; a relative path is the file's, or where mcp-ssh-interactive has its notes.

@@ -37,7 +37,8 @@ pub(super) async fn start(
     client: Caller,
     queue_max: usize,
 ) -> Result<oneshot::Receiver<Fault>, Fault> {
-    let keep_for = registry.config.current().settings.orphan_after;
+    let own = session.target().orphan_after;
+    let keep_for = own.unwrap_or(registry.config.current().settings.orphan_after);
     let launch = Durables::launch(&command.text, keep_for);
     let host = Host::new(&session.host, session.overrides(), &session.target().key());
     let place = Place::new(&launch.nonce, host);

@@ -311,6 +311,7 @@ impl<'a> Wanted<'a> {
             keepalive: said.keepalive,
             kind: connection.and_then(|c| c.kind).unwrap_or_default(),
             keeper: connection.and_then(|c| c.keeper),
+            orphan_after: connection.and_then(|c| c.orphan_after),
             description: connection.and_then(|c| c.description.clone()).unwrap_or_default(),
             tags: connection.and_then(|c| c.tags.clone()).unwrap_or_default(),
             notes: connection.map(Connection::notes).unwrap_or_default(),

@@ -70,6 +70,8 @@ pub struct Target {
     pub kind: Kind,
     /// What keeps its sessions' shells, as it is configured.
     pub keeper: Option<Keeper>,
+    /// How long a kept shell waits for somebody to come back; the setting if none.
+    pub orphan_after: Option<Duration>,
     /// What its owner says it is.
     pub description: String,
     /// Labels.
@@ -182,6 +184,7 @@ impl Target {
                 keepalive: None,
                 kind: Kind::Auto,
                 keeper: None,
+                orphan_after: None,
                 description: String::new(),
                 tags: Vec::new(),
                 notes: Vec::new(),

@@ -48,6 +48,8 @@ impl Registry {
             .ok()
             .filter(|target| target.key() == key);
         let is_resolved = target.is_some();
+        let own = target.as_ref().and_then(|target| target.orphan_after);
+        let orphan_after = own.unwrap_or(self.config.current().settings.orphan_after);
         let mut inner = self.lock();
         let Some(found) = labels.take(&found) else { return };
         let (name, ended) = name_for(&inner, wanted);
@@ -61,7 +63,7 @@ impl Registry {
             cwd: None,
             overrides: call.overrides.clone(),
             keeper: Keeper::from_word(&found.keeper).unwrap_or_default(),
-            orphan_after: self.config.current().settings.orphan_after,
+            orphan_after,
             ended: Some(ended),
             kept: Some(found),
             is_found: true,

@@ -75,6 +75,8 @@ impl Registry {
             .and_then(Result::ok)
             .filter(|target| target.key() == key);
         let is_resolved = target.is_some();
+        let own = target.as_ref().and_then(|target| target.orphan_after);
+        let orphan_after = own.unwrap_or(self.config.current().settings.orphan_after);
         let opening = Opening {
             name: name.clone(),
             host: saved.host.clone(),
@@ -84,7 +86,7 @@ impl Registry {
             cwd: None,
             overrides: call.overrides.clone(),
             keeper: Keeper::from_word(&saved.keeper).unwrap_or_default(),
-            orphan_after: self.config.current().settings.orphan_after,
+            orphan_after,
             ended: Some("the daemon was started again".to_owned()),
             kept: Some(saved.clone()),
             is_found: false,

@@ -78,6 +78,7 @@ impl Home {
             keepalive: None,
             kind: Kind::Auto,
             keeper: None,
+            orphan_after: None,
             description: String::new(),
             tags: Vec::new(),
             notes: Vec::new(),

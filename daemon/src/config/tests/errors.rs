@@ -11,7 +11,7 @@ fn errors_inside_a_connection() {
         ("keypath = 'x'", "2:1 unknown key (did you mean `key_path`?)"),
         (
             "zzz = 1",
-            "2:1 unknown key (known here: host, user, port, key_path, password, description, kind, keeper, jump, tags, sudo_password, enable_password, secrets, enable_command, policy, host_key_policy, notes_path)",
+            "2:1 unknown key (known here: host, user, port, key_path, password, description, kind, keeper, orphan_after, jump, tags, sudo_password, enable_password, secrets, enable_command, policy, host_key_policy, notes_path)",
         ),
         ("info_file = 'x'", "2:1 unknown key"),
         ("host = 1", "2:8 `host` must be a string, found a number ()"),
