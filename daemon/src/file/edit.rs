@@ -9,6 +9,10 @@ use sshmcp_proto::{error::Fault, v1::Reason};
 const LINE_MAX: usize = 200;
 /// Lines of a diff; what follows is counted.
 const LINES_MAX: usize = 60;
+/// Most that are replaced at once: each is remembered.
+const PLACES_MAX: usize = 100_000;
+/// Most that are counted where there should be one.
+const SEVERAL_MAX: usize = 100;
 /// Lines around a change.
 const CONTEXT: usize = 2;
 
@@ -40,8 +44,15 @@ pub(super) fn edit(content: &[u8], edit: &Edit, path: &str) -> Result<Edited, Fa
         )
         .hint("give the text that is there and the one that is to stand in its place; to add to the end use `mode`: append"));
     }
-    let places: Vec<usize> = memmem::find_iter(content, old).collect();
+    let places = places(content, old, *all);
     match (places.len(), all) {
+        (PLACES_MAX.., true) => {
+            return Err(Fault::new(
+                Reason::TooLarge,
+                format!("`old_text` occurs {PLACES_MAX} times or more in {path}; nothing was done"),
+            )
+            .hint("change it on the host, with sed by execute_command"));
+        }
         (0, _) => return Err(missing(content, old, path)),
         (1, _) | (_, true) => {}
         (times, false) => {
@@ -53,7 +64,8 @@ pub(super) fn edit(content: &[u8], edit: &Edit, path: &str) -> Result<Edited, Fa
             return Err(Fault::new(
                 Reason::Conflict,
                 format!(
-                    "`old_text` occurs {times} times in {path} (lines {}{}); nothing was done",
+                    "`old_text` occurs {times} times{} in {path} (lines {}{}); nothing was done",
+                    if times >= SEVERAL_MAX { " or more" } else { "" },
                     lines.join(", "),
                     if times > lines.len() { ", …" } else { "" }
                 ),
@@ -74,6 +86,23 @@ pub(super) fn edit(content: &[u8], edit: &Edit, path: &str) -> Result<Edited, Fa
         content: changed,
         replacements: u32::try_from(places.len()).unwrap_or(u32::MAX),
     })
+}
+
+/// Where a text occurs: once after the other for whoever replaces all; also within one another, where only one is meant.
+fn places(content: &[u8], old: &[u8], all: bool) -> Vec<usize> {
+    if all {
+        return memmem::find_iter(content, old).take(PLACES_MAX).collect();
+    }
+    let mut places: Vec<usize> = Vec::new();
+    let finder = memmem::Finder::new(old);
+    while places.len() < SEVERAL_MAX {
+        let from = places.last().map_or(0, |last| last.saturating_add(1));
+        match finder.find(content.get(from..).unwrap_or_default()) {
+            Some(at) => places.push(from.saturating_add(at)),
+            None => break,
+        }
+    }
+    places
 }
 
 fn missing(content: &[u8], old: &[u8], path: &str) -> Fault {
@@ -292,6 +321,13 @@ mod tests {
             twice.message.contains("2 times") && twice.message.contains("lines 1, 2"),
             "{twice}"
         );
+        let overlapping = replace("aaa", "aa", "b", false).expect_err("which one?");
+        assert_eq!(overlapping.reason, Reason::Conflict);
+        assert_eq!(replace("aaa", "aa", "b", true).expect("all").content, b"ba");
+        let many = replace(&"x".repeat(500), "x", "y", false).expect_err("many");
+        assert!(many.message.contains("100 times or more"), "{many}");
+        let many = replace(&"x".repeat(PLACES_MAX), "x", "y", true).expect_err("too many");
+        assert_eq!(many.reason, Reason::TooLarge);
         let none = replace("a\r\nb\r\n", "a\nb", "y", false).expect_err("none");
         assert_eq!(none.reason, Reason::NotFound);
         assert!(none.hint.contains("\\r\\n"), "{}", none.hint);
