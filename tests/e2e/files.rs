@@ -3,6 +3,7 @@
 
 mod hostile;
 mod hosts;
+mod rounds;
 mod sudo;
 
 use std::{
