@@ -26,7 +26,7 @@ const NOT_HERE: [(&str, &str); 4] = [
         "every run of the tests; the demo: sshctl's own tests",
     ),
     ("tests/run", "this is a part of it"),
-    ("cargo install", "the long suite's release story"),
+    ("cargo install", "tests/release readme, on a fresh Debian"),
     ("claude mcp add", "another's program"),
 ];
 
@@ -36,7 +36,8 @@ const ANSWERS: [(&str, &str); 2] = [("sshctl trust", "yes\r"), ("sshctl attach",
 /// A document in use: its hosts, an agent, and a person's shell.
 struct Reader {
     bed: TestBed,
-    shim: Option<Shim>,
+    /// With its profile.
+    shim: Option<(String, Shim)>,
     wrong: Vec<String>,
 }
 
@@ -58,12 +59,13 @@ impl Reader {
         let text = fs::read_to_string(workspace().join(name)).expect("a document");
         let all = blocks(&text);
         for (number, block) in all.iter().enumerate() {
-            let place = format!("{name}:{}", block.line);
             let next = all.get(number + 1).filter(|next| next.info == "text answer");
             let result = match &*block.info {
                 "toml" => self.configuration(&block.text),
                 "yaml" => self.predecessors(&block.text),
-                "json call" => self.call(&block.text, next),
+                "json call" => self.call("default", &block.text, next),
+                "json call interactive" => self.call("interactive", &block.text, next),
+                "json call session" => self.call("session", &block.text, next),
                 "sh" => self.commands(&block.text),
                 "console" => self.console(&block.text),
                 // Of other programs; that it is what it says is all that can be held.
@@ -73,6 +75,7 @@ impl Reader {
                 other => Err(format!("`{other}` is no kind of snippet")),
             };
             if let Err(error) = result {
+                let place = format!("{name}:{}", block.line);
                 self.wrong.push(format!("{place}: {error}"));
             }
         }
@@ -104,9 +107,19 @@ impl Reader {
         path
     }
 
-    fn call(&mut self, text: &str, answer: Option<&Block>) -> Result<(), String> {
+    fn call(&mut self, profile: &str, text: &str, answer: Option<&Block>) -> Result<(), String> {
         let call: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        let shim = self.shim.get_or_insert_with(|| self.bed.shim());
+        let (_, shim) = match self.shim.take() {
+            Some((same, shim)) if same == profile => self.shim.insert((same, shim)),
+            other => {
+                if let Some((_, other)) = other {
+                    other.close();
+                }
+                let mut command = self.bed.program("mcp-ssh");
+                command.args(["--profile", profile]).stderr(Stdio::null());
+                self.shim.insert((profile.to_owned(), Shim::start(command)))
+            }
+        };
         let answered = shim.ask("tools/call", call.clone());
         let said = answered["result"]["content"][0]["text"]
             .as_str()
@@ -187,7 +200,7 @@ impl Reader {
 
     /// What is wrong, once nothing is left of it.
     fn finish(mut self) -> Vec<String> {
-        if let Some(shim) = self.shim.take() {
+        if let Some((_, shim)) = self.shim.take() {
             shim.close();
         }
         self.bed.ctl(&["close", "--all"]);
