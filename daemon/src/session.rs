@@ -433,6 +433,11 @@ impl Session {
         self.type_in(bytes, false, true, client).await
     }
 
+    /// Types a secret with its Enter, unless the shell is at its prompt, which would show it.
+    pub async fn type_secret(&self, bytes: Vec<u8>, client: Caller) -> Result<u64, Fault> {
+        self.type_in(bytes, true, true, client).await
+    }
+
     async fn type_in(
         &self,
         bytes: Vec<u8>,

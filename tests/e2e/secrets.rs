@@ -48,6 +48,13 @@ fn put(bed: &TestBed, name: &str, text: &str) -> PathBuf {
 
 /// `sshctl send --secret` on a terminal of its own.
 fn send_secret(bed: &TestBed, session: &str, secret: &str) -> String {
+    let (is_typed, said) = try_secret(bed, session, secret);
+    assert!(is_typed, "{said}");
+    said
+}
+
+/// Whether it was typed, and what was said.
+fn try_secret(bed: &TestBed, session: &str, secret: &str) -> (bool, String) {
     let sshctl = bed.program("sshctl").get_program().to_string_lossy().into_owned();
     let mut child = bed
         .tool("script")
@@ -71,8 +78,32 @@ fn send_secret(bed: &TestBed, session: &str, secret: &str) -> String {
     let mut input = child.stdin.take().expect("piped");
     writeln!(input, "{secret}").expect("it reads");
     output.read_to_end(&mut said).expect("its end");
-    assert!(child.wait().expect("ours").success(), "{}", said.escape_ascii());
-    String::from_utf8_lossy(&said).into_owned()
+    let is_typed = child.wait().expect("ours").success();
+    (is_typed, String::from_utf8_lossy(&said).into_owned())
+}
+
+/// A person who was too early, or at the wrong program, would leave it in the transcript.
+#[test]
+fn a_secret_is_not_typed_where_it_shows() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    shim.run("bash", "true");
+    let refused = |session: &str| {
+        let (is_typed, said) = try_secret(&bed, session, "Shown-4711");
+        assert!(!is_typed && said.contains("the secret was not typed"), "{said}");
+    };
+    refused("bash");
+    let asks = shim.execute(json!({"host": "bash", "command": "read line; echo \"<$line>\""}));
+    let asks = asks.expect("it asks");
+    assert_eq!(asks.status, "awaiting_input", "{asks:?}");
+    refused("bash");
+    shim.call("send_input", json!({"session": "bash", "text": "nothing"}))
+        .expect("it goes on");
+    assert_eq!(shim.wait_for(&asks.id).stdout, "<nothing>\n");
+    let screen = shim.call("get_terminal_output", json!({"session": "bash", "lines": 100}));
+    assert!(!screen.expect("a screen").to_string().contains("4711"));
+    shim.close();
+    bed.finish();
 }
 
 /// Regular files below a directory.

@@ -127,11 +127,16 @@ impl TerminalService for TerminalRpc {
             .as_ref()
             .map_or(0, |command| command.state().output.total());
         session.allow(&by)?;
+        if secret {
+            stored::not_shown(&session, command.as_deref()).await?;
+        }
         let is_secret = secret || stored_secret.is_some();
-        let prompts = if is_line && !is_secret {
+        let prompts = if is_secret {
+            session.type_secret(bytes, by).await?
+        } else if is_line {
             session.type_line(bytes, by).await?
         } else {
-            session.type_bytes(bytes, is_secret, by).await?
+            session.type_bytes(bytes, false, by).await?
         };
         let settling = Settling {
             session: &session,

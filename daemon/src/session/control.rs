@@ -46,6 +46,18 @@ impl Drop for Held {
 }
 
 impl Session {
+    /// What is typed now would be shown, and recorded with the rest of the terminal.
+    pub(crate) fn shows_secrets(&self) -> Fault {
+        Fault::new(
+            Reason::Conflict,
+            format!(
+                "the terminal of session {} shows what is typed now; the secret was not typed",
+                self.name
+            ),
+        )
+        .hint("type it once the program asks for it without showing it")
+    }
+
     /// The fault of a line for which a half-typed one is in the way.
     pub(super) fn half_typed(&self) -> Fault {
         Fault::new(

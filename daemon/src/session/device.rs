@@ -319,7 +319,7 @@ impl Device {
                 reply,
             } => {
                 self.used_by(&client);
-                if is_line && self.is_half_typed() {
+                if is_line && !secret && self.is_half_typed() {
                     let _ = reply.send(Err(self.session.half_typed()));
                     return;
                 }

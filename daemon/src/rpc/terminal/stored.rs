@@ -37,6 +37,20 @@ pub(super) async fn bytes(
     Ok(bytes)
 }
 
+/// A person's secret is typed wherever they say, but not where it certainly is shown: it would stand in the transcript.
+pub(super) async fn not_shown(session: &Session, command: Option<&Command>) -> Result<(), Fault> {
+    session.look_now().await;
+    let status = command.map(|command| command.state().status.clone());
+    match status {
+        Some(Status::Awaiting(Some(Question {
+            echo: true,
+            exact: true,
+            ..
+        }))) => Err(session.shows_secrets()),
+        _ => Ok(()),
+    }
+}
+
 /// A command reads without echo, and is seen to.
 async fn hidden(session: &Session, command: Option<&Command>) -> Result<(), Fault> {
     session.look_now().await;

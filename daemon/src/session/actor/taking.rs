@@ -70,6 +70,10 @@ impl Actor {
                 reply,
             } => {
                 self.used_by(&client);
+                if is_line && secret && self.is_at_prompt() {
+                    let _ = reply.send(Err(self.session.shows_secrets()));
+                    return;
+                }
                 if is_line && self.is_half_typed() {
                     let _ = reply.send(Err(self.session.half_typed()));
                     return;
