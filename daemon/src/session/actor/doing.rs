@@ -397,18 +397,6 @@ impl Actor {
         }
     }
 
-    /// The shell is at its prompt, which shows what is typed.
-    pub(super) fn is_at_prompt(&self) -> bool {
-        let shell = self.shell.as_ref();
-        shell.is_some_and(|shell| matches!(shell.machine.phase(), Phase::Ready { .. }))
-    }
-
-    /// A line stands at the shell's prompt that was not sent.
-    pub(super) fn is_half_typed(&self) -> bool {
-        let shell = self.shell.as_ref();
-        shell.is_some_and(|shell| matches!(shell.machine.phase(), Phase::Ready { half_typed: true }))
-    }
-
     /// The same for one who may not answer everything: what OpenSSH asks at a login is a person's.
     pub(super) async fn type_as(
         &mut self,

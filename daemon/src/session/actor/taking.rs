@@ -91,6 +91,18 @@ impl Actor {
         }
     }
 
+    /// The shell is at its prompt, which shows what is typed.
+    fn is_at_prompt(&self) -> bool {
+        let shell = self.shell.as_ref();
+        shell.is_some_and(|shell| matches!(shell.machine.phase(), Phase::Ready { .. }))
+    }
+
+    /// A line stands at the shell's prompt that was not sent.
+    fn is_half_typed(&self) -> bool {
+        let shell = self.shell.as_ref();
+        shell.is_some_and(|shell| matches!(shell.machine.phase(), Phase::Ready { half_typed: true }))
+    }
+
     /// The next shell gets the same size.
     fn resize(&mut self, cols: u16, rows: u16) {
         if self.view.size() == (cols, rows) {
