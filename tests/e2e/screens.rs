@@ -318,7 +318,8 @@ fn a_screen_has_commands_in_order() {
 fn a_terminal_answers_who_takes_keys() {
     let bed = TestBed::new();
     let mut shim = bed.shim();
-    let ask = r#"bash -c 'printf "ab\033[6n"; IFS= read -rsd R answer; printf "\n%s\n" ${answer#*\[}'"#;
+    // As programs do: the terminal is made ready for keys before it is asked. Who asks first may be looked at in between.
+    let ask = r#"bash -c 'stty -icanon -echo; printf "ab\033[6n"; IFS= read -rsd R answer; stty icanon echo; printf "\n%s\n" ${answer#*\[}'"#;
     for host in ["bash", "zsh"] {
         let arguments = json!({"host": host, "command": ask, "terminal": true, "timeout": 20});
         let asking = shim.execute(arguments).expect("it runs");
