@@ -524,6 +524,9 @@ impl Actor {
         }
         self.on_flow_due(now);
         self.mirror_when_due(now);
+        if self.view.echo_due().is_some_and(|due| now >= due) {
+            self.view.end_echo();
+        }
         self.stay_interested(now);
         if let Some(shell) = &self.shell
             && shell.exit_at.is_some_and(|at| now >= at + taking::EXIT_GRACE)

@@ -2,18 +2,19 @@
 //! Captured commands and their output are woven in, so that who looks sees them in order; bounded, and knows no shell.
 
 mod before_echo;
+mod echo;
 mod typed;
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Instant};
 
 pub use before_echo::Sign;
 
 use before_echo::BeforeEcho;
+use echo::Echo;
 use typed::typed;
 
 use super::Look;
 use crate::{
-    output::StreamKind,
     recording::Recorder,
     state::{EarlierShown, ShownLog},
     terminal::{
@@ -51,6 +52,8 @@ pub struct View {
     /// What of them is commands' texts and output, which their callers get with the commands; in order, apart.
     woven: VecDeque<(u64, u64)>,
     mirrored: usize,
+    /// What was typed to a captured command shows before what comes of it.
+    echo: Echo,
     /// Captured output may have left a sequence open.
     is_torn: bool,
     full_screen: FullScreen,
@@ -102,6 +105,7 @@ impl View {
             end: 0,
             woven: VecDeque::new(),
             mirrored: 0,
+            echo: Echo::default(),
             is_torn: false,
             full_screen: FullScreen::default(),
             size: (cols, rows),
@@ -191,10 +195,29 @@ impl View {
         match &mut self.held {
             Some(held) if held.len() + bytes.len() <= HELD_MAX => held.extend_from_slice(bytes),
             _ => {
-                self.release();
+                self.release_held();
                 self.keep(bytes);
+                if self.echo.shown(bytes) {
+                    self.end_echo();
+                }
             }
         }
+    }
+
+    /// This was typed to a captured command on a terminal that shows it.
+    pub fn expect_echo(&mut self, typed: &[u8]) {
+        self.echo.expect(typed);
+    }
+
+    /// When captured output is shown though what was typed before was not.
+    pub const fn echo_due(&self) -> Option<Instant> {
+        self.echo.due()
+    }
+
+    /// What was typed is not waited for any more.
+    pub fn end_echo(&mut self) {
+        let output = self.echo.end();
+        self.weave_output(&output);
     }
 
     /// A pane of tmux looks so: what is shown from here on comes upon this.
@@ -310,11 +333,11 @@ impl View {
 
     /// A command begins in the terminal: its text stands there as if typed.
     pub fn begin(&mut self, text: &str) {
+        self.release();
         self.mirrored = 0;
         self.full_screen.begin();
         self.announced = None;
         self.before_echo = BeforeEcho::default();
-        self.release();
         let from = self.end;
         self.keep(typed(text).as_bytes());
         self.weave(from);
@@ -340,11 +363,17 @@ impl View {
 
     /// The shell has told the end of a captured command: what it shows now comes behind output that may be on its way.
     pub fn hold(&mut self) {
+        self.end_echo();
         self.held.get_or_insert_default();
     }
 
     /// All output of the captured command is there.
     pub fn release(&mut self) {
+        self.end_echo();
+        self.release_held();
+    }
+
+    fn release_held(&mut self) {
         if std::mem::take(&mut self.is_torn) {
             // A program that has the terminal may do that to its shell; one that has not may not.
             self.keep(CANCEL);
@@ -355,8 +384,15 @@ impl View {
     }
 
     /// Output of a captured command.
-    pub fn mirror(&mut self, _stream: StreamKind, bytes: &[u8]) {
+    pub fn mirror(&mut self, bytes: &[u8], now: Instant) {
         self.start();
+        if !self.echo.delays(bytes, now) {
+            self.end_echo();
+            self.weave_output(bytes);
+        }
+    }
+
+    fn weave_output(&mut self, bytes: &[u8]) {
         let before = self.mirrored;
         self.mirrored = before.saturating_add(bytes.len());
         self.is_torn |= bytes.iter().any(|byte| *byte == 0x1b || *byte >= 0x80);

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::{Shell, signal::Asked};
 use crate::{
+    command::Status,
     session::machine::{Effect, Event, Phase},
     shell::{
         front::{Foreground, Place},
@@ -13,6 +14,14 @@ use crate::{
 };
 
 impl Shell {
+    /// A captured command runs, and as far as is known its terminal shows what is typed.
+    pub(super) fn shows_what_is_typed(&self, secret: bool) -> bool {
+        let hides = self.running.as_ref().is_some_and(
+            |command| matches!(&command.state().status, Status::Awaiting(Some(question)) if !question.echo),
+        );
+        !secret && !hides && self.machine.pair().is_some()
+    }
+
     /// Asks the helper how the terminal takes input; the answers wait for that.
     pub(super) fn answer_when_raw(&mut self, answers: Vec<u8>) {
         let in_front = matches!(self.machine.phase(), Phase::Busy(_) | Phase::Typed);

@@ -447,6 +447,7 @@ impl Actor {
         if shell.machine.is_ready() {
             self.view.begin_line();
         }
+        let echo = shell.shows_what_is_typed(secret).then(|| bytes.clone());
         let sent = shell.link.write(bytes);
         if let Sent::Done(Err(fault)) = sent {
             let _ = reply.send(Err(fault));
@@ -456,6 +457,9 @@ impl Actor {
         shell.wrote_since_input = false;
         shell.typed_meanwhile = true;
         self.view.typed();
+        if let Some(echo) = echo {
+            self.view.expect_echo(&echo);
+        }
         // Whatever is run there has a status of its own.
         shell.last_status = None;
         let now = Instant::now();

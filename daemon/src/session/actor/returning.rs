@@ -201,6 +201,7 @@ impl Actor {
             return true;
         }
         let from = shell.spot.place().filter(|_| shell.shows_output());
+        self.view.end_echo();
         shell.link.go_down();
         shell.signals.lose(cause);
         self.claims.remove(shell.link.road.id(), shell.link.shell.pid);

@@ -418,7 +418,7 @@ impl Actor {
                         shell.last_on_terminal &= !is_running;
                         shell.wrote_since_input |= is_running;
                         if is_running && !command.internal {
-                            self.view.mirror(stream, &data);
+                            self.view.mirror(&data, now);
                         }
                     }
                     shell.machine.on(Event::Activity, now);

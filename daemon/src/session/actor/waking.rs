@@ -111,6 +111,7 @@ impl Actor {
             shell.signal_due(),
             shell.flow.deadline(),
             self.mirror_due(),
+            self.view.echo_due(),
             shell.interest,
         ]
         .into_iter()

@@ -39,7 +39,7 @@ fn own_is_what_no_command_wrote() {
     view.show(b"$ ");
     view.announce("make", None);
     view.start();
-    view.mirror(StreamKind::Stdout, b"made\n");
+    view.mirror(b"made\n", Instant::now());
     view.show(b"$ \r\nlistening\r\n");
     let cursor = view.cursor();
     view.begin("top");
@@ -62,7 +62,7 @@ fn mirror_is_bounded() {
     let mut view = view();
     view.begin("yes");
     for _ in 0..100 {
-        view.mirror(StreamKind::Stdout, &[b'y'; 4096]);
+        view.mirror(&[b'y'; 4096], Instant::now());
     }
     assert!(view.cursor() < (MIRRORED + 200) as u64);
     assert!(view.tail(1).text.contains("the rest is in"));
@@ -78,11 +78,11 @@ fn captured_commands_are_in_order() {
         if start_first {
             view.start();
         }
-        view.mirror(StreamKind::Stdout, b"h");
+        view.mirror(b"h", Instant::now());
         view.start();
         view.hold();
         view.show(b"$ ");
-        view.mirror(StreamKind::Stdout, b"i\n");
+        view.mirror(b"i\n", Instant::now());
         view.release();
         assert_eq!(view.tail(10).text, "$ echo hi\nhi\n$");
         assert_eq!((view.tail(10).row, view.tail(10).column), (2, 2));
@@ -96,7 +96,7 @@ fn torn_output() {
         let mut view = view();
         view.show(b"$ ");
         view.announce("x", None);
-        view.mirror(StreamKind::Stdout, torn.as_bytes());
+        view.mirror(torn.as_bytes(), Instant::now());
         view.hold();
         view.show(b"$ ");
         view.release();
@@ -200,4 +200,25 @@ fn screen_and_scrollback() {
     assert_eq!(view.screen_now(1).text, "2\nx\n4\n5");
     view.resize(10, 2);
     assert_eq!(view.screen_now(0).size, (10, 2));
+}
+
+/// What was typed to a captured command shows before what it says to that, whichever comes first; its end waits for nothing.
+#[test]
+fn an_answer_shows_before_what_comes_of_it() {
+    let mut view = view();
+    let now = Instant::now();
+    view.begin("read x");
+    view.mirror(b"name? ", now);
+    view.expect_echo(b"me\n");
+    view.mirror(b"hello me\n", now);
+    assert!(view.echo_due().is_some());
+    view.show(b"me\r\n");
+    assert_eq!(view.echo_due(), None);
+    view.mirror(b"bye\n", now);
+    view.expect_echo(b"lost\n");
+    view.mirror(b"last\n", now);
+    view.hold();
+    view.show(b"$ ");
+    view.release();
+    assert_eq!(view.since(0).text, "read x\nname? me\nhello me\nbye\nlast\n$ ");
 }
