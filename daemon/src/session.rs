@@ -10,6 +10,7 @@ mod kept;
 mod label;
 mod link;
 mod machine;
+mod mask;
 mod open;
 mod outbox;
 mod run;

@@ -106,6 +106,37 @@ fn a_secret_is_not_typed_where_it_shows() {
     bed.finish();
 }
 
+/// What hides it while it is typed may show it afterwards, as a relay's far side may at once: it is left out of all that
+/// we show and keep.
+#[test]
+fn a_secret_that_comes_back_is_left_out() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    for has_terminal in [false, true] {
+        let text = "stty -echo; IFS= read -r line; stty echo; echo \"<$line>\"; echo err: $line >&2";
+        let asks = shim.execute(json!({"host": "bash", "command": text, "terminal": has_terminal}));
+        let asks = asks.expect("it asks");
+        assert_eq!(asks.status, "awaiting_input", "{asks:?}");
+        send_secret(&bed, "bash", "Come-back-4711");
+        let ended = shim.wait_for(&asks.id);
+        let all = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(all.contains("<[hidden]>") && all.contains("err: [hidden]"), "{ended:?}");
+        assert!(ended.notice.contains("left out"), "{ended:?}");
+    }
+    // The next command's output is its own.
+    assert_eq!(shim.run("bash", "echo Come-back-4711").stdout, "Come-back-4711\n");
+    shim.run("bash", "clear");
+    shim.call("close_session", json!({"all": true})).expect("closed");
+    let logs = bed.home().join(".local/state/sshmcp/logs");
+    for name in ["bash.log", "bash.cast"] {
+        let text = fs::read_to_string(logs.join(name)).expect("it is there");
+        let before = text.split("echo Come-back").next().unwrap_or_default();
+        assert!(before.contains("<[hidden]>") && !before.contains("4711"), "{text}");
+    }
+    shim.close();
+    bed.finish();
+}
+
 /// Regular files below a directory.
 fn files(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {

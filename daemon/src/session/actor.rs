@@ -10,11 +10,13 @@ mod exiting;
 mod flowing;
 mod keeping;
 mod leaving;
+mod masking;
 mod mirroring;
 mod returning;
 mod signal;
 mod starting;
 mod taking;
+mod typing;
 mod waking;
 
 use std::{
@@ -38,6 +40,7 @@ use super::{
     kept::Taken,
     link::Link,
     machine::{Event, Machine, Phase, SlotNames},
+    mask::Mask,
     open::NotOpened,
     spot::Spot,
     sudo::Answering,
@@ -90,6 +93,8 @@ pub(super) struct Actor {
     /// What a stored password that sudo refused hashes to.
     refused: Option<u64>,
     hasher: RandomState,
+    /// Secrets that were typed since the last command began.
+    mask: Mask,
 }
 
 /// A living shell and what is known of it.
@@ -228,6 +233,7 @@ impl Actor {
             released: None,
             refused: None,
             hasher: RandomState::new(),
+            mask: Mask::default(),
         }
     }
 
@@ -527,6 +533,7 @@ impl Actor {
         if self.view.echo_due().is_some_and(|due| now >= due) {
             self.view.end_echo();
         }
+        self.masked_when_due(now);
         self.stay_interested(now);
         if let Some(shell) = &self.shell
             && shell.exit_at.is_some_and(|at| now >= at + taking::EXIT_GRACE)

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use sshmcp_proto::{error::Fault, v1::Reason};
-use tokio::sync::oneshot;
 
 use super::{Actor, taking::TERMINAL_TEXT_MAX};
 use crate::{
@@ -14,7 +13,7 @@ use crate::{
     output::StreamKind,
     session::{
         Caller, Run, SLOTS_MAX,
-        machine::{Effect, Event, Phase, Start},
+        machine::{Effect, Event, Start},
         outbox::Sent,
         view::Sign,
     },
@@ -170,6 +169,7 @@ impl Actor {
             line
         };
         self.begin_mirror(capture == Capture::Apart, line.len().saturating_sub(1));
+        self.forget_secrets();
         let Some(shell) = &mut self.shell else { return };
         shell.started_at = None;
         shell.names = (capture == Capture::Apart).then_some(names);
@@ -395,91 +395,6 @@ impl Actor {
             // A shell that twice did not take a command will take no other.
             shell.is_dead = true;
         }
-    }
-
-    /// The same for one who may not answer everything: what OpenSSH asks at a login is a person's.
-    pub(super) async fn type_as(
-        &mut self,
-        client: &Caller,
-        bytes: Vec<u8>,
-        secret: bool,
-        reply: oneshot::Sender<Result<u64, Fault>>,
-    ) {
-        let login = self.asked().filter(|asked| asked.login.is_some());
-        match login.filter(|_| !client.is_person) {
-            Some(question) => {
-                let _ = reply.send(Err(question.fault(&self.session.name)));
-            }
-            None => self.type_bytes(client.is_person, bytes, secret, reply).await,
-        }
-    }
-
-    /// Types; the reply comes once the far side has taken all of it.
-    async fn type_bytes(
-        &mut self,
-        is_person: bool,
-        bytes: Vec<u8>,
-        secret: bool,
-        reply: oneshot::Sender<Result<u64, Fault>>,
-    ) {
-        if self.shell.is_none()
-            && let Some(starting) = self.starting.as_ref()
-            // A person types the rest of an answer when its first key is there already, and asks no more.
-            && (self.asked().is_some() || is_person && starting.has_asked)
-        {
-            // Start-up files wait for it.
-            let prompts = self.summary.borrow().prompts;
-            starting.dialog.answer(bytes, prompts, reply);
-            return;
-        }
-        let Some(shell) = &mut self.shell else {
-            let fault = Fault::new(
-                Reason::ConnectionLost,
-                "the session has no shell now; nothing was typed",
-            );
-            let _ = reply.send(Err(fault.hint("execute_command or open_session opens one")));
-            return;
-        };
-        let entered = bytes
-            .last()
-            .is_some_and(|byte| matches!(byte, b'\r' | b'\n' | 0x03 | 0x04 | 0x15 | 0x1c));
-        let clears = bytes.last() == Some(&0x15);
-        if shell.machine.is_ready() {
-            self.view.begin_line();
-        }
-        let echo = shell.shows_what_is_typed(secret).then(|| bytes.clone());
-        let sent = shell.link.write(bytes);
-        if let Sent::Done(Err(fault)) = sent {
-            let _ = reply.send(Err(fault));
-            return;
-        }
-        tracing::debug!(session = %self.session.name, secret, "typed");
-        shell.wrote_since_input = false;
-        shell.typed_meanwhile = true;
-        self.view.typed();
-        if let Some(echo) = echo {
-            self.view.expect_echo(&echo);
-        }
-        // Whatever is run there has a status of its own.
-        shell.last_status = None;
-        let now = Instant::now();
-        let at_prompt = matches!(
-            shell.machine.phase(),
-            Phase::Ready { .. } | Phase::Settling { .. }
-        );
-        let is_settling = matches!(shell.machine.phase(), Phase::Settling { .. });
-        let effects = if at_prompt && clears {
-            shell.machine.clears(now);
-            Vec::new()
-        } else {
-            shell.machine.on(Event::Input { entered }, now)
-        };
-        // The prompt that is on its way already is not the answer to this.
-        let earlier = u64::from(is_settling);
-        self.summary.send_modify(|summary| summary.reads = false);
-        let prompts = self.summary.borrow().prompts + earlier;
-        self.carry_out(effects).await;
-        sent.tell(reply, prompts);
     }
 
     /// The further pair of FIFOs is there: a channel of its own drains it.

@@ -175,7 +175,8 @@ impl Actor {
         let new = unseen(&greeting, total, greeted);
         let before_prompt = new.iter().rposition(|byte| *byte == b'\n');
         let shown = before_prompt.and_then(|at| new.get(..=at)).unwrap_or_default();
-        self.view.show(shown);
+        let shown = self.mask.filter(None, shown.to_vec(), false, Instant::now()).0;
+        self.view.show(&shown);
         let wanted_cwd = std::mem::replace(&mut self.cwd, cwd);
         let nonce = link.nonce.clone();
         let machine = Machine::new(link.shell.pid, Instant::now());

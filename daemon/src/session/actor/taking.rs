@@ -210,6 +210,8 @@ impl Actor {
                         mirror.passed(&data, now);
                     }
                     let (data, asked) = shell.without_nonce(None, data);
+                    let data = self.masked(None, data, now);
+                    let Some(shell) = &mut self.shell else { return };
                     let owner = shell.machine.terminal_owner();
                     let owner = owner.and_then(|id| shell.find(id));
                     let is_output = owner.is_some();
@@ -249,6 +251,8 @@ impl Actor {
                 }
                 Piece::Frame(body) => {
                     let Some(mark) = mark::parse(&body) else { continue };
+                    self.release_terminal();
+                    let Some(shell) = &mut self.shell else { return };
                     if let Mark::Place(number) = mark {
                         shell.spot.passed(number);
                         shell.note_place();
@@ -408,6 +412,8 @@ impl Actor {
                     } else {
                         (data, false)
                     };
+                    let data = self.masked(Some((set, stream)), data, now);
+                    let Some(shell) = &mut self.shell else { return };
                     if let Some(command) = shell.find(id) {
                         let demand = if shell.link.kept.is_some() {
                             command.append_from(stream, &data, consumed)
@@ -427,6 +433,8 @@ impl Actor {
                     }
                 }
                 Piece::Frame(body) => {
+                    self.release_stream(set, stream);
+                    let Some(shell) = &mut self.shell else { return };
                     let frame = frame::parse_stream(&body);
                     let consumed = match frame {
                         // What was before it may be gone on the host at once.

@@ -112,6 +112,7 @@ impl Actor {
             shell.flow.deadline(),
             self.mirror_due(),
             self.view.echo_due(),
+            self.mask.due(),
             shell.interest,
         ]
         .into_iter()
