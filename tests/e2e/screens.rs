@@ -318,9 +318,10 @@ fn a_screen_has_commands_in_order() {
 fn a_terminal_answers_who_takes_keys() {
     let bed = TestBed::new();
     let mut shim = bed.shim();
-    // As programs do: the terminal is made ready for keys before it is asked. Who asks first may be looked at in between.
-    let ask = r#"bash -c 'stty -icanon -echo; printf "ab\033[6n"; IFS= read -rsd R answer; stty icanon echo; printf "\n%s\n" ${answer#*\[}'"#;
-    for host in ["bash", "zsh"] {
+    // As programs do: the terminal is made ready for keys before it is asked; or, as some do, only then.
+    let ready = r#"bash -c 'stty -icanon -echo; printf "ab\033[6n"; IFS= read -rsd R answer; stty icanon echo; printf "\n%s\n" ${answer#*\[}'"#;
+    let late = r#"bash -c 'stty -echo; printf "ab\033[6n"; sleep 0.2; IFS= read -rsd R answer; stty echo; printf "\n%s\n" ${answer#*\[}'"#;
+    for (host, ask) in [("bash", ready), ("zsh", ready), ("bash", late)] {
         let arguments = json!({"host": host, "command": ask, "terminal": true, "timeout": 20});
         let asking = shim.execute(arguments).expect("it runs");
         // On a busy host it may be seen to read before the answer is there.

@@ -120,7 +120,10 @@ fn a_secret_that_comes_back_is_left_out() {
         send_secret(&bed, "bash", "Come-back-4711");
         let ended = shim.wait_for(&asks.id);
         let all = format!("{}{}", ended.stdout, ended.stderr);
-        assert!(all.contains("<[hidden]>") && all.contains("err: [hidden]"), "{ended:?}");
+        assert!(
+            all.contains("<[hidden]>") && all.contains("err: [hidden]"),
+            "{ended:?}"
+        );
         assert!(ended.notice.contains("left out"), "{ended:?}");
     }
     // The next command's output is its own.
@@ -131,7 +134,10 @@ fn a_secret_that_comes_back_is_left_out() {
     for name in ["bash.log", "bash.cast"] {
         let text = fs::read_to_string(logs.join(name)).expect("it is there");
         let before = text.split("echo Come-back").next().unwrap_or_default();
-        assert!(before.contains("<[hidden]>") && !before.contains("4711"), "{text}");
+        assert!(
+            before.contains("<[hidden]>") && !before.contains("4711"),
+            "{text}"
+        );
     }
     shim.close();
     bed.finish();

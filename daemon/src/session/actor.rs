@@ -32,7 +32,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use self::{mirroring::Mirror, returning::Returning, signal::Signals, starting::Starting};
+use self::{answers::Question, mirroring::Mirror, returning::Returning, signal::Signals, starting::Starting};
 use super::{
     Caller, Claims, Opening, Request, Run, Session, SessionState, Summary,
     device::Handover,
@@ -150,6 +150,8 @@ struct Shell {
     is_mirroring: bool,
     /// Where in all that a kept terminal showed we are.
     spot: Spot,
+    /// Programs asked the terminal, and none took keys yet.
+    unanswered: Option<Question>,
     /// When a kept shell's host is told next that somebody is still interested.
     interest: Option<Instant>,
 }
@@ -553,6 +555,7 @@ impl Actor {
         self.signals_due(now).await;
         self.tell_wanted();
         let Some(shell) = &mut self.shell else { return };
+        shell.ask_when_due(now);
         let effects = shell.machine.on(Event::Tick, now);
         self.carry_out(effects).await;
     }

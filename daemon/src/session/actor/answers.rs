@@ -1,7 +1,7 @@
 //! Answers to what programs ask of their terminal (where its cursor is, what it can do). They are typed only where a
 //! program takes keys: in a shell's line, or in a file that somebody types, they would be junk.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Shell, signal::Asked};
 use crate::{
@@ -12,6 +12,21 @@ use crate::{
         probe::LineMode,
     },
 };
+
+/// Further looks at who asked, each after twice the pause of the one before: 3 s in all. A busy host is slow to set a
+/// terminal; a program that takes lines for good is not to find the answer in its input.
+const LOOKS_MAX: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What was asked of a terminal, in the words of the answers.
+#[derive(Debug, Default)]
+pub(super) struct Question {
+    answers: Vec<u8>,
+    /// Who was in front at the first look.
+    askers: Vec<u32>,
+    looks: u32,
+    due: Option<Instant>,
+}
 
 impl Shell {
     /// A captured command runs, and as far as is known its terminal shows what is typed.
@@ -26,22 +41,85 @@ impl Shell {
     pub(super) fn answer_when_raw(&mut self, answers: Vec<u8>) {
         let in_front = matches!(self.machine.phase(), Phase::Busy(_) | Phase::Typed);
         // tmux answers what runs in it.
-        if !answers.is_empty() && in_front && self.link.has_helper() && self.link.kept.is_none() {
-            self.ask_in_front("LOOK", Asked::Answers(answers));
+        if answers.is_empty() || !in_front || !self.link.has_helper() || self.link.kept.is_some() {
+            return;
         }
+        // What was not answered yet was asked before.
+        let mut question = self.unanswered.take().unwrap_or_default();
+        question.answers.extend(answers);
+        self.ask_in_front("LOOK", Asked::Answers(question));
     }
 
     /// The helper has looked. The shell alone in front takes keys at its prompt, though we may not have heard yet that its
-    /// command ended: another program has to be there.
-    pub(super) fn answer(&mut self, front: &Foreground, answers: Vec<u8>) -> Vec<Effect> {
-        let other = front.members.iter().any(|member| member.place == Place::InFront);
+    /// command ended: another program has to be there. One that takes lines may be about to take keys.
+    pub(super) fn answer(&mut self, front: &Foreground, question: Question, now: Instant) -> Vec<Effect> {
+        let others = front
+            .members
+            .iter()
+            .filter(|member| member.place == Place::InFront);
+        let others: Vec<u32> = others.map(|member| member.pid).collect();
         let runs = matches!(self.machine.phase(), Phase::Busy(_) | Phase::Typed);
-        if runs && other && front.mode == LineMode::Raw {
-            // A link that is gone says so itself.
-            self.link.write(answers);
-            // Whoever read has it now.
-            return self.machine.on(Event::Answered, Instant::now());
+        if !runs || others.is_empty() {
+            return Vec::new();
         }
+        if front.mode == LineMode::Raw {
+            // A link that is gone says so itself.
+            self.link.write(question.answers);
+            // Whoever read has it now.
+            return self.machine.on(Event::Answered, now);
+        }
+        self.unanswered = question.again(others, now);
         Vec::new()
+    }
+
+    /// When it is looked again how the terminal takes input.
+    pub(super) fn question_due(&self) -> Option<Instant> {
+        self.unanswered.as_ref().and_then(|question| question.due)
+    }
+
+    pub(super) fn ask_when_due(&mut self, now: Instant) {
+        if let Some(question) = self
+            .unanswered
+            .take_if(|question| question.due.is_some_and(|due| now >= due))
+        {
+            self.ask_in_front("LOOK", Asked::Answers(question));
+        }
+    }
+}
+
+impl Question {
+    /// To be looked at again, unless whoever may have asked has gone, or takes lines for good.
+    fn again(mut self, in_front: Vec<u32>, now: Instant) -> Option<Self> {
+        let is_there = self.askers.is_empty() || self.askers.iter().any(|asker| in_front.contains(asker));
+        if !is_there || self.looks == LOOKS_MAX {
+            return None;
+        }
+        self.looks += 1;
+        self.due = Some(now + PAUSE * 2_u32.pow(self.looks));
+        if self.askers.is_empty() {
+            self.askers = in_front;
+        }
+        Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It is looked again for as long as one of those is there that may have asked, some seconds at most.
+    #[test]
+    fn waits_for_who_asked() {
+        let now = Instant::now();
+        let mut question = Question::default();
+        for look in 1..=LOOKS_MAX {
+            question = question.again(vec![7, look + 8], now).expect("7 is there");
+            assert_eq!(question.due, Some(now + PAUSE * 2_u32.pow(look)));
+        }
+        assert!(question.again(vec![7], now).is_none());
+        let question = Question::default()
+            .again(vec![7, 8], now)
+            .expect("the first look");
+        assert!(question.again(vec![9], now).is_none());
     }
 }

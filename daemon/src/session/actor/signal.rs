@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Actor, Shell,
+    answers::Question,
     doing::{End, shell_code},
 };
 use crate::{
@@ -67,7 +68,7 @@ pub(super) enum Asked {
     },
     Look(oneshot::Sender<Foreground>),
     /// What a program asked of its terminal; typed if one is there that takes keys.
-    Answers(Vec<u8>),
+    Answers(Question),
     End,
 }
 
@@ -284,8 +285,8 @@ impl Actor {
                 }
             }
             Some(Asked::Look(reply)) => drop(reply.send(front)),
-            Some(Asked::Answers(bytes)) => {
-                let effects = shell.answer(&front, bytes);
+            Some(Asked::Answers(question)) => {
+                let effects = shell.answer(&front, question, Instant::now());
                 self.carry_out(effects).await;
             }
             Some(Asked::End) => self.end_stopped(Some(&front)).await,

@@ -363,6 +363,7 @@ impl Shell {
             mirror: None,
             is_mirroring: false,
             spot: Spot::default(),
+            unanswered: None,
             interest: link.kept.is_some().then(Instant::now),
             pulse: link.road.pulse(),
             link,

@@ -109,6 +109,7 @@ impl Actor {
             shell.machine.deadline(),
             exit,
             shell.signal_due(),
+            shell.question_due(),
             shell.flow.deadline(),
             self.mirror_due(),
             self.view.echo_due(),

@@ -15,6 +15,8 @@ const PROBE_FIRST: Duration = Duration::from_millis(60);
 const PROBE_LAST: Duration = Duration::from_millis(500);
 /// The second look that confirms a wait, so that a process on its way out of a read is not taken for a reader.
 const PROBE_CONFIRM: Duration = Duration::from_millis(40);
+/// The same of a program that takes keys: vim polls for 100 ms before it ends, for answers of its terminal (9.0).
+const KEYS_CONFIRM: Duration = Duration::from_millis(140);
 /// A probe that was not answered by then is asked again.
 const PROBE_LOST: Duration = Duration::from_secs(3);
 /// What was written before a look comes at once; a reader on the host that is stopped or gone is not waited for longer.
@@ -321,7 +323,11 @@ impl Probes {
             }
             Some(asked) => {
                 self.seen = Some(asked);
-                self.next = Some(now + PROBE_CONFIRM);
+                let pause = match asked {
+                    Asked::Keys { .. } => KEYS_CONFIRM,
+                    Asked::Line { .. } | Asked::Text { .. } => PROBE_CONFIRM,
+                };
+                self.next = Some(now + pause);
             }
         }
         None
