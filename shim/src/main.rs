@@ -17,15 +17,17 @@ use crate::{
     profile::{Profile, environment::Environment},
     server::Server,
     transport::Stdio,
-    wiping::Wiping,
 };
 
 mod arguments;
 mod call;
 mod daemon;
 mod encoding;
+mod envelope;
 mod input;
 mod keys;
+mod lines;
+mod message;
 mod profile;
 mod render;
 mod resources;
@@ -33,7 +35,7 @@ mod schema;
 mod server;
 mod tools;
 mod transport;
-mod wiping;
+mod waiting;
 
 /// Secrets pass through buffers of many libraries: whatever is freed is wiped first.
 #[global_allocator]
@@ -101,7 +103,7 @@ fn main() -> ExitCode {
 async fn serve(server: Server) -> i32 {
     let (ended, broken) = (CancellationToken::new(), CancellationToken::new());
     let (_, writer) = stdio_pipes();
-    let stdio = Stdio::new(Wiping::new(input::stdin()), writer, ended.clone(), broken.clone());
+    let stdio = Stdio::new(input::stdin(), writer, ended.clone(), broken.clone());
     let life = async move {
         match server.serve(stdio).await {
             Ok(running) => {

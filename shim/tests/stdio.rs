@@ -6,6 +6,8 @@ mod calls;
 mod client;
 #[path = "stdio/fake.rs"]
 mod fake;
+#[path = "stdio/garbage.rs"]
+mod garbage;
 
 use std::{
     io::Write as _,

@@ -77,6 +77,19 @@ impl Client {
         writeln!(input, "{message}").expect("the server reads");
     }
 
+    /// These bytes as a line to the server, whatever they are.
+    pub(crate) fn send_bytes(&mut self, line: &[u8]) {
+        let input = self.input.as_mut().expect("open");
+        input.write_all(line).expect("the server reads");
+        input.write_all(b"\n").expect("the server reads");
+    }
+
+    /// These bytes without the end of a line, and nothing more.
+    pub(crate) fn end_with(&mut self, text: &[u8]) {
+        let mut input = self.input.take().expect("open");
+        input.write_all(text).expect("the server reads");
+    }
+
     /// The next line from the server.
     pub(crate) fn next(&mut self) -> Value {
         let mut line = String::new();
