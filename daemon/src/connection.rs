@@ -101,7 +101,7 @@ pub struct Connection {
     /// What ssh_config says for its channels.
     options: Options,
     /// The jump host's connection under this one.
-    _under: Option<Lease>,
+    under: Option<Lease>,
 }
 
 /// How long a connection took to make.
@@ -174,6 +174,15 @@ impl Connection {
             .key()
             .map(|key| host_key::fingerprint(&key))
             .unwrap_or_default()
+    }
+
+    /// What is to be said of its host key, and of its jump hosts', where nobody had compared them: once, to whoever asks
+    /// first.
+    pub fn take_accepted_key(&self) -> Option<String> {
+        let under = self.under.as_ref();
+        let under = under.and_then(|lease| lease.connection().take_accepted_key());
+        let all: Vec<String> = under.into_iter().chain(self.shared.take_accepted()).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 
     /// What the server calls itself, e.g. `SSH-2.0-OpenSSH_9.2p1`.

@@ -139,7 +139,7 @@ async fn attempt(
         acknowledge_at_once,
         take_back,
         options: target.options.clone(),
-        _under: under,
+        under,
     })
 }
 

@@ -64,6 +64,8 @@ struct Facts {
     certificate: Option<Certificate>,
     server_version: String,
     fault: Option<Fault>,
+    /// What is to be said of a key that nobody had compared.
+    accepted: Option<String>,
     /// When the server last said something to whoever logs in.
     banner: Option<std::time::Instant>,
 }
@@ -117,6 +119,10 @@ impl Shared {
         self.facts().banner
     }
 
+    pub(super) fn take_accepted(&self) -> Option<String> {
+        self.facts().accepted.take()
+    }
+
     pub(super) fn server_version(&self) -> String {
         self.facts().server_version.clone()
     }
@@ -167,7 +173,10 @@ impl client::Handler for Handler {
         match self.purpose {
             Purpose::Look => Ok(false),
             Purpose::Connect => match trust::admit(&self.target, key).await {
-                Ok(()) => Ok(true),
+                Ok(accepted) => {
+                    self.shared.facts().accepted = accepted;
+                    Ok(true)
+                }
                 Err(fault) => {
                     self.shared.facts().fault = Some(fault);
                     Err(HandlerError::Refused)

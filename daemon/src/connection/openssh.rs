@@ -132,6 +132,14 @@ impl Road {
         }
     }
 
+    /// What is to be said of its host key; OpenSSH says it itself.
+    pub fn take_accepted_key(&self) -> Option<String> {
+        match self {
+            Self::Pooled(connection) => connection.take_accepted_key(),
+            Self::OpenSsh(_) => None,
+        }
+    }
+
     /// Whether its far side answers, as far as that is known; every change of it.
     pub fn pulse(&self) -> watch::Receiver<Pulse> {
         match self {

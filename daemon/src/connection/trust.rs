@@ -98,26 +98,34 @@ pub(super) fn judge(
     }
 }
 
-/// Lets a server's key or certificate pass, or says why not.
-pub(super) async fn admit(target: &Target, shown: &PublicKeyOrCertificate) -> Result<(), Fault> {
+/// Lets a server's key or certificate pass, with what is to be said of one that nobody had compared; or says why not.
+pub(super) async fn admit(target: &Target, shown: &PublicKeyOrCertificate) -> Result<Option<String>, Fault> {
     let files = read_files(target).await;
     let name = name_of(target);
     let key = &shown.public_key();
     let (verdict, objection) = judge(&files, &name, shown);
     match (&verdict, target.host_key_policy) {
-        (Verdict::Trusted, _) => Ok(()),
+        (Verdict::Trusted, _) => Ok(None),
         // A host that is known by another type of key, or by an authority, is not new: an attacker would offer just that.
         (Verdict::Unknown { other: None }, HostKeyPolicy::AcceptNew)
             if host_key::authorities(&files, &name).is_empty() =>
         {
-            let added = add(target, &name, key).await?;
-            tracing::info!(
-                host = %name.full,
-                fingerprint = %host_key::fingerprint(key),
-                file = %added.file.display(),
-                "accepted a new host key, as the host's policy says"
-            );
-            Ok(())
+            let place = place(target);
+            let fingerprint = host_key::fingerprint(key);
+            // As OpenSSH: where nothing is kept, every key is a new one.
+            let words = if file_for_new(target).is_some() {
+                let file = add(target, &name, key).await?.file;
+                let file = file.display();
+                format!(
+                    "the host key of {place} was new and nobody compared it: {fingerprint} was accepted and written to {file}, as its policy (accept-new) says"
+                )
+            } else {
+                format!(
+                    "nobody compared the host key of {place}: {fingerprint} was accepted as its policy (accept-new) says, and not written down, for it has no UserKnownHostsFile: another machine in its place would not be noticed"
+                )
+            };
+            tracing::info!(host = %name.full, fingerprint, "{words}");
+            Ok(Some(words))
         }
         (Verdict::Unknown { .. } | Verdict::Changed(_) | Verdict::Revoked(_), _) => {
             let mut fault = refusal(target, &name, key, &verdict);
@@ -188,12 +196,12 @@ pub(super) fn key_name(key: &PublicKey) -> String {
         .unwrap_or_default()
 }
 
-/// The file that new keys of this target are written to.
+/// The file that new keys of this target are written to; none where ssh_config says that nothing is kept.
 pub(super) fn file_for_new(target: &Target) -> Option<PathBuf> {
     target
         .user_known_hosts
         .first()
-        .filter(|path| path.as_path() != Path::new("/dev/null"))
+        .filter(|path| ![Path::new("/dev/null"), Path::new("none")].contains(&path.as_path()))
         .cloned()
 }
 

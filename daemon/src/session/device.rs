@@ -489,6 +489,8 @@ impl Device {
                     ),
                 )
                 .hint("look whether the account may open a terminal there");
+                self.summary
+                    .send_modify(|summary| summary.not_opened(&fault.message));
                 self.publish();
                 self.fail_all(&if connection_lost { fault.retryable() } else { fault });
             }

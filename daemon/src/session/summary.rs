@@ -44,6 +44,19 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Adds what a caller should know.
+    pub(super) fn add_notice(&mut self, words: &str) {
+        if !self.notice.is_empty() {
+            self.notice.push_str("; ");
+        }
+        self.notice.push_str(words);
+    }
+
+    /// It could not be opened; whoever asked for that may not have waited.
+    pub(super) fn not_opened(&mut self, why: &str) {
+        self.notice = format!("it could not be opened: {why}; the next use tries again");
+    }
+
     /// Where it is in its life, if its host is not reached now.
     pub const fn away(&self) -> Option<&'static str> {
         if self.silent_since.is_some() {
@@ -72,4 +85,11 @@ pub enum SessionState {
     Disconnected,
     /// Its connection was lost, and it is on its way back to what it had.
     Reconnecting,
+}
+
+impl SessionState {
+    /// It has no shell that could take a command, and may get one.
+    pub const fn is_on_its_way(self) -> bool {
+        matches!(self, Self::Opening | Self::Disconnected | Self::Reconnecting)
+    }
 }

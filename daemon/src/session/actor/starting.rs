@@ -132,6 +132,8 @@ impl Actor {
                 let fault = fault.into_fault();
                 tracing::info!(session = %self.session.name, %fault, "the session could not be opened");
                 self.ended = Some(fault.message.clone());
+                self.summary
+                    .send_modify(|summary| summary.not_opened(&fault.message));
                 // Before anybody is told: who is told looks at what the session is now.
                 self.publish();
                 for reply in self.waiting_open.drain(..) {
@@ -152,6 +154,9 @@ impl Actor {
             not_kept,
         } = opened;
         self.note_keeper(link.kept.as_ref(), not_kept);
+        if let Some(words) = link.road.take_accepted_key() {
+            self.tell(words);
+        }
         if self.claims.add(link.road.id(), link.shell.pid) {
             link.order(order::sweep());
         }
@@ -253,6 +258,8 @@ impl Actor {
         };
         let was_asked = self.opening.keeper == Keeper::RemoteTmux;
         self.summary.send_modify(|summary| {
+            // What was said of an earlier shell, or of an attempt that failed.
+            summary.notice.clear();
             summary.keeper = keeper;
             if let Some(words) = not_kept.filter(|_| was_asked) {
                 summary.notice = format!(
@@ -321,12 +328,17 @@ impl Actor {
             let words = format!(
                 "the session was opened again because {cause}: {restored}variables, functions and background jobs of the earlier shell are gone"
             );
-            if let Some(run) = self.queue.iter().find(|run| !run.command.internal) {
-                run.command.notice(words);
-            } else {
-                self.summary.send_modify(|summary| summary.notice = words);
-            }
+            self.tell(words);
         }
+    }
+
+    /// Says it with the next command that waits, or else of the session.
+    fn tell(&self, words: String) {
+        if let Some(run) = self.queue.iter().find(|run| !run.command.internal) {
+            run.command.notice(words);
+            return;
+        }
+        self.summary.send_modify(|summary| summary.add_notice(&words));
     }
 }
 

@@ -115,6 +115,8 @@ impl Device {
             Err(fault) => {
                 tracing::info!(session = %self.session.name, %fault, "the session could not be opened");
                 self.ended = Some(fault.message.clone());
+                self.summary
+                    .send_modify(|summary| summary.not_opened(&fault.message));
                 // Before anybody is told: who is told looks at what the session is now.
                 self.publish();
                 self.fail_all(&fault);
@@ -127,6 +129,7 @@ impl Device {
             size: self.view.size(),
         });
         let now = Instant::now();
+        let accepted = connection.take_accepted_key();
         self.terminal = Some(Terminal {
             outbox: Outbox::new(channel.writer()),
             pulse: connection.pulse(),
@@ -152,9 +155,16 @@ impl Device {
             vain: 0,
         });
         self.summary.send_modify(|summary| {
+            summary.notice.clear();
             summary.keeper = Keeper::Daemon;
             summary.apart = false;
         });
+        if let Some(words) = accepted {
+            match self.queue.front() {
+                Some(run) => run.command.notice(words),
+                None => self.summary.send_modify(|summary| summary.add_notice(&words)),
+            }
+        }
     }
 
     /// The greeting's last line stands as it is for a while.
@@ -236,6 +246,8 @@ impl Device {
             )
             .hint("look at it with `sshctl attach`; a host with a Unix shell needs kind = \"posix\"");
             self.ended = Some(fault.message.clone());
+            self.summary
+                .send_modify(|summary| summary.not_opened(&fault.message));
             if let Some(terminal) = self.terminal.take() {
                 let pool = self.pool.clone();
                 tokio::spawn(async move { pool.end_alone(&terminal.connection).await });
