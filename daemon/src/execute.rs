@@ -249,9 +249,9 @@ impl Handed {
                     }
                 }
                 () = until(deadline) => {
-                    match self.longer(registry, began, limit) {
+                    match self.longer(began, limit) {
                         Some(later) => deadline = Some(later),
-                        None => return self.give_up(registry).await,
+                        None => return self.give_up(registry, limit).await,
                     }
                 }
             }
@@ -264,9 +264,9 @@ impl Handed {
         state.status.is_final() || matches!(state.status, Status::Awaiting(_))
     }
 
-    /// A command that only the drawing of a prompt holds back is about to start. A caller that wants no wait at all
-    /// gets its session opened nevertheless: the answer is then that it runs, or why it cannot.
-    fn longer(&self, registry: &Registry, began: Instant, asked: Option<Duration>) -> Option<Instant> {
+    /// A command that only the drawing of a prompt holds back is about to start; so is one whose host answers, for a caller
+    /// that wants no wait at all.
+    fn longer(&self, began: Instant, asked: Option<Duration>) -> Option<Instant> {
         if self.command.state().status != Status::Queued {
             return None;
         }
@@ -275,7 +275,7 @@ impl Handed {
             SessionState::Opening | SessionState::Disconnected | SessionState::Reconnecting
                 if asked == Some(Duration::ZERO) =>
             {
-                registry.config.current().settings.max_wait
+                TURN_GRACE
             }
             SessionState::Opening | SessionState::Disconnected | SessionState::Reconnecting => return None,
             SessionState::Ready => TURN_GRACE,
@@ -287,9 +287,11 @@ impl Handed {
         (now < end).then(|| end.min(now + LOOK_AGAIN))
     }
 
-    /// Time is over: a command that has not begun is taken back, one that runs goes on.
-    async fn give_up(&mut self, registry: &Registry) -> Result<(), Fault> {
-        let queued = self.command.state().status == Status::Queued;
+    /// Time is over: a command that has not begun is taken back, one that runs goes on. A caller that wants no wait at all
+    /// leaves it to a session that is being opened: where that fails, the command ends as one that was not run.
+    async fn give_up(&mut self, registry: &Registry, asked: Option<Duration>) -> Result<(), Fault> {
+        let is_left = asked == Some(Duration::ZERO) && self.session.summary().state.is_on_its_way();
+        let queued = self.command.state().status == Status::Queued && !is_left;
         let id = registry.durables.in_session(self.command.id);
         if queued && self.session.withdraw(id).await {
             registry.commands.forget(self.command.id);

@@ -282,10 +282,13 @@ fn finish(command: &Command, out: &Output) -> Result<u8, Failure> {
             Ok(0)
         }
         (CommandStatus::Lost, _) => {
-            out.note(&format!(
-                "the connection died under {}; its exit code is not known, and it was not run again",
-                command.id
-            ))?;
+            // The notice tells why one was never started.
+            if command.duration_ms > 0 || !command.notice.contains("nothing was run") {
+                out.note(&format!(
+                    "the connection died under {}; its exit code is not known, and it was not run again",
+                    command.id
+                ))?;
+            }
             Ok(EXIT_LOST)
         }
         (

@@ -135,6 +135,7 @@ pub(crate) fn status_line(command: &Command) -> String {
         CommandStatus::AwaitingInput => "awaiting input".to_owned(),
         CommandStatus::Completed => ended("", command),
         CommandStatus::Interrupted => ended("interrupted, ", command),
+        CommandStatus::Lost if never_began(command) => "lost, never started".to_owned(),
         CommandStatus::Lost => "lost, exit code unknown".to_owned(),
         CommandStatus::Unspecified => "status unknown".to_owned(),
     }];
@@ -194,6 +195,9 @@ fn notes(command: &Command) -> Vec<String> {
             command.offset
         ),
         CommandStatus::AwaitingInput => asks(command, &id, &session),
+        CommandStatus::Lost if never_began(command) => {
+            "It was never started: call again once what stands in the notice is mended.".to_owned()
+        }
         CommandStatus::Lost => {
             "Its shell or connection went away while it ran, so nobody knows how it ended. It is not run again by \
              itself: look at the host before you repeat it."
@@ -236,6 +240,11 @@ pub(crate) fn status(command: &Command) -> &'static str {
         CommandStatus::Lost => "lost",
         CommandStatus::Unspecified => "",
     }
+}
+
+/// The daemon says so in these words where nothing was run.
+fn never_began(command: &Command) -> bool {
+    command.duration_ms == 0 && command.notice.contains("nothing was run")
 }
 
 fn is_over(command: &Command) -> bool {

@@ -160,20 +160,25 @@ impl Call {
     }
 }
 
-/// Says what an agent can do about a program that keeps its output in its own buffer.
+/// Says what an agent can do about a program that keeps its output in its own buffer, and why a command has not begun.
 fn add_advice(command: &Command, result: &mut v1::Command) {
     let silent = result.total_bytes == 0
         && result.status == i32::from(v1::CommandStatus::Running)
         && command.capture == Capture::Apart
         && result.duration_ms >= 2000;
-    if silent {
-        let words =
-            "no output yet: the program may be holding it in its buffer (`terminal: true` would show it)";
-        if !result.notice.is_empty() {
-            result.notice.push_str("; ");
-        }
-        result.notice.push_str(words);
+    let is_queued = result.status == i32::from(v1::CommandStatus::Queued);
+    let words = if silent {
+        "no output yet: the program may be holding it in its buffer (`terminal: true` would show it)"
+    } else if is_queued {
+        "its session is still being opened: it begins when that is done, and ends as `lost`, with nothing run, if the host \
+         cannot be reached"
+    } else {
+        return;
+    };
+    if !result.notice.is_empty() {
+        result.notice.push_str("; ");
     }
+    result.notice.push_str(words);
 }
 
 async fn send(events: &mpsc::Sender<Result<ExecuteEvent, Status>>, event: Event) -> Result<(), ()> {
