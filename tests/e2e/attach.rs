@@ -143,6 +143,17 @@ fn a_person_takes_the_keyboard() {
     }
     shim.call("get_terminal_output", session)
         .expect("who looks is let");
+    let all = shim.call("get_active_commands", json!({"finished": 1}));
+    for told in [
+        all.expect("a list")["commands"][0].clone(),
+        shim.call("list_sessions", json!({})).expect("a list")["sessions"][0].clone(),
+    ] {
+        let notice = told["notice"].as_str().unwrap_or_default();
+        assert!(
+            notice.contains("has had the keyboard of session zsh since 20"),
+            "{told}"
+        );
+    }
     pane.types("vim -u NONE -N");
     pane.keys("Enter");
     pane.shows("vim", |seen| seen.matches("\n~").count() > 5);

@@ -111,7 +111,8 @@ fn lost(losses: &Losses) -> impl Iterator<Item = String> + use<> {
     all.into_iter().flatten()
 }
 
-/// The same while its session's host does not answer: what is told is what is known here.
+/// The same with what is to be known of its session: its host does not answer, and what is told is what is known here; or
+/// a person has the keyboard.
 pub(super) fn told(mut command: v1::Command, session: Option<&Session>) -> v1::Command {
     let goes_on = matches!(
         command.status(),
@@ -119,6 +120,9 @@ pub(super) fn told(mut command: v1::Command, session: Option<&Session>) -> v1::C
     );
     if goes_on && let Some(since) = session.and_then(|session| session.summary().silent_since) {
         append(&mut command.notice, &silence(since));
+    }
+    if let Some(held) = session.and_then(Session::held) {
+        append(&mut command.notice, &held);
     }
     command
 }
@@ -131,7 +135,7 @@ fn silence(since: Instant) -> String {
     )
 }
 
-fn append(notice: &mut String, words: &str) {
+pub(super) fn append(notice: &mut String, words: &str) {
     if !notice.is_empty() {
         notice.push_str("; ");
     }
@@ -165,6 +169,7 @@ pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
     let notices: Vec<String> = std::iter::once(summary.notice)
         .filter(|notice| !notice.is_empty())
         .chain(summary.silent_since.map(silence))
+        .chain(session.held())
         .chain(problems)
         .collect();
     v1::Session {

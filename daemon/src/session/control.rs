@@ -88,22 +88,39 @@ impl Session {
         }
     }
 
+    /// That a person has the keyboard, in words for whoever works there.
+    pub fn held(&self) -> Option<String> {
+        let Holder { person, since_ms } = self.holder()?;
+        Some(format!(
+            "{} has had the keyboard of session {} since {}: agents neither run nor type there until it is given back",
+            person.name,
+            self.name,
+            since(since_ms)
+        ))
+    }
+
     /// An agent may not work where a person has the keyboard; another person may.
     pub fn allow(&self, caller: &Caller) -> Result<(), Fault> {
         let Some(Holder { person, since_ms }) = self.holder().filter(|_| !caller.is_person) else {
             return Ok(());
         };
-        let since = jiff::Timestamp::from_millisecond(since_ms)
-            .map(|time| format!("{time:.0}"))
-            .unwrap_or_default();
         Err(Fault::new(
             Reason::HumanHasControl,
             format!(
-                "{} has had the keyboard of session {} since {since}; nothing was done",
-                person.name, self.name
+                "{} has had the keyboard of session {} since {}; nothing was done",
+                person.name,
+                self.name,
+                since(since_ms)
             ),
         )
         .hint("wait until it is given back, look on with get_terminal_output, or use another session")
         .retryable())
     }
+}
+
+/// A time as people read it.
+fn since(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms)
+        .map(|time| format!("{time:.0}"))
+        .unwrap_or_default()
 }
