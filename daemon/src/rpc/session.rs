@@ -16,8 +16,8 @@ use super::{caller, from_proto, to_proto};
 use crate::{
     host::notes,
     id::shorten,
-    registry::{Found, Registry, Wanted},
-    session::{Caller, Keeper},
+    registry::{Found, HostCall, Registry, Wanted},
+    session::{Caller, Keeper, Session},
 };
 
 /// The service.
@@ -40,18 +40,11 @@ impl SessionService for SessionRpc {
             prefer_local_tmux,
         } = request.into_inner();
         let keeper = from_proto::keeper(keeper.as_deref())?;
+        let asked_keeper = keeper;
         let host = from_proto::host(host.unwrap_or_default())?;
         let size = from_proto::size(cols, rows)?;
-        if must_be_new
-            && let Some(name) = &session
-            && self.0.session(name).is_ok()
-        {
-            let fault = Fault::new(
-                Reason::SessionExists,
-                format!("a session {:?} is open already", shorten(name, 80)),
-            )
-            .hint("use it, or choose another name");
-            return Err(fault.into());
+        if must_be_new {
+            self.refuse_open(session.as_deref(), &host).await?;
         }
         let mut wanted = Wanted {
             host: Some(host),
@@ -69,8 +62,19 @@ impl SessionService for SessionRpc {
             }
             outcome => outcome?,
         };
+        let mut session = to_proto::session(&self.0, &found.session);
+        if !opened {
+            // A person's program tells the size of its own terminal, which is none of the session's.
+            let size = (cols, rows);
+            if !client.is_person && (cols.is_some() || rows.is_some()) {
+                (session.cols, session.rows) = fit(&found.session, size).await?;
+            }
+            if let Some(words) = not_kept_so(asked_keeper, found.session.summary().keeper) {
+                to_proto::append(&mut session.notice, &words);
+            }
+        }
         Ok(Response::new(OpenSessionResponse {
-            session: Some(to_proto::session(&self.0, &found.session)),
+            session: Some(session),
             opened,
             greeting: if opened {
                 found.session.summary().greeting
@@ -157,7 +161,45 @@ impl SessionService for SessionRpc {
     }
 }
 
+/// Gives an open session's terminal the size that is asked for; what is not asked for stays.
+async fn fit(session: &Session, asked: (Option<u32>, Option<u32>)) -> Result<(u32, u32), Fault> {
+    let (cols, rows) = session.summary().size;
+    let of = |asked: Option<u32>, now: u16| asked.and_then(|asked| asked.try_into().ok()).unwrap_or(now);
+    let size = (of(asked.0, cols), of(asked.1, rows));
+    session.resize(size.0, size.1).await?;
+    Ok((size.0.into(), size.1.into()))
+}
+
+/// That an open session is kept by another keeper than the one that is asked for.
+fn not_kept_so(asked: Option<Keeper>, keeper: Keeper) -> Option<String> {
+    let asked = asked.filter(|asked| !matches!(asked, Keeper::Auto) && *asked != keeper)?;
+    Some(format!(
+        "it was open already, kept by {}: {} was not applied; close it first, or open one of another name",
+        keeper.word(),
+        asked.word()
+    ))
+}
+
 impl SessionRpc {
+    /// A session that must be new is not open yet, by its name or as the host's default.
+    async fn refuse_open(&self, name: Option<&str>, host: &HostCall) -> Result<(), Fault> {
+        let open = match name {
+            Some(name) => self.0.session(name).ok(),
+            None => self.0.default_of(&self.0.resolve(host).await?.key()),
+        };
+        match open {
+            None => Ok(()),
+            Some(session) => Err(Fault::new(
+                Reason::SessionExists,
+                format!(
+                    "a session {:?} is open already",
+                    shorten(session.name.as_str(), 80)
+                ),
+            )
+            .hint("use it, or choose another name (`session`)")),
+        }
+    }
+
     /// The session that is wanted, at its prompt, and whether it was opened for that. One that was only `tried` is closed
     /// where it does not open, also while somebody could answer what it asks.
     async fn open(&self, wanted: &Wanted, client: &Caller, tried: bool) -> Result<(Found, bool), Fault> {
