@@ -87,6 +87,7 @@ pub(crate) fn report(failure: Failure, out: &Output) -> ExitCode {
         Failure::ReaderGone => ExitCode::from(EXIT_READER_GONE),
         Failure::Cancelled => ExitCode::from(EXIT_CANCELLED),
         Failure::Fault(fault) => {
+            let fault = fault.for_people();
             // A stderr that cannot be written to leaves nobody to tell.
             drop(out.fault(&fault, heading(fault.reason)));
             ExitCode::from(exit_code(fault.reason))

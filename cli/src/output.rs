@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use serde_json::Value;
+use sshmcp_proto::advice;
 use sshmcp_proto::error::Fault;
 use sshmcp_proto::v1::Stream;
 use tokio::io::AsyncWriteExt;
@@ -243,7 +244,7 @@ impl Output {
         writeln!(
             io::stderr().lock(),
             "{faint}sshctl: {}{reset}",
-            sanitise::line(text)
+            sanitise::line(&advice::for_people(text))
         )
     }
 

@@ -3,7 +3,10 @@
 use prost::Message;
 use tonic::{Code, Status};
 
-use crate::v1::{ErrorDetail, Reason};
+use crate::{
+    advice,
+    v1::{ErrorDetail, Reason},
+};
 
 /// What happened, why in a form to branch on, and what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +16,7 @@ pub struct Fault {
     pub reason: Reason,
     /// One sentence of what happened.
     pub message: String,
-    /// One sentence of what to do next; empty if there is nothing.
+    /// One sentence of what to do next; empty if no more is known than by the cause (`advice`).
     pub hint: String,
     /// True if the same call may succeed later without anything being changed.
     pub retryable: bool,
@@ -41,6 +44,23 @@ impl Fault {
     #[must_use]
     pub const fn retryable(mut self) -> Self {
         self.retryable = true;
+        self
+    }
+
+    /// What to do next, never nothing.
+    pub fn advice(&self) -> &str {
+        if self.hint.is_empty() {
+            advice::next_step(self.reason)
+        } else {
+            &self.hint
+        }
+    }
+
+    /// The same for a person, who has `sshctl` and no tools.
+    #[must_use]
+    pub fn for_people(mut self) -> Self {
+        self.hint = advice::for_people(self.advice());
+        self.message = advice::for_people(&self.message);
         self
     }
 

@@ -1,5 +1,6 @@
 //! What any process must know to talk to `sshmcpd`: the messages, where the socket is, how to start it, and errors.
 
+pub mod advice;
 pub mod client;
 pub mod endpoint;
 pub mod error;

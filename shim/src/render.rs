@@ -32,15 +32,11 @@ impl Reply {
 /// A failure: what happened, what to do next, and the code to branch on.
 pub(crate) fn fault(fault: &Fault) -> Reply {
     let code = fault.code();
-    let mut text = sentence(&fault.message);
-    if !fault.hint.is_empty() {
-        text.push(' ');
-        text.push_str(&sentence(&fault.hint));
-    }
-    text.push_str(&format!(" [{code}]"));
+    let hint = fault.advice();
+    let text = format!("{} {} [{code}]", sentence(&fault.message), sentence(hint));
     Reply::new(
         json!({"error": {
-            "code": code, "message": fault.message, "hint": fault.hint, "retryable": fault.retryable,
+            "code": code, "message": fault.message, "hint": hint, "retryable": fault.retryable,
         }}),
         text,
     )
@@ -149,6 +145,17 @@ mod tests {
             json!({"error": {"code": "session_busy", "message": "session web1 is busy with c4",
                 "hint": "wait for it with wait_for", "retryable": true}})
         );
+    }
+
+    /// Whatever failed, something is said of what to do next.
+    #[test]
+    fn no_fault_is_without_a_hint() {
+        for number in 0..=25 {
+            let reason = Reason::try_from(number).expect("reasons are numbered without a gap");
+            let reply = fault(&Fault::new(reason, "it failed"));
+            let hint = reply.structured["error"]["hint"].as_str().unwrap_or_default();
+            assert!(!hint.is_empty() && reply.text.contains(hint), "{}", reply.text);
+        }
     }
 
     /// What a host put into a name cannot break out of its line.

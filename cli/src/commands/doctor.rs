@@ -37,7 +37,7 @@ pub(crate) async fn run(args: DoctorArgs, context: &Context) -> Result<u8, Failu
         match daemon.hosts().examine_host(request).await {
             Ok(answer) => host::judge(name, &answer.into_inner(), &mut findings),
             Err(status) => {
-                let fault = Fault::from(status);
+                let fault = Fault::from(status).for_people();
                 findings.problem("reached", fault.message, fault.hint);
             }
         }

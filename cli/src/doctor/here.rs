@@ -22,6 +22,7 @@ pub(crate) async fn look(context: &Context, findings: &mut Findings) -> Option<D
     let daemon = match context.daemon().await {
         Ok(daemon) => Some(daemon),
         Err(fault) => {
+            let fault = fault.for_people();
             findings.problem("daemon", fault.message, fault.hint);
             None
         }

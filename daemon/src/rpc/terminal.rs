@@ -107,6 +107,7 @@ impl TerminalService for TerminalRpc {
                         Reason::InvalidArgument,
                         "a secret is typed alone, without `text` or `keys`; nothing was typed",
                     )
+                    .hint("call once with `secret`, and once more for what is to be typed besides")
                     .into());
                 }
                 stored::bytes(&session, command.as_deref(), name).await?
@@ -246,10 +247,10 @@ fn bytes(
             .hint("give `text`, `keys` or `enter`"));
     }
     if bytes.len() > INPUT_MAX {
-        return Err(Fault::new(
-            Reason::TooLarge,
-            "more than 1 MiB cannot be typed at once",
-        ));
+        return Err(
+            Fault::new(Reason::TooLarge, "more than 1 MiB cannot be typed at once")
+                .hint("type it in pieces, or put it into a file with write_file"),
+        );
     }
     Ok(bytes)
 }

@@ -124,7 +124,7 @@ pub(super) static LISTINGS: [Listing; 8] = [
 /// A failure in its words.
 pub(crate) fn failed(fault: &Fault) -> String {
     let code = fault.code();
-    told(&json!({"success": false, "error": fault.message, "hint": fault.hint, "code": code}))
+    told(&json!({"success": false, "error": fault.message, "hint": fault.advice(), "code": code}))
 }
 
 /// Nothing at all is configured: that was an error there, and it is of no use to go on. What is wrong in the files is said.

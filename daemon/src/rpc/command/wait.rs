@@ -45,10 +45,10 @@ pub(super) async fn wait(
         .hint(format!("name 1 to {ITEMS_MAX} of them")));
     }
     if offset.is_some() && (commands.len() != 1 || !sessions.is_empty()) {
-        return Err(Fault::new(
-            Reason::InvalidArgument,
-            "`offset` needs exactly one command",
-        ));
+        return Err(
+            Fault::new(Reason::InvalidArgument, "`offset` needs exactly one command")
+                .hint("name one command and no session, or leave `offset` out"),
+        );
     }
     let wanted = Wanted {
         pattern: pattern
