@@ -125,16 +125,27 @@ pub(crate) fn command_json(command: &v1::Command) -> Value {
         reported_error,
     } = command;
     let mut value = json!({
-        "command_id": id, "session": session, "command": text, "status": status_word(status),
+        "command_id": or_null(id), "session": session, "command": text, "status": status_word(status),
         "exit_code": exit_code, "omitted_bytes": omitted_bytes, "total_bytes": total_bytes, "offset": offset,
         "cwd": or_null(cwd), "duration_ms": duration_ms, "completion": completion_word(completion),
         "prompt": prompt.as_ref().map(prompt_json), "notice": or_null(notice),
         "started_at_ms": started_at_ms, "ended_at_ms": (*ended_at_ms != 0).then_some(ended_at_ms),
-        "last_line": last_line, "late_bytes": late_bytes, "dropped_bytes": dropped_bytes, "raw": raw,
+        "last_line": or_null(last_line), "late_bytes": late_bytes, "dropped_bytes": dropped_bytes, "raw": raw,
         "reported_error": reported_error,
     });
     put_bytes(&mut value, "stdout", Some(stdout));
     put_bytes(&mut value, "stderr", stderr.as_ref());
+    value
+}
+
+/// A piece of output as it comes: which stream's, from which offset, and its bytes.
+pub(crate) fn chunk_json(chunk: &v1::OutputChunk) -> Value {
+    let name = match chunk.stream() {
+        v1::Stream::Stderr => "stderr",
+        v1::Stream::Stdout | v1::Stream::Unspecified => "stdout",
+    };
+    let mut value = json!({"offset": chunk.offset});
+    put_bytes(&mut value, name, Some(&chunk.data));
     value
 }
 
@@ -157,7 +168,7 @@ fn prompt_json(prompt: &v1::Prompt) -> Value {
     json!({"text": text, "echo": echo, "source": source})
 }
 
-/// A session as the tools return it.
+/// A session as the tools return it, with its times as well; it is called `name` too, as in other lists.
 pub(crate) fn session_json(session: &v1::Session) -> Value {
     let state = session.state();
     let v1::Session {
@@ -183,13 +194,37 @@ pub(crate) fn session_json(session: &v1::Session) -> Value {
         idle_since_ms,
     } = session;
     json!({
-        "name": name, "host": host, "target": target, "keeper": keeper, "state": state_word(state),
-        "shell": or_null(shell), "cwd": or_null(cwd), "running_command": or_null(running_command),
-        "running_text": or_null(running_text), "opened_at_ms": opened_at_ms, "last_used_at_ms": last_used_at_ms,
-        "client": client, "cursor": cursor, "log_path": or_null(log_path), "cols": cols, "rows": rows,
-        "is_default": is_default, "capture": capture, "notice": or_null(notice),
-        "idle_since_ms": (*idle_since_ms != 0).then_some(idle_since_ms),
+        "session": name, "name": name, "host": or_null(host), "target": or_null(target), "keeper": or_null(keeper),
+        "state": state_word(state), "shell": or_null(shell), "cwd": or_null(cwd),
+        "running_command_id": or_null(running_command), "running_command": or_null(running_text),
+        "opened_seconds_ago": seconds_ago(*opened_at_ms), "last_used_seconds_ago": seconds_ago(*last_used_at_ms),
+        "idle_seconds": seconds_ago(*idle_since_ms), "opened_at_ms": opened_at_ms, "last_used_at_ms": last_used_at_ms,
+        "idle_since_ms": (*idle_since_ms != 0).then_some(idle_since_ms), "client": or_null(client), "cursor": cursor,
+        "log_path": or_null(log_path), "cols": cols, "rows": rows, "default": is_default, "capture": or_null(capture),
+        "notice": or_null(notice),
     })
+}
+
+/// An opened session as the tools return it.
+pub(crate) fn opened_json(answer: &v1::OpenSessionResponse) -> Value {
+    let v1::OpenSessionResponse {
+        session,
+        opened,
+        greeting,
+        has_notes,
+    } = answer;
+    with(
+        session_json(&session.clone().unwrap_or_default()),
+        json!({"opened": opened, "greeting": or_null(greeting), "has_notes": has_notes}),
+    )
+}
+
+/// An object with more in it.
+pub(crate) fn with(mut object: Value, more: Value) -> Value {
+    if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
+        object.extend(more);
+    }
+    object
 }
 
 /// A host as the tools return it.
@@ -236,7 +271,7 @@ pub(crate) fn terminal_json(terminal: &v1::GetTerminalResponse) -> Value {
     json!({
         "session": session, "text": text, "row": row, "column": column, "cols": cols, "rows": rows, "cursor": cursor,
         "command": command.as_ref().map(command_json), "title": or_null(title), "alternate_screen": alternate_screen,
-        "dropped_bytes": dropped_bytes, "line_count": line_count,
+        "dropped_bytes": dropped_bytes, "lines": line_count,
     })
 }
 
@@ -255,6 +290,15 @@ pub(crate) fn duration(ms: u64) -> String {
         3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
         _ => format!("{}d{:02}h", seconds / 86_400, seconds % 86_400 / 3600),
     }
+}
+
+/// Whole seconds since a time; none if it is not set.
+fn seconds_ago(unix_ms: i64) -> Option<u64> {
+    let then = u128::try_from(unix_ms).ok().filter(|then| *then > 0)?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_millis());
+    u64::try_from(now.saturating_sub(then) / 1000).ok()
 }
 
 /// How long ago, by this machine's clock; empty for a time that is not set.

@@ -33,9 +33,9 @@ pub(crate) async fn run(args: CloseArgs, context: &Context) -> Result<u8, Failur
         {
             if out.is_json() {
                 all.push(json!({
-                    "name": name, "host": host, "target": target,
-                    "running_command": (!running_command.is_empty()).then_some(running_command),
-                    "running_text": (!running_text.is_empty()).then_some(running_text),
+                    "session": name, "name": name, "host": host, "target": target,
+                    "running_command_id": (!running_command.is_empty()).then_some(running_command),
+                    "running_command": (!running_text.is_empty()).then_some(running_text),
                 }));
             } else if running_command.is_empty() {
                 out.line(&format!("closed {name}"))?;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sshmcp_proto::error::Fault;
 use sshmcp_proto::v1::interrupt_request::Which;
-use sshmcp_proto::v1::{InterruptRequest, InterruptResponse, Reason, Signal};
+use sshmcp_proto::v1::{Command, InterruptRequest, InterruptResponse, Reason, Signal};
 
 use crate::args::{InterruptArgs, SignalName};
 use crate::commands::output::tell;
@@ -42,9 +42,13 @@ pub(crate) async fn run(args: InterruptArgs, context: &Context) -> Result<u8, Fa
     } = answer.into_inner();
     let out = &context.out;
     if out.is_json() {
-        out.json(&json!({
-            "session": session, "ended": ended, "message": message, "command": command.as_ref().map(view::command_json),
-        }))?;
+        // Where nothing ran the object is there all the same, with nothing known but the session.
+        let nothing = Command {
+            session,
+            ..Command::default()
+        };
+        let object = view::command_json(command.as_ref().unwrap_or(&nothing));
+        out.json(&view::with(object, json!({"ended": ended, "message": message})))?;
     } else {
         out.line(&message)?;
         if let Some(command) = &command {

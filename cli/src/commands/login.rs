@@ -15,14 +15,14 @@ use tonic::Streaming;
 use crate::args::{AttachArgs, LoginArgs};
 use crate::context::{Context, host_ref};
 use crate::error::Failure;
-use crate::terminal;
+use crate::{terminal, view};
 
 /// With this keeper OpenSSH's client asks whatever there is to ask, in the session's terminal.
 const BY_OPENSSH: &str = "local-tmux";
 /// Answers on their way; each waits for its question.
 const ANSWERS_MAX: usize = 2;
 
-/// Logs in.
+/// Logs in. What is said goes to stderr; with `--json` the session goes to stdout, once it is open.
 pub(crate) async fn run(args: LoginArgs, context: &Context) -> Result<u8, Failure> {
     let Some(session) = log_in(&args, context).await? else {
         return Ok(0);
@@ -30,7 +30,12 @@ pub(crate) async fn run(args: LoginArgs, context: &Context) -> Result<u8, Failur
     super::attach::wants_terminal()?;
     let joined = AttachArgs { session, take: false };
     let ended = super::attach::until_ready(joined, context).await;
-    let Err(failure) = ended else { return ended };
+    let Err(failure) = ended else {
+        if context.out.is_json() {
+            open(&args, args.keeper.clone(), context).await?;
+        }
+        return ended;
+    };
     if args.keeper.as_deref() == Some(BY_OPENSSH) {
         return Err(failure);
     }
@@ -126,10 +131,15 @@ async fn open(
     let opened = context.daemon().await?.sessions().open_session(request).await;
     let fault = match opened {
         Ok(answer) => {
-            let name = answer.into_inner().session.unwrap_or_default().name;
-            context
-                .out
-                .note(&format!("session {} is open", crate::sanitise::line(&name)))?;
+            let answer = answer.into_inner();
+            let name = answer.session.as_ref().map_or("", |session| &session.name);
+            if context.out.is_json() {
+                context.out.json(&view::opened_json(&answer))?;
+            } else {
+                context
+                    .out
+                    .note(&format!("session {} is open", crate::sanitise::line(name)))?;
+            }
             return Ok(None);
         }
         Err(status) => Fault::from(status),

@@ -1,6 +1,5 @@
 //! `sshctl open`: opens a session, or finds the open one of that name.
 
-use serde_json::json;
 use sshmcp_proto::error::Fault;
 use sshmcp_proto::v1::{OpenSessionRequest, OpenSessionResponse, Reason};
 
@@ -27,12 +26,14 @@ pub(crate) async fn run(args: OpenArgs, context: &Context) -> Result<u8, Failure
         prefer_local_tmux: false,
     };
     let answer = context.daemon().await?.sessions().open_session(request).await?;
+    let answer = answer.into_inner();
+    let shown = view::opened_json(&answer);
     let OpenSessionResponse {
         session,
         opened,
         greeting,
         has_notes,
-    } = answer.into_inner();
+    } = answer;
     let session = session.ok_or_else(|| {
         Fault::new(
             Reason::Internal,
@@ -48,9 +49,7 @@ pub(crate) async fn run(args: OpenArgs, context: &Context) -> Result<u8, Failure
         return super::attach::run(joined, false, context).await;
     }
     if out.is_json() {
-        out.json(&json!({
-            "session": view::session_json(&session), "opened": opened, "greeting": greeting, "has_notes": has_notes,
-        }))?;
+        out.json(&shown)?;
         return Ok(0);
     }
     if !greeting.trim().is_empty() {
@@ -67,6 +66,18 @@ pub(crate) async fn run(args: OpenArgs, context: &Context) -> Result<u8, Failure
     ])?;
     if !opened {
         out.note("it was open before")?;
+        let size = [args.cols, args.rows]
+            .into_iter()
+            .zip([session.cols, session.rows]);
+        if size
+            .into_iter()
+            .any(|(asked, has)| asked.is_some_and(|asked| asked != has))
+        {
+            out.note(&format!(
+                "its terminal stays as it is, {} columns and {} rows: who attaches gives it their own size",
+                session.cols, session.rows
+            ))?;
+        }
     }
     if has_notes {
         out.note(&format!(

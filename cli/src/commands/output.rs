@@ -94,15 +94,21 @@ async fn follow(args: OutputArgs, context: &Context) -> Result<u8, Failure> {
         .await?
         .into_inner();
     let mut sink = Sink::new();
+    let out = &context.out;
     while let Some(event) = events.message().await? {
         match event.event {
+            Some(Event::Output(chunk)) if out.is_json() => out.json_line(&view::chunk_json(&chunk))?,
             Some(Event::Output(chunk)) => {
                 let stream = chunk.stream();
                 sink.write(stream, &chunk.data).await?;
             }
+            Some(Event::Result(command)) if out.is_json() => {
+                out.json_line(&view::command_json(&command))?;
+                return Ok(0);
+            }
             Some(Event::Result(command)) => {
                 sink.finish().await?;
-                tell(&command, &context.out)?;
+                tell(&command, out)?;
                 return Ok(0);
             }
             None => {}

@@ -49,10 +49,10 @@ pub(crate) async fn run(args: SendArgs, context: &Context) -> Result<u8, Failure
     } = answer.into_inner();
     let out = &context.out;
     if out.is_json() {
-        out.json(&json!({
-            "terminal": terminal.as_ref().map(view::terminal_json), "settled": settled, "why": why,
-            "command": command.as_ref().map(view::command_json),
-        }))?;
+        out.json(&view::with(
+            view::terminal_json(&terminal.unwrap_or_default()),
+            json!({"settled": settled, "why": why, "command": command.as_ref().map(view::command_json)}),
+        ))?;
         return Ok(0);
     }
     if let Some(terminal) = &terminal {

@@ -1,7 +1,7 @@
 //! `sshctl sessions` (`ls`): the open sessions and what runs in them.
 
 use serde_json::{Value, json};
-use sshmcp_proto::v1::{ListSessionsRequest, Session};
+use sshmcp_proto::v1::{ListSessionsRequest, ListSessionsResponse, Session};
 
 use crate::context::Context;
 use crate::error::Failure;
@@ -16,10 +16,11 @@ pub(crate) async fn run(context: &Context) -> Result<u8, Failure> {
         .sessions()
         .list_sessions(ListSessionsRequest::default())
         .await?;
-    let sessions = answer.into_inner().sessions;
+    let ListSessionsResponse { sessions, state_dir } = answer.into_inner();
     let out = &context.out;
     if out.is_json() {
-        out.json(&json!({"sessions": sessions.iter().map(view::session_json).collect::<Vec<Value>>()}))?;
+        let sessions: Vec<Value> = sessions.iter().map(view::session_json).collect();
+        out.json(&json!({"sessions": sessions, "state_dir": state_dir}))?;
         return Ok(0);
     }
     let rows = sessions.iter().map(row).collect();

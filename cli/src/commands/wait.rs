@@ -1,7 +1,7 @@
 //! `sshctl wait`: one blocking wait over commands and sessions.
 
 use serde_json::{Value, json};
-use sshmcp_proto::v1::{WaitItem, WaitRequest, WaitResponse, WaitUntil};
+use sshmcp_proto::v1::{Command, WaitItem, WaitRequest, WaitResponse, WaitUntil};
 
 use crate::args::WaitArgs;
 use crate::commands::output::{print_output, tell};
@@ -34,8 +34,12 @@ pub(crate) async fn run(args: WaitArgs, context: &Context) -> Result<u8, Failure
     let WaitResponse { items, satisfied } = answer.into_inner();
     let out = &context.out;
     if out.is_json() {
-        let items: Vec<Value> = items.iter().map(item_json).collect();
-        out.json(&json!({"items": items, "satisfied": satisfied}))?;
+        let (commands, sessions): (Vec<&WaitItem>, Vec<&WaitItem>) =
+            items.iter().partition(|item| command_of(item).is_some());
+        let objects = |items: Vec<&WaitItem>| items.into_iter().map(item_json).collect::<Vec<Value>>();
+        out.json(
+            &json!({"satisfied": satisfied, "commands": objects(commands), "sessions": objects(sessions)}),
+        )?;
     } else {
         for item in &items {
             print(item, out)?;
@@ -51,8 +55,20 @@ fn item_json(item: &WaitItem) -> Value {
         matched,
         text,
     } = item;
-    let command = command.as_ref().map(view::command_json);
-    json!({"command": command, "event": event, "matched": matched, "text": text})
+    let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let object = match command_of(item) {
+        Some(command) => view::command_json(command),
+        None => {
+            let session = command.as_ref().map(|command| &command.session);
+            json!({"session": session, "text": text})
+        }
+    };
+    view::with(object, json!({"event": known(event), "matched": known(matched)}))
+}
+
+/// The command that it is about; none if it is about a session.
+fn command_of(item: &WaitItem) -> Option<&Command> {
+    item.command.as_ref().filter(|command| !command.id.is_empty())
 }
 
 fn print(item: &WaitItem, out: &Output) -> Result<(), Failure> {
