@@ -43,11 +43,13 @@ impl Profile {
         }
     }
 
-    /// A failure in its words.
-    pub(crate) fn told_fault(self, fault: &Fault) -> Reply {
+    /// A failure of a tool, in its words.
+    pub(crate) fn told_fault(self, tool: &str, fault: &Fault) -> Reply {
         let mut reply = render::fault(fault);
-        if self == Self::Interactive {
-            reply.text = interactive::failed(fault);
+        match self {
+            Self::Default => {}
+            Self::Interactive => reply.text = interactive::failed(fault),
+            Self::Session => reply.text = session::files::failed(tool, fault, &reply.text),
         }
         reply
     }
@@ -164,7 +166,13 @@ const ALIASES: [Alias; 16] = [
     ),
     ("get_command_status", "get_command_output", &[], &[]),
     ("interrupt_command_by_id", "interrupt_command", &[], &[]),
-    ("read_screen", "get_terminal_output", &[], &[]),
+    // The screen, and nothing that was scrolled out of it.
+    (
+        "read_screen",
+        "get_terminal_output",
+        &[("max_lines", "screen_rows")],
+        &[],
+    ),
     (
         "send_input_by_session",
         "send_input",
@@ -386,7 +394,7 @@ mod tests {
                 "read_screen",
                 json!({"host": "w", "max_lines": 24}),
                 "get_terminal_output",
-                json!({"host": "w", "lines": 24}),
+                json!({"host": "w", "screen_rows": 24}),
             ),
             (
                 "get_terminal_output",

@@ -177,6 +177,7 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let stop = context.ct.clone();
+        let tool = request.name.clone();
         let outcome = tokio::select! {
             outcome = self.call(request, &context) => outcome?,
             // Dropping the call ends the wait; the command goes on. Nobody reads this answer.
@@ -189,7 +190,7 @@ impl ServerHandler for Server {
                 result.structured_content = Some(reply.structured.into());
             }
             Err(fault) => {
-                let reply = self.profile.told_fault(&fault);
+                let reply = self.profile.told_fault(&tool, &fault);
                 result = CallToolResult::error(vec![ContentBlock::text(reply.text)]);
                 result.structured_content = Some(reply.structured.into());
             }

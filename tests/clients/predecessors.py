@@ -285,8 +285,9 @@ async def session(agent):
     text, _ = await run(f"echo begun; until [ -e {gate} ]; do sleep 0.1; done; echo end", timeout=1)
     assert "Exit Status" not in text and "get_command_status(" in text and "STDOUT:\nbegun" in text, text
     going = command_id(text)
-    for listing in "get_active_commands", "list_running_commands":
+    for listing, title in ("get_active_commands", "Active"), ("list_running_commands", "Running"):
         text, _ = await agent.call(listing)
+        assert text.startswith(f"{title} Commands:\n"), text
         assert f"- ID: {going}\n" in text and "Status: running" in text, text
     text, _ = await agent.call("execute_command_async", host=host, command=f"touch {gate}", timeout=300)
     touching = command_id(text)
@@ -342,28 +343,35 @@ async def session(agent):
     agent.done("commands are interrupted by id and by host, and are in the history")
 
     text, _ = await agent.call("send_keys", host=host, keys="echo by''<space>keyz<ctrl-c>")
-    assert text.startswith("Input sent successfully\n"), text
+    assert text.startswith(f"Successfully sent keys to {host}\n"), text
     await agent.call("send_keys", host=host, keys="echo by''keys<enter>")
-    await agent.eventually(lambda text: "\nbykeys\n" in text, "read_screen", host=host, max_lines=24)
-    await agent.call("send_input_by_session", input_text="echo by''session\\n", **explicit)
-    text, structured = await agent.eventually(lambda text: "\nbysession\n" in text, "read_screen", host=host)
-    assert f"\nCursor: row {structured['row']}, column {structured['column']} of " in text, text
-    assert "\nby keyz" not in text and len(structured["text"].splitlines()) <= 24, text
+    await agent.eventually(lambda text: "bykeys" in json.loads(text)["lines"], "read_screen", host=host, max_lines=24)
+    text, _ = await agent.call("send_input_by_session", input_text="echo by''session\\n", **explicit)
+    assert text.startswith("Input sent successfully\n\nOutput:\n"), text
+    text, structured = await agent.eventually(
+        lambda text: "bysession" in json.loads(text)["lines"], "read_screen", host=host
+    )
+    screen = json.loads(text)
+    assert (screen["cursor_y"], screen["cursor_x"]) == (structured["row"], structured["column"]), screen
+    assert (screen["height"], screen["width"]) == (structured["rows"], structured["cols"]), screen
+    assert "by keyz" not in screen["lines"] and screen["cursor_y"] < len(screen["lines"]) <= 24, screen
     agent.done("keys and text are typed, and the screen is read")
 
     path = f"{agent.scratch}/made/notes"
     text, _ = await agent.call(
         "write_file", remote_path=path, content="gr\u00fcn\n", encoding="latin-1", make_dirs=True, permissions=384, **explicit
     )
-    assert text == f"File written successfully: {path} (5 bytes)", text
+    assert text == f"Exit Status: 0\n\nMESSAGE:\nWrote 5 bytes to {path}\n", text
     text, structured = await agent.call("write_file", host=host, remote_path=path, content="more\n", append=True)
     assert structured["mode"] == "0600", structured
     text, _ = await agent.call("read_file", host=host, remote_path=path)
-    assert text == "gr\ufffdn\nmore\n", text
+    assert text == "Exit Status: 0\n\nCONTENT:\ngr\ufffdn\nmore\n\n", text
     text, _ = await agent.call("read_file", host=host, remote_path=path, encoding="latin-1", max_bytes=4)
-    assert text == "gr\u00fcn\n\n[the first 4 of 10 bytes]", text
+    assert text.startswith("Exit Status: 0\n\nCONTENT:\ngr\u00fcn\nSTDERR:\nContent truncated"), text
+    assert "the first 4 of 10 bytes" in text, text
     failed, text, structured = await agent.ask("read_file", host=host, remote_path=f"{path}/none", use_sudo=False)
     assert failed and structured["error"]["code"] == "not_found", text
+    assert text.startswith("Exit Status: 1\n\nSTDERR:\n"), text
     agent.done("a file is written, added to and read")
 
     text, _ = await agent.call("close_session", host=host, port=22)
@@ -376,7 +384,7 @@ async def session(agent):
     text, _ = await agent.call("list_sessions")
     assert text == "No active SSH sessions", text
     failed, text, structured = await agent.ask("close_session", host=host)
-    assert failed and structured["error"]["code"] == "session_not_found", text
+    assert failed and structured["error"]["code"] == "session_not_found" and text.startswith("Error: "), text
     agent.done("closed")
 
 

@@ -247,7 +247,7 @@ mod tests {
                 Session,
                 "read_screen",
                 json!({"host": "w"}),
-                json!(["get_terminal_output", {"host": "w", "lines": 24}]),
+                json!(["get_terminal_output", {"host": "w", "screen_rows": 24}]),
             ),
             (
                 Session,

@@ -1,5 +1,6 @@
 //! The tools of mcp-ssh-session, as its page has them: hosts by alias or explicit values, one shell a target, commands by id.
 
+pub(super) mod files;
 mod told;
 
 use super::{Listing, Preset, Setting, listing::Parameter};
@@ -87,7 +88,7 @@ pub(super) static LISTINGS: [Listing; 17] = [
         parameters: &[],
         instead: None,
         presets: &[],
-        told: told::running,
+        told: told::active,
     },
     Listing {
         name: "list_sessions",
@@ -224,7 +225,7 @@ pub(super) static LISTINGS: [Listing; 17] = [
             Parameter::new("max_lines", "integer", "Lines at most").or(Setting::Number(24)),
         ],
         instead: None,
-        presets: &[("lines", Preset::Unless(Setting::Number(24)))],
+        presets: &[("screen_rows", Preset::Unless(Setting::Number(24)))],
         told: told::screen,
     },
     Listing {
@@ -241,7 +242,7 @@ pub(super) static LISTINGS: [Listing; 17] = [
         ],
         instead: None,
         presets: &[],
-        told: told::typed,
+        told: told::pressed,
     },
     Listing {
         name: "read_file",
@@ -266,7 +267,7 @@ pub(super) static LISTINGS: [Listing; 17] = [
             ("encoding", Preset::Unless(Setting::Word("utf-8"))),
             ("errors", Preset::Unless(Setting::Word("replace"))),
         ],
-        told: told::read,
+        told: files::read,
     },
     Listing {
         name: "write_file",
@@ -293,6 +294,6 @@ pub(super) static LISTINGS: [Listing; 17] = [
         ],
         instead: None,
         presets: &[],
-        told: told::written,
+        told: files::written,
     },
 ];

@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
-use sshmcp_proto::{error::Fault, v1::GetTerminalRequest};
+use sshmcp_proto::{
+    error::Fault,
+    v1::{GetTerminalRequest, GetTerminalResponse},
+};
 
 use super::{
     Effect, Tool,
@@ -38,6 +41,9 @@ struct Arguments {
     lines: Option<u32>,
     /// An earlier answer's cursor
     cursor: Option<u64>,
+    /// Rows of the screen at most, those about the cursor; 0: all
+    #[schemars(extend("x-hidden" = true))]
+    screen_rows: Option<u32>,
 }
 
 /// The terminal, wherever one is reported.
@@ -77,6 +83,7 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         apart,
         lines,
         cursor,
+        screen_rows,
     } = arguments;
     let session = match (session, host) {
         (Some(session), _) => session,
@@ -93,11 +100,65 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         cursor,
         aside: false,
     };
-    let response = call
+    let mut response = call
         .rpc(|daemon| {
             let request = request.clone();
             async move { daemon.terminals().get_terminal(request).await }
         })
         .await?;
+    if let Some(rows) = screen_rows.filter(|rows| *rows > 0) {
+        cut(&mut response, rows);
+    }
     Ok(render::terminal::screen(&response))
+}
+
+/// At most so many rows, the first ones unless the cursor is below them; its row counts from the first that is left.
+fn cut(screen: &mut GetTerminalResponse, rows: u32) {
+    let all: Vec<&str> = screen.text.lines().collect();
+    let count = u32::try_from(all.len()).unwrap_or(u32::MAX);
+    let from = (screen.row.saturating_add(1).saturating_sub(rows)).min(count.saturating_sub(rows));
+    let left: Vec<&str> = all
+        .into_iter()
+        .skip(usize::try_from(from).unwrap_or(usize::MAX))
+        .take(usize::try_from(rows).unwrap_or(usize::MAX))
+        .collect();
+    screen.line_count = u32::try_from(left.len()).unwrap_or(u32::MAX);
+    screen.text = left.join("\n");
+    screen.row = screen.row.saturating_sub(from);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A screen that is higher than what is wanted of it shows its top, or where the cursor is.
+    #[test]
+    fn rows_about_the_cursor() {
+        for (row, rows, text, line) in [
+            (0, 24, "a\nb\nc\nd", 0),
+            (1, 2, "a\nb", 1),
+            (2, 2, "b\nc", 1),
+            (3, 2, "c\nd", 1),
+        ] {
+            let mut screen = GetTerminalResponse {
+                text: "a\nb\nc\nd".to_owned(),
+                row,
+                rows: 40,
+                ..GetTerminalResponse::default()
+            };
+            cut(&mut screen, rows);
+            assert_eq!((screen.text.as_str(), screen.row), (text, line), "{row} {rows}");
+        }
+        let mut blank = GetTerminalResponse {
+            row: 9,
+            text: "top".to_owned(),
+            ..GetTerminalResponse::default()
+        };
+        cut(&mut blank, 4);
+        assert_eq!(
+            (blank.text.as_str(), blank.row),
+            ("top", 9),
+            "the rows below are empty"
+        );
+    }
 }

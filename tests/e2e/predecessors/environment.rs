@@ -95,7 +95,7 @@ fn credentials_are_hidden_behind_an_alias() {
     }
     // What the host itself shows stays as it is, its prompt too.
     let (_, text) = told(&mut shim, "read_screen", &json!({"host": "shop"}));
-    assert!(text.contains("Cursor: row "), "{text}");
+    assert!(text.contains("\"cursor_y\": "), "{text}");
     let (_, text) = ask(&mut shim, "close_session", json!({"host": "by-key"}));
     assert_eq!(text, "Closed session: by-key (by-key)");
 

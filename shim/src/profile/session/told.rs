@@ -1,22 +1,24 @@
 //! Answers in the words of mcp-ssh-session, each from the structured content; no fact is here that is not there.
 
 use rmcp::model::JsonObject;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::render::{line, thousands};
 
+/// What an answer to typed text begins with.
+const SENT: &str = "Input sent successfully\n";
 /// Characters of a command's text in a listing.
 const TEXT_CHARS: usize = 120;
 
-fn text<'a>(object: &'a JsonObject, name: &str) -> &'a str {
+pub(super) fn text<'a>(object: &'a JsonObject, name: &str) -> &'a str {
     object.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn number(object: &JsonObject, name: &str) -> u64 {
+pub(super) fn number(object: &JsonObject, name: &str) -> u64 {
     object.get(name).and_then(Value::as_u64).unwrap_or_default()
 }
 
-fn is_true(object: &JsonObject, name: &str) -> bool {
+pub(super) fn is_true(object: &JsonObject, name: &str) -> bool {
     object.get(name).and_then(Value::as_bool).unwrap_or_default()
 }
 
@@ -134,7 +136,16 @@ pub(super) fn interrupted(_: &JsonObject, structured: &JsonObject) -> String {
     told
 }
 
-/// Commands that run.
+/// Commands that run, each with its session.
+pub(super) fn active(_: &JsonObject, structured: &JsonObject) -> String {
+    commands(
+        "Active Commands:",
+        "No active commands",
+        &list(structured, "commands"),
+    )
+}
+
+/// Commands that run, by their ids.
 pub(super) fn running(_: &JsonObject, structured: &JsonObject) -> String {
     commands(
         "Running Commands:",
@@ -232,7 +243,7 @@ pub(super) fn all_closed(arguments: &JsonObject, structured: &JsonObject) -> Str
 
 /// What came of what was typed: a command's own output, else the terminal.
 pub(super) fn typed(_: &JsonObject, structured: &JsonObject) -> String {
-    let mut told = "Input sent successfully\n".to_owned();
+    let mut told = SENT.to_owned();
     let command = structured.get("command").and_then(Value::as_object);
     let output = command.map(output).unwrap_or_default();
     if let Some(command) = command {
@@ -248,53 +259,38 @@ pub(super) fn typed(_: &JsonObject, structured: &JsonObject) -> String {
             told.push_str(&format!("Awaiting Input: {}\n", question(command)));
         }
     }
-    if output.is_empty() {
-        told.push_str(&format!("\nOutput:\n{}\n", text(structured, "text").trim_end()));
+    let screen = text(structured, "text").trim_end();
+    if output.is_empty() && screen.is_empty() {
+        told.push_str("\nNo immediate output received\n");
+    } else if output.is_empty() {
+        told.push_str(&format!("\nOutput:\n{screen}\n"));
     } else {
         told.push_str(&format!("\nOutput:\n{output}"));
     }
     told
 }
 
-/// The screen.
+/// Keys that were typed.
+pub(super) fn pressed(arguments: &JsonObject, structured: &JsonObject) -> String {
+    let to = ["host", "session"].map(|name| text(arguments, name));
+    let to = to.into_iter().find(|name| !name.is_empty()).unwrap_or_default();
+    let told = typed(arguments, structured);
+    let rest = told.strip_prefix(SENT).unwrap_or(&told);
+    format!("Successfully sent keys to {}\n{rest}", line(to))
+}
+
+/// The screen, as JSON: rows and the cursor's place among them, from 0.
 pub(super) fn screen(_: &JsonObject, structured: &JsonObject) -> String {
-    format!(
-        "{}\n\nCursor: row {}, column {} of {} columns and {} rows",
-        text(structured, "text").trim_end(),
-        number(structured, "row"),
-        number(structured, "column"),
-        number(structured, "cols"),
-        number(structured, "rows"),
-    )
-}
-
-/// A file's content, and nothing else where that is all of it.
-pub(super) fn read(_: &JsonObject, file: &JsonObject) -> String {
-    let content = text(file, "content");
-    let mut told = content.to_owned();
-    if !is_true(file, "eof") {
-        told.push_str(&format!(
-            "\n\n[the first {} of {} bytes]",
-            thousands(number(file, "next_offset")),
-            thousands(number(file, "size"))
-        ));
-    } else if content.is_empty() {
-        told.push_str("[the file is empty]");
-    }
-    told
-}
-
-/// A file that was written.
-pub(super) fn written(_: &JsonObject, file: &JsonObject) -> String {
-    let mut told = format!(
-        "File written successfully: {} ({} bytes)",
-        line(text(file, "path")),
-        thousands(number(file, "size"))
-    );
-    if !text(file, "notice").is_empty() {
-        told.push_str(&format!("\n\nNote: {}", line(text(file, "notice"))));
-    }
-    told
+    let mut lines: Vec<&str> = text(structured, "text").lines().map(str::trim_end).collect();
+    // The cursor's row is there, and empty ones above it.
+    let cursor = number(structured, "row").min(number(structured, "rows"));
+    let rows = usize::try_from(cursor).unwrap_or_default().saturating_add(1);
+    lines.resize(lines.len().max(rows), "");
+    let shown = json!({
+        "lines": lines, "cursor_x": structured.get("column"), "cursor_y": structured.get("row"),
+        "width": structured.get("cols"), "height": structured.get("rows"),
+    });
+    serde_json::to_string_pretty(&shown).unwrap_or_else(|_| shown.to_string())
 }
 
 fn exit_code(command: &JsonObject) -> String {
@@ -483,20 +479,23 @@ mod tests {
         );
     }
 
-    /// A file is its content; what is missing of it is said.
+    /// The screen is JSON, its cursor at its place; keys are told by their host.
     #[test]
-    fn files_are_their_content() {
-        let none = JsonObject::new();
-        let whole = object(&json!({"content": "a\n", "eof": true, "next_offset": 2, "size": 2}));
-        assert_eq!(read(&none, &whole), "a\n");
-        let part = object(&json!({"content": "a", "eof": false, "next_offset": 1, "size": 3000}));
-        assert_eq!(read(&none, &part), "a\n\n[the first 1 of 3,000 bytes]");
-        let empty = object(&json!({"content": "", "eof": true, "next_offset": 0, "size": 0}));
-        assert_eq!(read(&none, &empty), "[the file is empty]");
-        let done = object(&json!({"path": "/x", "size": 1200, "notice": null}));
+    fn a_screen_is_json() {
+        let structured = json!({"text": "$ vi  \n~\n", "row": 2, "column": 4, "cols": 120, "rows": 40});
+        let told: Value =
+            serde_json::from_str(&screen(&JsonObject::new(), &object(&structured))).expect("JSON");
+        let wanted =
+            json!({"lines": ["$ vi", "~", ""], "cursor_x": 4, "cursor_y": 2, "width": 120, "height": 40});
+        assert_eq!(told, wanted);
+        let typed = object(&json!({"text": "$ ", "command": null}));
         assert_eq!(
-            written(&none, &done),
-            "File written successfully: /x (1,200 bytes)"
+            pressed(&object(&json!({"host": "web"})), &typed),
+            "Successfully sent keys to web\n\nOutput:\n$\n"
+        );
+        let nothing = object(&json!({"text": "", "command": null}));
+        assert!(
+            pressed(&object(&json!({"host": "web"})), &nothing).ends_with("\nNo immediate output received\n")
         );
     }
 
