@@ -40,8 +40,26 @@ fn stdio(program: &str) -> Vec<(&'static str, Value)> {
     vec![("type", "stdio".into()), ("command", program.into())]
 }
 
+/// Version 2 of opencode in its own form.
+static OPENCODE_2: Client = Client {
+    name: "opencode",
+    title: "opencode",
+    language: Language::Json,
+    linux: OPENCODE,
+    macos: OPENCODE,
+    elsewhere: None,
+    sign: None,
+    path: &["mcp", "servers"],
+    fields: |program| vec![("type", "local".into()), ("command", json!([program]))],
+};
+
+const OPENCODE: &[&str] = &[
+    ".config/opencode/opencode.json",
+    ".config/opencode/opencode.jsonc",
+];
+
 /// All of them.
-pub(crate) const CLIENTS: &[Client] = &[
+pub(crate) static CLIENTS: &[Client] = &[
     Client {
         name: "claude-desktop",
         title: "Claude Desktop",
@@ -140,14 +158,8 @@ pub(crate) const CLIENTS: &[Client] = &[
         name: "opencode",
         title: "opencode",
         language: Language::Json,
-        linux: &[
-            ".config/opencode/opencode.json",
-            ".config/opencode/opencode.jsonc",
-        ],
-        macos: &[
-            ".config/opencode/opencode.json",
-            ".config/opencode/opencode.jsonc",
-        ],
+        linux: OPENCODE,
+        macos: OPENCODE,
         elsewhere: None,
         sign: None,
         path: &["mcp"],
@@ -213,14 +225,15 @@ impl Client {
         }
     }
 
-    /// Why its file is not of the form that we know, if so.
-    pub(crate) fn strange(&self, whole: &Value) -> Option<&'static str> {
-        // Version 2 of opencode has its servers below `mcp.servers`, which version 1 takes for one of that name.
-        let second = self.name == "opencode"
+    /// The client as this file of its has it: version 2 of opencode reads both forms, and writes its own.
+    pub(crate) fn of(&'static self, whole: &Value) -> &'static Self {
+        // A server of version 1 may have that name, and is no map of servers.
+        let is_second = self.name == OPENCODE_2.name
             && whole
                 .pointer("/mcp/servers")
-                .is_some_and(|servers| servers.get("type").is_none());
-        second.then_some("`mcp.servers` in it is a form that is not known here")
+                .and_then(Value::as_object)
+                .is_some_and(|servers| servers.values().all(Value::is_object));
+        if is_second { &OPENCODE_2 } else { self }
     }
 }
 
@@ -252,7 +265,7 @@ mod tests {
             let value = client.language().read(&text).expect("read").expect("something");
             let found = crate::edit::find(&value, &entry.path).and_then(|servers| servers.get(ENTRY));
             assert_eq!(found.and_then(starts), Some("/b/mcp-ssh"), "{text}");
-            assert_eq!(client.strange(&value), None);
+            assert_eq!(client.of(&value).path, client.path, "{text}");
         }
         assert!(is_ours("mcp-ssh") && is_ours("/b/mcp-ssh") && !is_ours("/b/mcp-ssh-session"));
     }
@@ -278,7 +291,36 @@ mod tests {
         std::fs::create_dir_all(home.path().join(".config/opencode")).expect("a directory");
         std::fs::write(home.path().join(".config/opencode/opencode.jsonc"), "{}").expect("a file");
         assert!(opencode.file(home.path()).ends_with("opencode.jsonc"));
-        let second = json!({"mcp": {"servers": {"a": {"type": "local"}}}});
-        assert!(opencode.strange(&second).is_some());
+    }
+
+    /// The form of opencode's file is what is in it, whatever a server is called.
+    #[test]
+    fn forms_of_opencode() {
+        let opencode = Client::named("opencode").expect("known");
+        for (whole, path) in [
+            (json!({}), &["mcp"][..]),
+            (json!({"mcp": {"a": {"type": "local"}}}), &["mcp"]),
+            (
+                json!({"mcp": {"servers": {"type": "local", "command": ["a"]}}}),
+                &["mcp"],
+            ),
+            (json!({"mcp": {"servers": {"enabled": false}}}), &["mcp"]),
+            (json!({"mcp": {"servers": {}}}), &["mcp", "servers"]),
+            (
+                json!({"mcp": {"timeout": 5, "servers": {"type": {"type": "local"}}}}),
+                &["mcp", "servers"],
+            ),
+        ] {
+            assert_eq!(opencode.of(&whole).path, path, "{whole}");
+        }
+        let written = Language::Json.with("{\"mcp\": {\"servers\": {}}}", &OPENCODE_2.entry("/b/mcp-ssh"));
+        let value = Language::Json
+            .read(&written.expect("written"))
+            .expect("read")
+            .expect("something");
+        assert_eq!(
+            value,
+            json!({"mcp": {"servers": {"ssh": {"type": "local", "command": ["/b/mcp-ssh"]}}}})
+        );
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::clients::{CLIENTS, Client, ENTRY, is_ours, starts};
 use super::record::{Added, Record};
 use super::{Outcome, Run, Step, missing_above};
-use crate::edit::{self, Entry, Wrong, diff, file};
+use crate::edit::{self, Wrong, diff, file};
 use sshmcp_proto::error::Fault;
 use sshmcp_proto::v1::Reason;
 
@@ -62,7 +62,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn add_entry(&self, client: &Client, program: &Path, record: &mut Record) -> Result<Step, Fault> {
+    fn add_entry(&self, client: &'static Client, program: &Path, record: &mut Record) -> Result<Step, Fault> {
         let path = client.file(&self.home);
         let step = |outcome, why: String, diff| Step {
             what: format!("add `{ENTRY}` to {} ({})", client.title, path.display()),
@@ -84,9 +84,8 @@ impl Run<'_> {
             Err(error) => return Ok(left(error.to_string())),
         };
         let text = read.as_deref().unwrap_or_default();
-        let entry = client.entry(program);
         let known = record.added.iter().find(|added| added.path == path).cloned();
-        let (changed, made) = match plan(client, text, &entry, known.as_ref()) {
+        let (changed, made) = match plan(client, text, program, known.as_ref()) {
             Plan::Already => return Ok(step(Outcome::Already, String::new(), Vec::new())),
             Plan::Left(why) => return Ok(left(why)),
             Plan::Write { text, made } => (text, made),
@@ -179,14 +178,12 @@ impl Run<'_> {
     }
 }
 
-fn plan(client: &Client, text: &str, entry: &Entry, known: Option<&Added>) -> Plan {
+fn plan(client: &'static Client, text: &str, program: &str, known: Option<&Added>) -> Plan {
     let whole = match client.language().read(text) {
         Ok(whole) => whole.unwrap_or_default(),
         Err(wrong) => return Plan::Left(wrong.to_string()),
     };
-    if let Some(why) = client.strange(&whole) {
-        return Plan::Left(why.to_owned());
-    }
+    let entry = client.of(&whole).entry(program);
     let servers = edit::find(&whole, &entry.path);
     let mut base = text.to_owned();
     if let Some(found) = servers.and_then(|servers| servers.get(&entry.name)) {
@@ -220,7 +217,7 @@ fn plan(client: &Client, text: &str, entry: &Entry, known: Option<&Added>) -> Pl
     let missing = (0..entry.path.len())
         .filter(|depth| edit::find(&whole, entry.path.get(..=*depth).unwrap_or_default()).is_none())
         .count();
-    match client.language().with(&base, entry) {
+    match client.language().with(&base, &entry) {
         Ok(text) => Plan::Write { text, made: missing },
         Err(wrong) => Plan::Left(wrong.to_string()),
     }
@@ -229,9 +226,10 @@ fn plan(client: &Client, text: &str, entry: &Entry, known: Option<&Added>) -> Pl
 /// What a file is without our entry; `None` within if it has none, or a file that was made for it is to go.
 fn without(added: &Added, text: &str) -> Result<Option<Option<String>>, String> {
     let client = Client::named(&added.client).ok_or("that client is not known here")?;
-    let (language, entry) = (client.language(), client.entry(&added.program));
+    let language = client.language();
     let told = |wrong: Wrong| wrong.to_string();
     let whole = language.read(text).map_err(told)?.unwrap_or_default();
+    let entry = client.of(&whole).entry(&added.program);
     let Some(found) = edit::find(&whole, &entry.path).and_then(|servers| servers.get(&entry.name)) else {
         return Ok(None);
     };
@@ -283,7 +281,7 @@ pub(crate) fn entries(home: &Path) -> Vec<(&'static str, PathBuf, String)> {
         let Ok(Some(whole)) = client.language().read(&text) else {
             continue;
         };
-        let servers = edit::find(&whole, &client.entry("").path).and_then(Value::as_object);
+        let servers = edit::find(&whole, &client.of(&whole).entry("").path).and_then(Value::as_object);
         let ours = servers
             .into_iter()
             .flatten()

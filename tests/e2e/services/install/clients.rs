@@ -127,7 +127,13 @@ fn added_and_taken_out() {
     desk.write(".claude.json", &format!("{claude:#}"));
     desk.bed.stop_daemon();
     let undone = desk.steps(&["uninstall", "--yes", "--json"]);
-    assert!(undone.iter().all(|(_, outcome)| outcome == "done"), "{undone:#?}");
+    // What the daemon left is a person's.
+    let (stays, taken): (Vec<_>, Vec<_>) = undone.iter().partition(|(_, outcome)| outcome == "left");
+    assert!(taken.iter().all(|(_, outcome)| outcome == "done"), "{undone:#?}");
+    assert!(
+        matches!(&*stays, [(step, _)] if step.ends_with("/.local/state/sshmcp")),
+        "{undone:#?}"
+    );
     let mut after = desk.files();
     assert_eq!(
         desk.read(".config/zed/settings.json"),
@@ -169,5 +175,25 @@ fn one_that_is_named() {
     desk.steps(&["install", "--yes", "--json", "--client", "opencode"]);
     desk.steps(&["uninstall", "--yes", "--json"]);
     assert_eq!(desk.files(), before, "what was made for it is gone");
+
+    // The form of its second version, where the file has that.
+    let second = "{\n  // mine\n  \"mcp\": { \"servers\": { \"a\": { \"type\": \"local\", \"command\": [\"a\"] } } },\n}\n";
+    desk.write(file, second);
+    let before = desk.files();
+    let done = desk.steps(&["install", "--yes", "--json"]);
+    assert_eq!(outcome(&done, "opencode"), "done");
+    let shim = desk.programs().join("mcp-ssh").display().to_string();
+    let text = desk.read(file);
+    let entry = text.split_once("\"ssh\": ").expect("an entry").1;
+    assert!(
+        text.starts_with("{\n  // mine\n") && entry.contains(&shim) && !entry.contains("enabled"),
+        "{text}"
+    );
+    assert_eq!(
+        outcome(&desk.steps(&["install", "--yes", "--json"]), "opencode"),
+        "already"
+    );
+    desk.steps(&["uninstall", "--yes", "--json"]);
+    assert_eq!(desk.files(), before);
     desk.bed.finish();
 }
