@@ -10,6 +10,7 @@ mod refused;
 mod replace;
 mod sftp;
 mod turn;
+mod upload;
 mod words;
 mod write;
 
@@ -18,4 +19,5 @@ pub use open::{Access, Sudo};
 pub use read::{READ_MAX, Read, Reading, read};
 pub use refused::Refused;
 pub use turn::Turns;
+pub use upload::{Part, Upload, upload};
 pub use write::{Mode, WRITE_MAX, What, Writing, Written, write};

@@ -5,6 +5,7 @@ mod hostile;
 mod hosts;
 mod rounds;
 mod sudo;
+mod uploads;
 
 use std::{
     fs,

@@ -8,10 +8,14 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use sshmcp_proto::client::Daemon;
 use sshmcp_proto::error::Fault;
+use sshmcp_proto::v1::upload_file_request::Part;
 use sshmcp_proto::v1::write_file_request::What;
 use sshmcp_proto::v1::{
-    FileAccess, FileContent, HostRef, ReadFileRequest, Reason, WriteFileRequest, WriteFileResponse, WriteMode,
+    FileAccess, FileContent, HostRef, ReadFileRequest, Reason, UploadBegin, UploadFileRequest,
+    WriteFileRequest, WriteFileResponse, WriteMode,
 };
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 
 use crate::args::CpArgs;
 use crate::context::{Context, host_ref};
@@ -19,6 +23,8 @@ use crate::error::Failure;
 
 /// What one call takes.
 const PIECE: u64 = 2 << 20; // 2 MiB
+/// The same in memory.
+const PIECE_BYTES: usize = 2 << 20; // 2 MiB
 /// Names a pipe.
 const PIPE: &str = "-";
 
@@ -175,7 +181,7 @@ fn beside(path: &Path, mode: Option<u32>) -> Result<tempfile::NamedTempFile, Fai
 
 async fn upload(from: &str, access: FileAccess, context: &Context) -> Result<u8, Failure> {
     let path = Path::new(from);
-    let (mut source, mode): (Box<dyn io::Read>, _) = if from == PIPE {
+    let (mut source, mode): (Box<dyn io::Read + Send>, _) = if from == PIPE {
         (Box::new(io::stdin()), None)
     } else {
         let file = File::open(path).map_err(|error| here(path, &error))?;
@@ -189,31 +195,17 @@ async fn upload(from: &str, access: FileAccess, context: &Context) -> Result<u8,
         }
         (Box::new(file), Some(there.permissions().mode() & 0o777))
     };
-    let mut next = || {
-        let mut piece = Vec::new();
-        let read = source.by_ref().take(PIECE).read_to_end(&mut piece);
-        read.map(|_| piece).map_err(|error| here(path, &error))
-    };
+    let mut first = Vec::new();
+    let read = source.by_ref().take(PIECE + 1).read_to_end(&mut first);
+    read.map_err(|error| here(path, &error))?;
     let daemon = context.daemon().await?;
-    let mut piece = next()?;
-    let mut written = begin(&daemon, &access, piece.clone(), mode).await?;
-    let mut sent = u64::try_from(piece.len()).unwrap_or_default();
-    while !piece.is_empty() {
-        piece = next()?;
-        if piece.is_empty() {
-            break;
-        }
-        sent += u64::try_from(piece.len()).unwrap_or_default();
-        written = write(&daemon, &access, piece.clone(), WriteMode::Append, None).await?;
-        if written.size != sent {
-            return Err(Fault::new(
-                Reason::Conflict,
-                "the file on the host was changed while it was copied; it is not what it should be",
-            )
-            .hint("copy it again")
-            .into());
-        }
-    }
+    let (written, sent) = if length(&first) <= PIECE {
+        let sent = length(&first);
+        (begin(&daemon, &access, first, mode).await?, sent)
+    } else {
+        let pieces = Pieces { path, first, source };
+        pieces.upload(&daemon, access, mode).await?
+    };
     let out = &context.out;
     if out.is_json() {
         out.json(&json!({"path": written.path, "bytes": sent, "created": written.created, "notice": written.notice}))?;
@@ -226,7 +218,70 @@ async fn upload(from: &str, access: FileAccess, context: &Context) -> Result<u8,
     Ok(0)
 }
 
-/// The first piece. A file that is made gets the original's permissions; one that is there keeps its own.
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+/// A file that is more than one call takes.
+struct Pieces<'p> {
+    path: &'p Path,
+    first: Vec<u8>,
+    source: Box<dyn io::Read + Send>,
+}
+
+impl Pieces<'_> {
+    /// Sends it; the file on the host is the old one until all of it is there.
+    async fn upload(
+        self,
+        daemon: &Daemon,
+        access: FileAccess,
+        permissions: Option<u32>,
+    ) -> Result<(WriteFileResponse, u64), Failure> {
+        let Self { path, first, source } = self;
+        let begin = Part::Begin(UploadBegin {
+            access: Some(access),
+            permissions,
+        });
+        // One piece is read while one is on its way.
+        let (sender, parts) = mpsc::channel(1);
+        let reading = tokio::task::spawn_blocking(move || send(begin, first, source, &sender));
+        let uploaded = daemon.files().upload_file(ReceiverStream::new(parts)).await;
+        // A file that cannot be read is why the daemon has not got its end.
+        let sent = match reading.await {
+            Ok(Ok(sent)) => sent,
+            Ok(Err(error)) => return Err(here(path, &error)),
+            Err(_) => return Err(Fault::new(Reason::Internal, "reading the file failed within").into()),
+        };
+        Ok((uploaded?.into_inner(), sent))
+    }
+}
+
+/// Reads and sends until the end, or until nobody takes it any more; how much that was.
+fn send(
+    begin: Part,
+    first: Vec<u8>,
+    mut source: impl io::Read,
+    to: &mpsc::Sender<UploadFileRequest>,
+) -> io::Result<u64> {
+    let mut sent = 0;
+    let give = |part| to.blocking_send(UploadFileRequest { part: Some(part) }).is_ok();
+    let mut goes = give(begin);
+    let mut rest = first;
+    while goes && !rest.is_empty() {
+        let piece: Vec<u8> = rest.drain(..rest.len().min(PIECE_BYTES)).collect();
+        sent += length(&piece);
+        goes = give(Part::Data(piece));
+        if rest.is_empty() {
+            source.by_ref().take(PIECE).read_to_end(&mut rest)?;
+        }
+    }
+    if goes {
+        give(Part::End(sent));
+    }
+    Ok(sent)
+}
+
+/// All of it. A file that is made gets the original's permissions; one that is there keeps its own.
 async fn begin(
     daemon: &Daemon,
     access: &FileAccess,
@@ -267,6 +322,43 @@ async fn write(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// All of it is sent in pieces, and its end; nothing behind a failure to read.
+    #[test]
+    fn pieces() {
+        struct Broken;
+        impl io::Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("gone"))
+            }
+        }
+        let given = |source: Box<dyn io::Read>| {
+            let (sender, mut parts) = mpsc::channel(9);
+            let sent = send(
+                Part::Begin(UploadBegin::default()),
+                vec![1; PIECE_BYTES + 1],
+                source,
+                &sender,
+            );
+            drop(sender);
+            let mut told = Vec::new();
+            while let Ok(part) = parts.try_recv() {
+                told.push(match part.part {
+                    Some(Part::Begin(_)) => 0,
+                    Some(Part::Data(data)) => length(&data),
+                    Some(Part::End(size)) => size * 10,
+                    None => 1,
+                });
+            }
+            (sent.ok(), told)
+        };
+        let all = PIECE + 4;
+        assert_eq!(
+            given(Box::new(&b"abc"[..])),
+            (Some(all), vec![0, PIECE, 1, 3, all * 10])
+        );
+        assert_eq!(given(Box::new(Broken)), (None, vec![0, PIECE, 1]));
+    }
 
     /// Which end is on a host.
     #[test]

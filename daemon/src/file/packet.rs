@@ -41,22 +41,22 @@ pub(super) enum Verb {
 
 /// How a file is opened.
 pub(super) mod flags {
-    pub(in crate::file) const READ: u32 = 1;
-    pub(in crate::file) const WRITE: u32 = 2;
-    pub(in crate::file) const APPEND: u32 = 4;
-    pub(in crate::file) const CREATE: u32 = 8;
+    pub(in super::super) const READ: u32 = 1;
+    pub(in super::super) const WRITE: u32 = 2;
+    pub(in super::super) const APPEND: u32 = 4;
+    pub(in super::super) const CREATE: u32 = 8;
     /// With `CREATE`: it must not be there.
-    pub(in crate::file) const EXCLUSIVE: u32 = 32;
+    pub(in super::super) const EXCLUSIVE: u32 = 32;
 }
 
 /// What a status says, by its number.
 pub(super) mod status {
-    pub(in crate::file) const OK: u32 = 0;
-    pub(in crate::file) const EOF: u32 = 1;
-    pub(in crate::file) const NO_SUCH_FILE: u32 = 2;
-    pub(in crate::file) const PERMISSION_DENIED: u32 = 3;
-    pub(in crate::file) const BAD_MESSAGE: u32 = 5;
-    pub(in crate::file) const UNSUPPORTED: u32 = 8;
+    pub(in super::super) const OK: u32 = 0;
+    pub(in super::super) const EOF: u32 = 1;
+    pub(in super::super) const NO_SUCH_FILE: u32 = 2;
+    pub(in super::super) const PERMISSION_DENIED: u32 = 3;
+    pub(in super::super) const BAD_MESSAGE: u32 = 5;
+    pub(in super::super) const UNSUPPORTED: u32 = 8;
 }
 
 /// A part of a request.

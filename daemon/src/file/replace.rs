@@ -20,19 +20,24 @@ use super::{
 };
 
 /// For putting things back once the time is over.
-const GRACE: Duration = Duration::from_secs(3);
+pub(super) const GRACE: Duration = Duration::from_secs(3);
 /// What is made before its permissions are known.
-const PRIVATE: u32 = 0o600;
+pub(super) const PRIVATE: u32 = 0o600;
+/// What it would cost, or could not be done for.
+pub(super) const NO_RENAME: &str = "the server has no rename that replaces";
+pub(super) const NO_DIRECTORY: &str = "no file can be made in its directory";
+pub(super) const NO_NAME: &str =
+    "it cannot be replaced (a mount point, or another user's in a directory of everybody)";
 
 /// A file of ours beside the one that is meant.
-struct Beside<'a> {
+pub(super) struct Beside<'a> {
     file: &'a File<'a>,
-    path: Vec<u8>,
-    handle: Handle,
+    pub(super) path: Vec<u8>,
+    pub(super) handle: Handle,
 }
 
 /// Why a file cannot be replaced as a whole.
-enum No {
+pub(super) enum No {
     /// It can be written in place instead, for this reason.
     InPlace(&'static str),
     Failed(Fault),
@@ -44,17 +49,7 @@ pub(super) async fn new(file: &File<'_>, content: &[u8], must_be_new: bool) -> R
     let mode = file.permissions.map_or(0o666, |_| PRIVATE);
     let beside = match Beside::make(file, mode).await {
         Ok(beside) => beside,
-        Err(trouble) => {
-            let fault = match trouble.status() {
-                Some(status::NO_SUCH_FILE) => {
-                    let directory = path::parent(file.path);
-                    return Err(words::fault(trouble, "write in", directory)
-                        .hint("make the directory first: mkdir -p with execute_command"));
-                }
-                _ => file.unwritten(trouble, length(content)).await,
-            };
-            return Err(fault);
-        }
+        Err(trouble) => return Err(unmade(file, trouble, length(content)).await),
     };
     let mode = match beside.fill(content, None, file.permissions).await {
         Ok(mode) => mode,
@@ -80,12 +75,19 @@ pub(super) async fn new(file: &File<'_>, content: &[u8], must_be_new: bool) -> R
     }
 }
 
-/// A file that is there.
-pub(super) async fn existing(file: &File<'_>, there: &Attributes, content: &[u8]) -> Result<Written, Fault> {
-    let sftp = file.sftp;
-    // A rename would not ask whether the file itself may be written.
-    match sftp.open(file.path, flags::WRITE, None).await {
-        Ok(handle) => drop(sftp.close(&handle).await),
+/// The fault of a file that cannot even be begun.
+pub(super) async fn unmade(file: &File<'_>, trouble: Trouble, wanted: u64) -> Fault {
+    if trouble.status() == Some(status::NO_SUCH_FILE) {
+        return words::fault(trouble, "write in", path::parent(file.path))
+            .hint("make the directory first: mkdir -p with execute_command");
+    }
+    file.unwritten(trouble, wanted).await
+}
+
+/// Fails where a file that is there may not be written: a rename would not ask.
+pub(super) async fn may_be_written(file: &File<'_>) -> Result<(), Fault> {
+    match file.sftp.open(file.path, flags::WRITE, None).await {
+        Ok(handle) => drop(file.sftp.close(&handle).await),
         Err(trouble) if trouble.status() == Some(status::PERMISSION_DENIED) => {
             return Err(words::fault(trouble, "write", file.path));
         }
@@ -93,6 +95,12 @@ pub(super) async fn existing(file: &File<'_>, there: &Attributes, content: &[u8]
         // A program that runs cannot be opened, yet replaced.
         Err(Trouble::Refused(..)) => {}
     }
+    Ok(())
+}
+
+/// A file that is there.
+pub(super) async fn existing(file: &File<'_>, there: &Attributes, content: &[u8]) -> Result<Written, Fault> {
+    may_be_written(file).await?;
     match replaced(file, there, content).await {
         Ok(written) => Ok(written),
         Err(No::Failed(fault)) => Err(fault),
@@ -102,12 +110,12 @@ pub(super) async fn existing(file: &File<'_>, there: &Attributes, content: &[u8]
 
 async fn replaced(file: &File<'_>, there: &Attributes, content: &[u8]) -> Result<Written, No> {
     if !file.sftp.offers.posix_rename {
-        return Err(No::InPlace("the server has no rename that replaces"));
+        return Err(No::InPlace(NO_RENAME));
     }
     let beside = match Beside::make(file, PRIVATE).await {
         Ok(beside) => beside,
         Err(Trouble::Gone(fault)) => return Err(No::Failed(fault)),
-        Err(Trouble::Refused(..)) => return Err(No::InPlace("no file can be made in its directory")),
+        Err(Trouble::Refused(..)) => return Err(No::InPlace(NO_DIRECTORY)),
     };
     let permissions = file.permissions.or_else(|| there.permissions());
     let mode = beside.fill(content, there.owner, permissions).await?;
@@ -120,15 +128,13 @@ async fn replaced(file: &File<'_>, there: &Attributes, content: &[u8]) -> Result
         Err(Trouble::Gone(fault)) => Err(No::Failed(beside.unknown(fault).await)),
         Err(Trouble::Refused(..)) => {
             beside.remove().await;
-            Err(No::InPlace(
-                "it cannot be replaced (a mount point, or another user's in a directory of everybody)",
-            ))
+            Err(No::InPlace(NO_NAME))
         }
     }
 }
 
 impl<'a> Beside<'a> {
-    async fn make(file: &'a File<'a>, mode: u32) -> Result<Self, Trouble> {
+    pub(super) async fn make(file: &'a File<'a>, mode: u32) -> Result<Self, Trouble> {
         let name = format!(".sshmcp-{:016x}", rand::random::<u64>());
         let path = path::join(path::parent(file.path), name.as_bytes());
         let flags = flags::WRITE | flags::CREATE | flags::EXCLUSIVE;
@@ -143,50 +149,77 @@ impl<'a> Beside<'a> {
         owner: Option<(u32, u32)>,
         permissions: Option<u32>,
     ) -> Result<Option<u32>, No> {
-        let (sftp, handle) = (self.file.sftp, &self.handle);
-        if let Err(trouble) = put(sftp, handle, content).await {
-            return Err(No::Failed(self.failed(trouble, content).await));
+        let handle = &self.handle;
+        if let Err(trouble) = put(self.file.sftp, handle, 0, content, Duration::ZERO).await {
+            return Err(No::Failed(self.failed(trouble, length(content)).await));
         }
+        let made = match self.dress(owner, permissions, length(content)).await {
+            Ok(made) => made,
+            Err(No::InPlace(why)) => {
+                self.remove().await;
+                return Err(No::InPlace(why));
+            }
+            Err(no) => return Err(no),
+        };
+        self.settle(length(content)).await.map_err(No::Failed)?;
+        Ok(made)
+    }
+
+    /// Gives it owner and permissions; the permissions that it has then.
+    pub(super) async fn dress(
+        &self,
+        owner: Option<(u32, u32)>,
+        permissions: Option<u32>,
+        wanted: u64,
+    ) -> Result<Option<u32>, No> {
+        let (sftp, handle) = (self.file.sftp, &self.handle);
         let made = match sftp.fstat(handle).await {
             Ok(made) => made,
-            Err(trouble) => return Err(No::Failed(self.failed(trouble, content).await)),
+            Err(trouble) => return Err(No::Failed(self.failed(trouble, wanted).await)),
         };
-        if owner.is_some() && owner != made.owner {
-            let owner = Attributes {
-                owner,
-                ..Attributes::default()
-            };
-            match sftp.fsetstat(handle, owner).await {
-                Ok(()) => {}
-                Err(Trouble::Refused(..)) => {
-                    self.remove().await;
-                    return Err(No::InPlace("only so it keeps its owner and group"));
-                }
-                Err(trouble) => return Err(No::Failed(self.failed(trouble, content).await)),
+        let owner = Attributes {
+            owner: owner.filter(|_| owner != made.owner),
+            ..Attributes::default()
+        };
+        // The owner first: to change it takes bits away.
+        for (attributes, why) in [
+            (owner, "only so it keeps its owner and group"),
+            (
+                permissions.map_or_else(Attributes::default, Attributes::of_mode),
+                "the host does not let us set permissions",
+            ),
+        ] {
+            if attributes == Attributes::default() {
+                continue;
             }
-        }
-        // After the owner, whose change takes bits away.
-        if let Some(mode) = permissions {
-            match sftp.fsetstat(handle, Attributes::of_mode(mode)).await {
+            match sftp.fsetstat(handle, attributes).await {
                 Ok(()) => {}
-                Err(Trouble::Refused(..)) => {
-                    self.remove().await;
-                    return Err(No::InPlace("the host does not let us set permissions"));
-                }
-                Err(trouble) => return Err(No::Failed(self.failed(trouble, content).await)),
-            }
-        }
-        for done in [sftp.fsync(handle).await, sftp.close(handle).await] {
-            if let Err(trouble) = done {
-                return Err(No::Failed(self.failed(trouble, content).await));
+                Err(Trouble::Refused(..)) => return Err(No::InPlace(why)),
+                Err(trouble) => return Err(No::Failed(self.failed(trouble, wanted).await)),
             }
         }
         Ok(permissions.or_else(|| made.permissions()))
     }
 
+    /// Has it on the disk, and closed.
+    pub(super) async fn settle(&self, wanted: u64) -> Result<(), Fault> {
+        let (sftp, handle) = (self.file.sftp, &self.handle);
+        for done in [sftp.fsync(handle).await, sftp.close(handle).await] {
+            if let Err(trouble) = done {
+                return Err(self.failed(trouble, wanted).await);
+            }
+        }
+        Ok(())
+    }
+
     /// The fault of a step before the file got its name; nothing of ours stays.
-    async fn failed(&self, trouble: Trouble, content: &[u8]) -> Fault {
-        let fault = self.file.unwritten(trouble, length(content)).await;
+    pub(super) async fn failed(&self, trouble: Trouble, wanted: u64) -> Fault {
+        let fault = self.file.unwritten(trouble, wanted).await;
+        self.given_up(fault).await
+    }
+
+    /// The same for a fault of somebody else.
+    pub(super) async fn given_up(&self, fault: Fault) -> Fault {
         let left = if self.remove().await {
             String::new()
         } else {
@@ -197,7 +230,7 @@ impl<'a> Beside<'a> {
     }
 
     /// The fault of the last step, of which nobody knows whether it was done.
-    async fn unknown(&self, fault: Fault) -> Fault {
+    pub(super) async fn unknown(&self, fault: Fault) -> Fault {
         self.remove().await;
         let message = format!(
             "{}; it is not known whether {} was replaced",
@@ -213,7 +246,7 @@ impl<'a> Beside<'a> {
     }
 
     /// True if it is gone.
-    async fn remove(&self) -> bool {
+    pub(super) async fn remove(&self) -> bool {
         self.file.sftp.give_time(GRACE);
         // Some servers do not remove what is open.
         let _ = self.file.sftp.close(&self.handle).await;
@@ -238,7 +271,7 @@ fn done(content: &[u8], mode: Option<u32>, notice: String) -> Written {
     }
 }
 
-fn notice(why: &str) -> String {
+pub(super) fn notice(why: &str) -> String {
     format!("written in place, not replaced in one moment: {why}")
 }
 
@@ -251,7 +284,10 @@ async fn at_its_place(file: &File<'_>, content: &[u8], why: &str) -> Result<Writ
         Ok(handle) => handle,
         Err(trouble) => return Err(file.unwritten(trouble, length(content)).await),
     };
-    for step in [put(sftp, &handle, content).await, sftp.fsync(&handle).await] {
+    for step in [
+        put(sftp, &handle, 0, content, Duration::ZERO).await,
+        sftp.fsync(&handle).await,
+    ] {
         if let Err(trouble) = step {
             let fault = file.unwritten(trouble, length(content)).await;
             sftp.give_time(GRACE);
@@ -324,7 +360,7 @@ async fn in_place(
 
 /// Content from the first byte on, and nothing behind it.
 async fn overwrite(file: &File<'_>, handle: &Handle, content: &[u8]) -> Result<(), Trouble> {
-    put(file.sftp, handle, content).await?;
+    put(file.sftp, handle, 0, content, Duration::ZERO).await?;
     let size = Attributes {
         size: Some(length(content)),
         ..Attributes::default()

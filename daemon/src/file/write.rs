@@ -9,7 +9,7 @@ use std::{
 use futures::{StreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 use sshmcp_proto::{error::Fault, v1::Reason};
-use tokio::time::Instant;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
     edit::{Edit, Edited, edit},
@@ -108,16 +108,50 @@ impl Left {
     pub(super) fn behind(&self, path: &[u8]) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_vec());
     }
+
+    /// Has it removed soon.
+    pub(super) fn tidy_up(self, access: Access) {
+        if let Some(path) = self.0.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            tokio::spawn(tidy(access, path));
+        }
+    }
+}
+
+/// A file that is named, and the right to change it.
+pub(super) struct Place {
+    pub(super) path: Vec<u8>,
+    /// What is there.
+    pub(super) there: Option<Attributes>,
+    /// To be held until it is changed.
+    pub(super) turn: OwnedSemaphorePermit,
+}
+
+/// Finds it, and waits for its turn.
+pub(super) async fn place(sftp: &Sftp, access: &Access, turns: &Turns, named: &str) -> Result<Place, Fault> {
+    let named = path::absolute(sftp, named).await?;
+    if named.ends_with(b"/") {
+        return Err(Fault::new(
+            Reason::InvalidArgument,
+            format!("{} names a directory", shown(&named)),
+        )
+        .hint("name a file in it"));
+    }
+    let (path, _) = path::followed(sftp, named).await?;
+    // The same file by another name of its directory.
+    let turn = match sftp.realpath(path::parent(&path)).await {
+        Ok(directory) => path::join(&directory, path::name(&path)),
+        Err(_) => path.clone(),
+    };
+    let turn = turns.take(access.target.key(), &turn, access.deadline).await?;
+    let (path, there) = path::followed(sftp, path).await?;
+    Ok(Place { path, there, turn })
 }
 
 /// Writes it. To be run to its end: a caller that goes away must not leave half of it.
 pub async fn write(access: Access, turns: &Turns, writing: Writing) -> Result<Written, Fault> {
     let left = Left::default();
     let written = attempt(&access, turns, writing, &left).await;
-    let path = left.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(path) = path {
-        tokio::spawn(tidy(access, path));
-    }
+    left.tidy_up(access);
     written
 }
 
@@ -136,22 +170,11 @@ async fn tidy(access: Access, path: Vec<u8>) {
 
 async fn attempt(access: &Access, turns: &Turns, writing: Writing, left: &Left) -> Result<Written, Fault> {
     let sftp = open(access).await?;
-    let named = path::absolute(&sftp, &writing.path).await?;
-    if named.ends_with(b"/") {
-        return Err(Fault::new(
-            Reason::InvalidArgument,
-            format!("{} names a directory", shown(&named)),
-        )
-        .hint("name a file in it"));
-    }
-    let (path, _) = path::followed(&sftp, named).await?;
-    // The same file by another name of its directory.
-    let turn = match sftp.realpath(path::parent(&path)).await {
-        Ok(directory) => path::join(&directory, path::name(&path)),
-        Err(_) => path.clone(),
-    };
-    let _turn = turns.take(access.target.key(), &turn, access.deadline).await?;
-    let (path, there) = path::followed(&sftp, path).await?;
+    let Place {
+        path,
+        there,
+        turn: _turn,
+    } = place(&sftp, access, turns, &writing.path).await?;
     let mut file = File {
         sftp: &sftp,
         path: &path,
@@ -258,12 +281,21 @@ impl File<'_> {
     }
 }
 
-/// All of it, many pieces at a time.
-pub(super) async fn put(sftp: &Sftp, handle: &Handle, content: &[u8]) -> Result<(), Trouble> {
-    let mut at = 0;
+/// All of it from there on, many pieces at a time; for each there is so much time at least.
+pub(super) async fn put(
+    sftp: &Sftp,
+    handle: &Handle,
+    mut at: u64,
+    content: &[u8],
+    patience: Duration,
+) -> Result<(), Trouble> {
     let mut pieces = Vec::new();
     for piece in content.chunks(PIECE) {
-        pieces.push(sftp.write(handle, at, piece));
+        let from = at;
+        pieces.push(async move {
+            sftp.give_time(patience);
+            sftp.write(handle, from, piece).await
+        });
         at = at.saturating_add(length(piece));
     }
     let mut pieces = stream::iter(pieces).buffer_unordered(AT_A_TIME);

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use futures::stream;
 use sshmcp_proto::{
     error::Fault,
     v1::{
-        FileAccess, ReadFileRequest, ReadFileResponse, Reason, WriteFileRequest, WriteFileResponse,
-        file_service_server::FileService,
+        FileAccess, ReadFileRequest, ReadFileResponse, Reason, UploadFileRequest, WriteFileRequest,
+        WriteFileResponse, file_service_server::FileService, upload_file_request,
     },
 };
 use tokio::time::Instant;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use super::{caller, from_proto, person_or_agent, to_proto};
 use crate::{
@@ -102,6 +103,32 @@ impl FileService for FileRpc {
         let turns = self.turns.clone();
         // In a task of its own: a caller that goes away leaves no file half-written.
         let written = tokio::spawn(async move { file::write(access, &turns, writing).await })
+            .await
+            .map_err(|_| Fault::new(Reason::Internal, "writing the file failed within"))??;
+        Ok(Response::new(to_proto::write_file(written)))
+    }
+
+    async fn upload_file(
+        &self,
+        request: Request<Streaming<UploadFileRequest>>,
+    ) -> Result<Response<WriteFileResponse>, Status> {
+        let client = person_or_agent(&caller(&request));
+        let mut parts = request.into_inner();
+        let Some(upload_file_request::Part::Begin(begin)) =
+            parts.message().await?.and_then(|first| first.part)
+        else {
+            return Err(Fault::new(Reason::InvalidArgument, "an upload begins with where it goes").into());
+        };
+        let permissions = begin.permissions.map(from_proto::permissions).transpose()?;
+        let (access, path) = self.access(begin.access, client).await?;
+        let upload = file::Upload { path, permissions };
+        let parts = Box::pin(stream::unfold(parts, |mut parts| async move {
+            let part = from_proto::upload_part(parts.message().await).transpose()?;
+            Some((part, parts))
+        }));
+        let turns = self.turns.clone();
+        // As with `write_file`: who goes away leaves nothing behind.
+        let written = tokio::spawn(async move { file::upload(access, &turns, upload, parts).await })
             .await
             .map_err(|_| Fault::new(Reason::Internal, "writing the file failed within"))??;
         Ok(Response::new(to_proto::write_file(written)))

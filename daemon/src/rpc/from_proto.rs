@@ -7,7 +7,7 @@ use sshmcp_proto::{
 
 use crate::session::{Enable, Keeper};
 use crate::{
-    file::{Edit, Mode, Sudo, WRITE_MAX, What},
+    file::{self, Edit, Mode, Sudo, WRITE_MAX, What},
     host::Overrides,
     registry::HostCall,
     secret::Secret,
@@ -176,6 +176,32 @@ pub(super) fn file_access(message: v1::FileAccess) -> Result<(HostCall, String, 
     let password = sudo_password(password, false)?;
     let call = host(whose.unwrap_or_default())?;
     Ok((call, path, sudo.then_some(Sudo { password })))
+}
+
+/// What comes of a file; none at the end of the stream.
+pub(super) fn upload_part(
+    came: Result<Option<v1::UploadFileRequest>, tonic::Status>,
+) -> Result<Option<file::Part>, Fault> {
+    use v1::upload_file_request::Part;
+
+    let came = came.map_err(|status| {
+        Fault::new(
+            Reason::InvalidArgument,
+            format!("who sent the file went away before its end: {}", status.message()),
+        )
+    })?;
+    match came.map(|came| came.part) {
+        None => Ok(None),
+        Some(Some(Part::Data(data))) => {
+            within_limit("a part", &data)?;
+            Ok(Some(file::Part::Data(data.into())))
+        }
+        Some(Some(Part::End(size))) => Ok(Some(file::Part::End(size))),
+        Some(Some(Part::Begin(_)) | None) => Err(Fault::new(
+            Reason::InvalidArgument,
+            "behind the first part of an upload are its bytes and its end",
+        )),
+    }
 }
 
 /// What to write into a file.
