@@ -74,6 +74,8 @@ pub(crate) struct Report {
     pub(crate) system: &'static str,
     /// The steps.
     pub(crate) steps: Vec<Step>,
+    /// Where something of sessions stays that nobody said may go.
+    pub(crate) stays: Option<PathBuf>,
 }
 
 /// One run.
@@ -86,6 +88,7 @@ struct Run<'c> {
     /// False: it is only told what would be done.
     act: bool,
     steps: Vec<Step>,
+    stays: Option<PathBuf>,
 }
 
 /// Puts programs and units in place, has the daemon started by these, and the MCP clients start ours.
@@ -162,15 +165,17 @@ pub(crate) async fn uninstall(
         return Err(Fault::new(
             Reason::NotFound,
             "nothing here was put in place by `sshctl install`",
-        ));
+        )
+        .hint("transcripts, recordings and state are removed by `sshctl uninstall --purge`"));
     }
     let record = record.unwrap_or_default();
-    // Without its program or its files no daemon can go on.
-    let ends = purge || !record.copied.is_empty();
     let running = run.running().await?;
     let managed = |by: &str| by == System::here().name();
+    // Without its program or its files no daemon can go on, and one without sessions is of no use to anybody.
+    let must_end = purge || !record.copied.is_empty();
+    let ends = must_end || running.as_ref().is_some_and(|(_, _, sessions)| *sessions == 0);
     if let Some((_, by, sessions)) = &running
-        && (ends || managed(by))
+        && (must_end || managed(by))
         && *sessions > 0
         && !force
     {
@@ -203,6 +208,8 @@ pub(crate) async fn uninstall(
     run.remove_programs(&record)?;
     if purge {
         run.purge()?;
+    } else {
+        run.tell_what_stays();
     }
     if act && !run.steps.iter().any(|step| step.outcome == Outcome::Failed) {
         match fs::remove_file(&path) {
@@ -245,6 +252,7 @@ impl<'c> Run<'c> {
             state,
             act,
             steps: Vec::new(),
+            stays: None,
         })
     }
 
@@ -296,6 +304,7 @@ impl<'c> Run<'c> {
         Report {
             system: self.system.name(),
             steps: self.steps,
+            stays: self.stays,
         }
     }
 

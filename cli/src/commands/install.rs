@@ -34,13 +34,22 @@ pub(crate) async fn run(args: InstallArgs, context: &Context) -> Result<u8, Fail
 
 /// Takes it away again.
 pub(crate) async fn undo(args: UninstallArgs, context: &Context) -> Result<u8, Failure> {
+    let mut purge = args.purge;
     if !args.yes {
-        let planned = install::uninstall(context, false, args.force, args.purge).await?;
+        let planned = install::uninstall(context, false, args.force, purge).await?;
         if !agreed(&planned, &context.out).await? {
             return Ok(0);
         }
+        // What sessions showed goes by a person's word alone.
+        if let Some(state) = planned.stays {
+            let question = format!(
+                "Transcripts, recordings and state of all sessions in {}, too (yes/no)? ",
+                state.display()
+            );
+            purge = is_yes(&terminal::ask(&question).await?);
+        }
     }
-    let done = install::uninstall(context, true, args.force, args.purge).await?;
+    let done = install::uninstall(context, true, args.force, purge).await?;
     show(&done, true, &context.out)
 }
 
@@ -58,16 +67,20 @@ async fn agreed(planned: &Report, out: &Output) -> Result<bool, Failure> {
                 .into(),
             other => other,
         })?;
-    let yes = answer.trim().eq_ignore_ascii_case("yes");
+    let yes = is_yes(&answer);
     if !yes {
         out.line("Nothing was done.")?;
     }
     Ok(yes)
 }
 
+fn is_yes(answer: &str) -> bool {
+    answer.trim().eq_ignore_ascii_case("yes")
+}
+
 /// Tells the steps; the exit code says whether one failed.
 fn show(report: &Report, acted: bool, out: &Output) -> Result<u8, Failure> {
-    let Report { system, steps } = report;
+    let Report { system, steps, .. } = report;
     if out.is_json() {
         let steps: Vec<Value> = steps
             .iter()

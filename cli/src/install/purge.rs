@@ -1,9 +1,9 @@
 //! What daemons leave below the state directory, taken away where a person asks for that. Nothing else there is touched.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{Run, cannot};
+use super::{Outcome, Run, cannot};
 use sshmcp_proto::endpoint::Socket;
 use sshmcp_proto::error::Fault;
 
@@ -11,14 +11,34 @@ use sshmcp_proto::error::Fault;
 const MADE: [&str; 6] = ["daemon", "logs", "next_command", "owner", "spool", "state"];
 
 impl Run<'_> {
+    /// What there is of state, transcripts and recordings.
+    fn made(&self) -> Vec<PathBuf> {
+        let mut places: Vec<_> = MADE.iter().map(|name| self.state.join(name)).collect();
+        // Several versions of a file set aside have its name and more.
+        let beside = fs::read_dir(&self.state).into_iter().flatten().flatten();
+        places.extend(beside.map(|entry| entry.path()).filter(|path| is_set_aside(path)));
+        places.retain(|path| fs::symlink_metadata(path).is_ok());
+        places
+    }
+
+    /// Tells what stays of sessions, unless nothing does: it is a person's, who has not said that it may go.
+    pub(super) fn tell_what_stays(&mut self) {
+        if self.made().is_empty() {
+            return;
+        }
+        let state = self.state.display();
+        let why = format!(
+            "transcripts, recordings and what is remembered of sessions stay: `sshctl uninstall --purge` removes them, or \
+             `rm -r {state}` once sshctl is gone"
+        );
+        self.step(format!("remove {state}"), Outcome::Left, &why);
+        self.stays = Some(self.state.clone());
+    }
+
     /// Removes state, transcripts and recordings.
     pub(super) fn purge(&mut self) -> Result<(), Fault> {
         let socket = Socket::find(self.context.global.socket.as_deref())?;
-        let state = self.state.clone();
-        let mut places: Vec<_> = MADE.iter().map(|name| state.join(name)).collect();
-        // Several versions of a file set aside have its name and more.
-        let beside = fs::read_dir(&state).into_iter().flatten().flatten();
-        places.extend(beside.map(|entry| entry.path()).filter(|path| is_set_aside(path)));
+        let mut places = self.made();
         places.extend([socket.path().to_owned(), socket.start_lock(), socket.life_lock()]);
         for path in places {
             let Ok(found) = fs::symlink_metadata(&path) else {

@@ -1,6 +1,7 @@
 //! `sshctl install` and `uninstall`: what they put in place is right by the service manager's own tools, and nothing else is
 //! touched.
 
+mod archives;
 mod clients;
 mod copies;
 mod pages;
@@ -263,6 +264,31 @@ fn sessions_are_not_ended_by_it() {
         "{done:?}"
     );
     assert!(desk.bed.daemons().is_empty());
+    // A daemon with sessions goes on when its units are gone; one without them ends.
+    shim.run("bash", "cd /usr");
+    let daemons = desk.bed.daemons();
+    desk.steps(&["uninstall", "--yes", "--json"]);
+    assert_eq!(desk.bed.daemons(), daemons);
+    assert_eq!(shim.run("bash", "pwd").stdout, "/usr\n");
+    desk.steps(&["install", "--yes", "--json"]);
+    shim.call("close_session", serde_json::json!({"all": true}))
+        .expect("closed");
+    let log = desk.bed.home().join(".local/state/sshmcp/logs/bash.log");
+    let shown = fs::read(&log).expect("a transcript");
+    let undone = desk.ctl(&["uninstall", "--yes", "--json"]);
+    let told = Desk::told(&undone);
+    assert!(
+        told.iter()
+            .any(|(step, outcome)| step.starts_with("stop the daemon") && outcome == "done"),
+        "{told:?}"
+    );
+    assert!(desk.bed.daemons().is_empty());
+    // What its sessions showed is a person's, and how it goes is said.
+    assert_eq!(fs::read(&log).expect("it stays"), shown);
+    let why = String::from_utf8_lossy(&undone.stdout).into_owned();
+    assert!(why.contains("sshctl uninstall --purge"), "{why}");
+    desk.steps(&["uninstall", "--yes", "--json", "--purge"]);
+    assert!(!desk.bed.home().join(".local/state").exists());
     shim.close();
     desk.bed.finish();
 }
