@@ -2,13 +2,16 @@
 
 use std::{
     fs,
+    io::Write as _,
     os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::PathBuf,
-    process::Output,
+    process::{Output, Stdio},
 };
 
 use serde_json::Value;
-use sshmcp_tests::{Shell, TestBed};
+use sshmcp_tests::{Shell, Sudoer, TestBed};
+
+use crate::{predecessors::faults::password_only, stored::Keyring};
 
 const BEFORE: &str =
     "# mine\n[settings]\nmax_wait = 40 # seconds\n\n[connections.kept]\nhost = \"127.0.0.1\"\n";
@@ -138,5 +141,80 @@ fn from_ssh_config() {
     );
     let ran = bed.ctl(&["exec", Shell::Bash.host(), "--", "echo here"]);
     assert_eq!(String::from_utf8_lossy(&ran.stdout), "here\n", "{ran:?}");
+    bed.finish();
+}
+
+/// A literal password goes into the system's keyring and its name into the file, and the host is opened with it; what is in
+/// the keyring already is not overwritten.
+#[test]
+fn into_the_keyring() {
+    let mut bed = TestBed::new();
+    let sudoer = Sudoer::new(Shell::Bash);
+    let number = bed.add_sshd(&password_only(), &[]);
+    let (user, port) = (&sudoer.user.name, bed.sshds()[number].port());
+    let one = |name: &str, password: &str| {
+        format!(
+            "  {name}:\n    host: 127.0.0.1\n    port: {port}\n    user: {user}\n    password: \"{password}\"\n"
+        )
+    };
+    let yaml = format!(
+        "connections:\n{}{}",
+        one("box", &sudoer.password),
+        one("taken", "hunter2")
+    );
+    put(&bed, ".mcp-ssh-interactive/config.yml", &yaml, 0o600);
+    let keyring = Keyring::start(&bed);
+    let ctl = |arguments: &[&str], input: &str| {
+        let mut sshctl = bed.program("sshctl");
+        sshctl
+            .args(arguments)
+            .env("DBUS_SESSION_BUS_ADDRESS", &keyring.address);
+        let mut running = sshctl
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let mut pipe = running.stdin.take().expect("piped");
+        pipe.write_all(input.as_bytes()).expect("it reads");
+        drop(pipe);
+        running.wait_with_output().expect("ours")
+    };
+    let set = ctl(&["secret", "set", "taken"], "somebody's own");
+    assert!(set.status.success(), "{set:?}");
+
+    let asked = ["config", "import", "--from", "interactive", "--keyring", "--json"];
+    let plan = ctl(&asked, "");
+    assert_eq!(names(&told(&plan), "taken"), ["box"], "{plan:?}");
+    assert!(
+        !ctl(&["secret", "check", "box"], "").status.success(),
+        "only shown"
+    );
+    let done = ctl(&[&asked[..], &["--yes"]].concat(), "");
+    let done = told(&done);
+    assert_eq!(names(&done, "left"), ["taken"], "{done}");
+    assert!(
+        done.to_string()
+            .contains("the keyring has an entry taken already"),
+        "{done}"
+    );
+    let written = fs::read_to_string(config(&bed)).expect("there");
+    assert!(
+        written.contains("{ keyring = \"box\" }")
+            && !written.contains(&sudoer.password)
+            && !written.contains("hunter2"),
+        "{written}"
+    );
+    // Its old home has it no more, and the host is opened all the same.
+    fs::remove_dir_all(bed.home().join(".mcp-ssh-interactive")).expect("there");
+    let ran = ctl(&["exec", "box", "--", "id -un"], "");
+    assert_eq!(
+        String::from_utf8_lossy(&ran.stdout),
+        format!("{user}\n"),
+        "{ran:?}"
+    );
+    let closed = ctl(&["close", "--all"], "");
+    assert!(closed.status.success(), "{closed:?}");
+    keyring.end(&bed);
     bed.finish();
 }

@@ -4,7 +4,7 @@
 
 mod configuration;
 mod environment;
-mod faults;
+pub(crate) mod faults;
 
 use std::{
     fs::{self, Permissions},

@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use sshmcp_tests::{Outcome, Shell, Shim, TestBed, eventually, process::Process};
 
 /// A bus of the test's own with an unlocked keyring on it.
-struct Keyring {
+pub(crate) struct Keyring {
     bus: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Keyring {
-    fn start(bed: &TestBed) -> Self {
+    pub(crate) fn start(bed: &TestBed) -> Self {
         let mut bus = bed
             .tool("dbus-daemon")
             .args(["--session", "--nofork", "--print-address=1"])
@@ -84,7 +84,7 @@ impl Keyring {
         assert!(!self.secret(bed, &["set", "empty"], ""), "nothing is stored");
     }
 
-    fn end(mut self, bed: &TestBed) {
+    pub(crate) fn end(mut self, bed: &TestBed) {
         self.bus.kill().expect("ours");
         self.bus.wait().expect("ours");
         // A keyring goes with its bus.

@@ -16,7 +16,7 @@ use super::{profile, put, told, yaml};
 use crate::devices;
 
 /// An sshd that takes passwords only.
-pub(super) fn password_only() -> SshdOptions {
+pub(crate) fn password_only() -> SshdOptions {
     let lines = [
         "Match all",
         "PasswordAuthentication yes",
