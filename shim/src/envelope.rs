@@ -5,8 +5,8 @@ use std::{mem, ops::Range};
 
 /// Levels of nesting that are followed; a line has none deeper, unless it is longer than what is kept of one.
 const LEVELS: usize = 1 << 20; // one byte each
-/// The longest id that is repeated in a refusal; clients count, or take a UUID.
-const ID_BYTES: usize = 512;
+/// The longest id that is taken; clients count, or take a UUID.
+const ID_BYTES: usize = 64 << 10; // 64 KiB
 /// More messages in one line than any client sends; a range is kept of each.
 const ITEMS: usize = 100;
 
