@@ -71,10 +71,25 @@ fn tools_and_verbs_answer_alike() {
     compare("wait_for", json!({"sessions": ["dash"]}), &["wait", "dash"]);
     compare("wait_for", json!({"commands": [id]}), &["wait", id]);
     compare("open_session", json!({"host": "dash"}), &["open", "dash"]);
+    compare("open_session", json!({"host": "dash"}), &["login", "dash"]);
     compare(
         "send_input",
         json!({"session": "dash", "text": ":"}),
         &["send", "dash", "--text", ":"],
+    );
+    let refused = shim
+        .call("interrupt_command", json!({"session": "none"}))
+        .expect_err("none");
+    let told = person(&bed, &["interrupt", "none"])["error"].clone();
+    assert_eq!(
+        (&told["code"], &told["message"]),
+        (&json!(refused.code), &json!(refused.message))
+    );
+    assert!(refused.hint.contains("list_sessions"), "{refused:?}");
+    let hint = told["hint"].as_str().unwrap_or_default();
+    assert!(
+        hint.contains("sshctl sessions") && !hint.contains("list_sessions"),
+        "{told}"
     );
     followed(&bed, id);
     agree_of_closing(&bed, &mut shim);
