@@ -141,6 +141,8 @@ pub(crate) async fn install(context: &Context, act: bool, clients: &Wanted) -> R
     } else {
         if act {
             record.enabled = true;
+            // The manager makes them for its links where the units are a package's.
+            record.directories.extend(missing_above(&run.directory));
             record.write(&path)?;
         }
         run.give(run.system.enable()).await;

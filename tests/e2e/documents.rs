@@ -17,7 +17,7 @@ use expected::matches;
 use markdown::{Block, blocks};
 use serde_json::Value;
 use sshmcp_proto::{error::reason_code, v1::Reason};
-use sshmcp_tests::{Shell, Shim, TestBed};
+use sshmcp_tests::{Shell, Shim, TestBed, eventually};
 
 /// Commands that are not run here, and where they are.
 const NOT_HERE: [(&str, &str); 4] = [
@@ -120,7 +120,16 @@ impl Reader {
                 self.shim.insert((profile.to_owned(), Shim::start(command)))
             }
         };
-        let answered = shim.ask("tools/call", call.clone());
+        let mut answered = shim.ask("tools/call", call.clone());
+        let looks = ["get_terminal_output", "get_command_status"].map(|tool| call["name"] == tool);
+        if let (Some(answer), true) = (answer, looks.contains(&true)) {
+            // What was typed is shown once the host has echoed it, and a question once somebody reads.
+            eventually("what is looked at is what the document says", || {
+                answered = shim.ask("tools/call", call.clone());
+                let said = answered["result"]["content"][0]["text"].as_str();
+                said.is_some_and(|said| matches(&answer.text, said).is_ok())
+            });
+        }
         let said = answered["result"]["content"][0]["text"]
             .as_str()
             .ok_or_else(|| format!("{call}: {answered}"))?;

@@ -51,7 +51,12 @@ impl Manager {
             let mut buffer = [0; 4096];
             let length = match self.socket.recv(&mut buffer) {
                 Ok(length) => length,
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+                    ) =>
+                {
                     return None;
                 }
                 Err(error) => panic!("{error}"),
