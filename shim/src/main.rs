@@ -33,6 +33,7 @@ mod render;
 mod resources;
 mod schema;
 mod server;
+mod settings;
 mod tools;
 mod transport;
 mod waiting;
@@ -93,8 +94,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let exposes_secrets = settings::exposes_secrets(flags.config.as_deref());
     let daemon = Daemon::new(flags.socket, flags.config);
-    let code = runtime.block_on(serve(Server::new(daemon, profile, environment)));
+    let server = Server::new(daemon, profile, environment, exposes_secrets);
+    let code = runtime.block_on(serve(server));
     // Dropping the runtime would wait for a blocking read of stdin, and for calls that nobody waits for any more.
     process::exit(code)
 }

@@ -4,8 +4,11 @@ use rmcp::model::JsonObject;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-/// Marks a parameter that is accepted but not shown to a model.
+/// Marks a parameter that is accepted but not shown to a model; `SECRET` where it carries a secret.
 pub(crate) const HIDDEN: &str = "x-hidden";
+
+/// How a hidden parameter is marked that is shown where the owner of the configuration wants that.
+const SECRET: &str = "secret";
 
 /// The largest number that a parameter takes; left out of what a model reads.
 pub(crate) const MAXIMUM: &str = "x-maximum";
@@ -33,13 +36,17 @@ pub(crate) fn input<T: JsonSchema>() -> JsonObject {
     flat
 }
 
-/// That schema as a model sees it.
-pub(crate) fn listed(input: &JsonObject) -> JsonObject {
+/// That schema as a model sees it, with parameters that carry secrets or without them.
+pub(crate) fn listed(input: &JsonObject, exposes_secrets: bool) -> JsonObject {
     let mut shown = input.clone();
     if let Some(Value::Object(properties)) = shown.get_mut("properties") {
-        properties.retain(|_, property| property.get(HIDDEN).is_none());
+        properties.retain(|_, property| match property.get(HIDDEN) {
+            None => true,
+            Some(mark) => exposes_secrets && mark == SECRET,
+        });
         for property in properties.values_mut().filter_map(Value::as_object_mut) {
             property.remove(MAXIMUM);
+            property.remove(HIDDEN);
         }
     }
     shown

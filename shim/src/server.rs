@@ -32,10 +32,15 @@ pub(crate) struct Server {
 
 impl Server {
     /// A server that has not asked for the daemon yet.
-    pub(crate) fn new(daemon: Daemon, profile: Profile, environment: Environment) -> Self {
+    pub(crate) fn new(
+        daemon: Daemon,
+        profile: Profile,
+        environment: Environment,
+        exposes_secrets: bool,
+    ) -> Self {
         Self {
             daemon,
-            catalog: tools::catalog(),
+            catalog: tools::catalog(exposes_secrets),
             profile,
             environment,
         }

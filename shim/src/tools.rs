@@ -65,8 +65,8 @@ pub(crate) struct Entry {
     pub(crate) listed: model::Tool,
 }
 
-/// All tools that are built.
-pub(crate) fn catalog() -> Catalog {
+/// All tools that are built, listed with parameters that carry secrets or without them.
+pub(crate) fn catalog(exposes_secrets: bool) -> Catalog {
     let tools = [
         list_hosts::TOOL,
         open_session::TOOL,
@@ -82,7 +82,12 @@ pub(crate) fn catalog() -> Catalog {
         read_file::TOOL,
         write_file::TOOL,
     ];
-    Catalog(tools.into_iter().map(Entry::new).collect())
+    Catalog(
+        tools
+            .into_iter()
+            .map(|tool| Entry::new(tool, exposes_secrets))
+            .collect(),
+    )
 }
 
 impl Catalog {
@@ -103,12 +108,16 @@ impl Catalog {
 }
 
 impl Entry {
-    fn new(tool: Tool) -> Self {
+    fn new(tool: Tool, exposes_secrets: bool) -> Self {
         let input = (tool.input)();
-        let listed = model::Tool::new(tool.name, tool.description, schema::listed(&input))
-            .with_title(tool.title)
-            .with_raw_output_schema((tool.output)().into())
-            .with_annotations(tool.effect.annotations());
+        let listed = model::Tool::new(
+            tool.name,
+            tool.description,
+            schema::listed(&input, exposes_secrets),
+        )
+        .with_title(tool.title)
+        .with_raw_output_schema((tool.output)().into())
+        .with_annotations(tool.effect.annotations());
         let required = input
             .get("required")
             .and_then(Value::as_array)

@@ -19,7 +19,7 @@ pub(super) const TOOL: Tool = Tool {
     name: "close_session",
     title: "Close session",
     description: "Ends a session with what runs in it; by `session`, every one of a `host`, or `all` of every client. Says what \
-                  was still running.",
+                  still ran.",
     effect: Effect::Ends,
     input: schema::input::<Arguments>,
     output: || {
@@ -43,11 +43,13 @@ pub(super) const TOOL: Tool = Tool {
 
 #[derive(Deserialize, JsonSchema)]
 struct Arguments {
-    /// Its name
     session: Option<String>,
     host: Option<String>,
-    #[serde(flatten)]
-    apart: Apart,
+    username: Option<String>,
+    port: Option<u32>,
+    // From the user's environment, and not to be given by a model.
+    #[schemars(skip)]
+    hostname: Option<String>,
     all: Option<bool>,
 }
 
@@ -55,9 +57,20 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
     let Arguments {
         session,
         host,
-        apart,
+        username,
+        port,
+        hostname,
         all,
     } = arguments;
+    if host.is_none() && (username.is_some() || port.is_some()) {
+        return Err(invalid("`username` and `port` belong to a `host`")
+            .hint("call again with `host`, or without them"));
+    }
+    let apart = Apart {
+        username,
+        port,
+        hostname,
+    };
     let which = match (session, host, all.unwrap_or(false)) {
         (Some(session), None, false) => Which::Session(session),
         (None, Some(host), false) => Which::Host(apart.host(host)),

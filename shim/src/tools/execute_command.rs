@@ -45,7 +45,7 @@ struct Arguments {
     timeout: Option<f64>,
     /// Survives link and daemon; no stdin
     durable: Option<bool>,
-    /// Run it on a terminal; stdout has stderr then
+    /// On a terminal; stdout has stderr too
     terminal: Option<bool>,
     /// Its standard input
     stdin: Option<String>,
@@ -55,11 +55,10 @@ struct Arguments {
     raw: Option<bool>,
     #[serde(flatten)]
     login: Login,
-    #[schemars(extend("x-hidden" = true))]
+    #[schemars(extend("x-hidden" = "secret"))]
     sudo_password: Option<String>,
-    #[schemars(extend("x-hidden" = true))]
+    #[schemars(extend("x-hidden" = "secret"))]
     enable_password: Option<String>,
-    #[schemars(extend("x-hidden" = true))]
     enable_command: Option<String>,
 }
 

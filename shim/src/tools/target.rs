@@ -12,13 +12,12 @@ use crate::{arguments::invalid, call::Call};
 /// What may be laid over a host's configuration for one login.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Login {
-    /// Login name
     username: Option<String>,
     port: Option<u32>,
     /// Private key
     key_filename: Option<String>,
     /// Accepted for clients that have it; secrets come from the configuration or a person.
-    #[schemars(extend("x-hidden" = true))]
+    #[schemars(extend("x-hidden" = "secret"))]
     password: Option<String>,
     /// Dialled instead; from the user's environment, and not to be given by a model.
     #[schemars(skip)]
@@ -62,11 +61,11 @@ pub(super) struct Hidden {
     port: Option<u32>,
     #[schemars(extend("x-hidden" = true))]
     key_filename: Option<String>,
-    #[schemars(extend("x-hidden" = true))]
+    #[schemars(extend("x-hidden" = "secret"))]
     password: Option<String>,
     #[schemars(skip)]
     hostname: Option<String>,
-    #[schemars(extend("x-hidden" = true))]
+    #[schemars(extend("x-hidden" = "secret"))]
     sudo_password: Option<String>,
 }
 
@@ -93,11 +92,11 @@ impl Hidden {
 #[derive(Default, Deserialize, JsonSchema)]
 pub(super) struct Apart {
     #[schemars(extend("x-hidden" = true))]
-    username: Option<String>,
+    pub(super) username: Option<String>,
     #[schemars(extend("x-hidden" = true))]
-    port: Option<u32>,
+    pub(super) port: Option<u32>,
     #[schemars(skip)]
-    hostname: Option<String>,
+    pub(super) hostname: Option<String>,
 }
 
 impl Apart {

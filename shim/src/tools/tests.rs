@@ -17,7 +17,7 @@ const DESCRIPTION_BYTES: usize = 600;
 const NAME_LETTERS: usize = 24;
 
 fn snapshot() -> Value {
-    let listed: Vec<_> = catalog().listed().iter().map(|tool| json!(tool)).collect();
+    let listed: Vec<_> = catalog(false).listed().iter().map(|tool| json!(tool)).collect();
     json!({ "tools": listed })
 }
 
@@ -46,7 +46,7 @@ fn the_list_is_the_reviewed_one() {
 #[test]
 fn the_list_is_small() {
     let mut total = 0;
-    for entry in &catalog().0 {
+    for entry in &catalog(false).0 {
         let Tool {
             name, description, ..
         } = entry.tool;
@@ -78,7 +78,7 @@ fn schemas_are_flat() {
     ] {
         assert!(!text.contains(forbidden), "{forbidden}");
     }
-    for entry in &catalog().0 {
+    for entry in &catalog(false).0 {
         let name = entry.tool.name;
         let input = &entry.listed.input_schema;
         assert_eq!(input.get("type"), Some(&json!("object")), "{name}");
@@ -119,17 +119,58 @@ fn secrets_are_accepted_and_not_listed() {
             "{secret}"
         );
     }
-    let catalog = catalog();
+    let catalog = catalog(false);
     let execute = catalog.find("execute_command").expect("built");
     let given =
         json!({"command": "c", "host": "h", "password": "p", "sudo_password": "s", "enable_password": "e"});
     assert!(arguments::check(&execute.properties, &execute.required, object(&given)).is_ok());
 }
 
+/// Where the owner of the configuration wants it so, they are listed; nothing else is, and what is accepted is the same.
+#[test]
+fn secrets_are_listed_where_that_is_wanted() {
+    let (plain, exposed) = (catalog(false), catalog(true));
+    let mut more = Vec::new();
+    for (entry, with) in plain.0.iter().zip(&exposed.0) {
+        assert_eq!(entry.properties, with.properties);
+        let names = |entry: &Entry| -> Vec<String> {
+            let properties = entry
+                .listed
+                .input_schema
+                .get("properties")
+                .and_then(Value::as_object)
+                .cloned();
+            properties
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect()
+        };
+        let listed = names(entry);
+        let new = names(with).into_iter().filter(|name| !listed.contains(name));
+        more.extend(new.map(|name| format!("{}.{name}", entry.tool.name)));
+        assert!(
+            !json!(*with.listed.input_schema).to_string().contains("x-"),
+            "no mark is listed"
+        );
+    }
+    let secrets = [
+        "open_session.password",
+        "execute_command.enable_password",
+        "execute_command.password",
+        "execute_command.sudo_password",
+        "read_file.password",
+        "read_file.sudo_password",
+        "write_file.password",
+        "write_file.sudo_password",
+    ];
+    assert_eq!(more, secrets);
+}
+
 /// Every parameter of every tool takes null as absent, and refuses what cannot be meant by its own name.
 #[test]
 fn every_parameter_is_checked() {
-    for entry in &catalog().0 {
+    for entry in &catalog(false).0 {
         let name = entry.tool.name;
         for parameter in entry.properties.keys() {
             for (value, fits) in [(Value::Null, true), (json!({"a": 1}), false)] {
@@ -152,7 +193,7 @@ fn every_parameter_is_checked() {
 /// Calls of the predecessors' clients fit our schemas after renaming.
 #[test]
 fn calls_by_other_names_fit() {
-    let catalog = catalog();
+    let catalog = catalog(false);
     for (name, given) in [
         ("list_available_configs", json!({})),
         ("get_server_info", json!({"connection_config_name": "w"})),
