@@ -425,8 +425,8 @@ impl Session {
     }
 
     /// Types bytes into the terminal; the prompt that answers them comes when `prompts` is above what comes back.
-    pub async fn type_bytes(&self, bytes: Vec<u8>, secret: bool, client: Caller) -> Result<u64, Fault> {
-        self.type_in(bytes, secret, false, client).await
+    pub async fn type_bytes(&self, bytes: Vec<u8>, client: Caller) -> Result<u64, Fault> {
+        self.type_in(bytes, false, false, client).await
     }
 
     /// Types a command's line, unless a half-typed one stands at the prompt.

@@ -167,7 +167,7 @@ impl Attached {
             }
             Said::Take(take) if !self.watch => self.take(take),
             Said::Data(bytes) if !self.watch && bytes.len() <= TYPED_MAX => {
-                let typed = self.session.type_bytes(bytes, true, self.person.clone()).await;
+                let typed = self.session.type_bytes(bytes, self.person.clone()).await;
                 // Without a shell there is nobody to type to; the status says that.
                 if let Err(fault) = typed
                     && fault.reason == Reason::SessionNotFound

@@ -137,7 +137,7 @@ impl TerminalService for TerminalRpc {
         } else if is_line {
             session.type_line(bytes, by).await?
         } else {
-            session.type_bytes(bytes, false, by).await?
+            session.type_bytes(bytes, by).await?
         };
         let settling = Settling {
             session: &session,
