@@ -114,3 +114,26 @@ fn it_does_not_settle_while_it_works() {
     shim.close();
     bed.finish();
 }
+
+/// What is typed as soon as a command was taken on reaches that command as it was typed, though its shell has yet to fetch it.
+#[test]
+fn typed_right_behind_a_command() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Dash, Shell::Mksh] {
+        let host = shell.host();
+        shim.run(host, "true");
+        for round in 0..10 {
+            let command = "sh -c 'read -r a; echo \"got $a\"'";
+            let begun =
+                shim.execute(json!({"host": host, "session": host, "command": command, "timeout": 0}));
+            let id = begun.expect("it begins").id;
+            let text = format!("line {round}");
+            shim.call("send_input", json!({"command_id": id, "text": text}))
+                .expect("it is typed");
+            assert_eq!(shim.wait_for(&id).stdout, format!("got {text}\n"), "{host}");
+        }
+    }
+    shim.close();
+    bed.finish();
+}

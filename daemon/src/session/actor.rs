@@ -79,6 +79,8 @@ pub(super) struct Actor {
     /// Who wants to know now whether the running command waits for input, and until when.
     lookers: Vec<(Instant, oneshot::Sender<()>)>,
     queue: VecDeque<Run>,
+    /// What is typed once the shell has fetched the running command.
+    held: VecDeque<typing::Held>,
     view: View,
     cwd: String,
     /// Why the last shell is gone; the next one's first command says it.
@@ -225,6 +227,7 @@ impl Actor {
             waiting_open: Vec::new(),
             lookers: Vec::new(),
             queue: VecDeque::new(),
+            held: VecDeque::new(),
             view,
             cwd,
             opened_before: ended.is_some(),
@@ -248,6 +251,7 @@ impl Actor {
         let mut turns = 0;
         loop {
             self.start_next().await;
+            self.type_held().await;
             self.publish();
             self.looked();
             turns = (turns + 1) % EVENTS_IN_A_ROW;

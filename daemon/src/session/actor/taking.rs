@@ -78,7 +78,7 @@ impl Actor {
                     let _ = reply.send(Err(self.session.half_typed()));
                     return;
                 }
-                self.type_as(&client, bytes, secret, reply).await;
+                self.type_in_turn(client, bytes, secret, reply).await;
             }
             Request::Signal(asked) => self.signal(asked).await,
             Request::Foreground(reply) => self.look_in_front(reply),

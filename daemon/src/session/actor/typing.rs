@@ -1,6 +1,9 @@
 //! What somebody types, into the terminal or to a start-up file that asks. The reply comes once the far side has taken it.
+//!
+//! What is typed to a command waits until the shell has fetched that: before, the shell's line editor has the terminal in modes
+//! of its own, and Enter would not be one when these go.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::sync::oneshot;
@@ -12,8 +15,73 @@ use crate::session::{
     outbox::Sent,
 };
 
+/// A shell fetches in milliseconds, and in seconds on a busy host. One that has not by then may never do, and somebody has to get
+/// at it.
+const FETCH_MAX: Duration = Duration::from_secs(2);
+/// As many as wait before the session itself.
+const HELD_MAX: usize = 64;
+
+/// What waits to be typed.
+pub(super) struct Held {
+    client: Caller,
+    bytes: Vec<u8>,
+    secret: bool,
+    reply: oneshot::Sender<Result<u64, Fault>>,
+    due: Instant,
+}
+
 impl Actor {
-    /// The same for one who may not answer everything: what OpenSSH asks at a login is a person's.
+    /// Types once a command that was handed over is fetched, in the order in which it came.
+    pub(super) async fn type_in_turn(
+        &mut self,
+        client: Caller,
+        bytes: Vec<u8>,
+        secret: bool,
+        reply: oneshot::Sender<Result<u64, Fault>>,
+    ) {
+        let waits = !self.held.is_empty() || self.is_unfetched();
+        if !waits || self.held.len() >= HELD_MAX {
+            self.type_as(&client, bytes, secret, reply).await;
+            return;
+        }
+        self.held.push_back(Held {
+            client,
+            bytes,
+            secret,
+            reply,
+            due: Instant::now() + FETCH_MAX,
+        });
+    }
+
+    fn is_unfetched(&self) -> bool {
+        let shell = self.shell.as_ref();
+        shell.is_some_and(|shell| shell.unfetched.is_some() && !shell.machine.has_started())
+    }
+
+    /// When what waits is typed whatever else comes.
+    pub(super) fn held_due(&self) -> Option<Instant> {
+        self.held.front().map(|held| held.due)
+    }
+
+    /// Types what need not wait any more.
+    pub(super) async fn type_held(&mut self) {
+        while let Some(due) = self.held_due() {
+            if self.is_unfetched() && due > Instant::now() {
+                return;
+            }
+            let Some(held) = self.held.pop_front() else { return };
+            let Held {
+                client,
+                bytes,
+                secret,
+                reply,
+                due: _,
+            } = held;
+            self.type_as(&client, bytes, secret, reply).await;
+        }
+    }
+
+    /// Types for one who may not answer everything: what OpenSSH asks at a login is a person's.
     pub(super) async fn type_as(
         &mut self,
         client: &Caller,

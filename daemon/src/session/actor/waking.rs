@@ -114,6 +114,7 @@ impl Actor {
             self.mirror_due(),
             self.view.echo_due(),
             self.mask.due(),
+            self.held_due(),
             shell.interest,
         ]
         .into_iter()
