@@ -273,9 +273,13 @@ __sshmcp_a() {
   *:ignorespace:*|*:ignoreboth:*) ;;
   *) (HISTCONTROL=) 2>/dev/null && HISTCONTROL=${HISTCONTROL:+$HISTCONTROL:}ignorespace ;;
   esac
-  case "$__sshmcp_i,${#__sshmcp_x},$__sshmcp_x" in
-  ,*|*,?????*,*|*", "*) ;;
-  *) '"$__sshmcp_bs"'history -s -- "$__sshmcp_x" ;;
+  case $__sshmcp_i,${#__sshmcp_x} in
+  ,*|*,?????*) ;;
+  *)
+    case $__sshmcp_x in
+    " "*) ;;
+    *) '"$__sshmcp_bs"'history -s -- "$__sshmcp_x" ;;
+    esac ;;
   esac
 }
 while :; do
@@ -321,10 +325,14 @@ __sshmcp_a() {
   case $__sshmcp_i,$__sshmcp_k0 in
   ?*,?*) HISTFILE=$__sshmcp_k0 ;;
   esac
-  case "$__sshmcp_i,$__sshmcp_k,${#__sshmcp_x},$__sshmcp_x" in
-  ,*|*,*,?????*,*|*", "*) ;;
-  *,mksh,*) \builtin print -rs -- "$__sshmcp_x" ;;
-  *,ksh,*) \command print -rs -- "$__sshmcp_x" ;;
+  case $__sshmcp_x in
+  " "*) ;;
+  *)
+    case $__sshmcp_i,${#__sshmcp_x},$__sshmcp_k in
+    ,*|*,?????*,*) ;;
+    *,mksh) \builtin print -rs -- "$__sshmcp_x" ;;
+    *,ksh) \command print -rs -- "$__sshmcp_x" ;;
+    esac ;;
   esac
   case ${PS1-} in
   *__sshmcp_h*) ;;

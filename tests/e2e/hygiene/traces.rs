@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::json;
-use sshmcp_tests::{Shell, Sudoer, TestBed, eventually};
+use sshmcp_tests::{Shell, Shim, Sudoer, TestBed, eventually};
 
 /// What everything of ours begins with in a shell.
 const PREFIX: &str = "__sshmcp_";
@@ -27,7 +27,20 @@ const FILES: [&str; 5] = [
     ".local/share/fish/fish_history",
 ];
 
-/// A command's text is remembered, and nothing else; what is written at the shell's end has nothing of ours.
+/// The texts that are in a list, without their numbers.
+fn texts(listed: &str) -> Vec<&str> {
+    listed
+        .lines()
+        .map(|line| {
+            line.trim_start()
+                .trim_start_matches(|c: char| c.is_ascii_digit())
+                .trim()
+        })
+        .collect()
+}
+
+/// A command's text is remembered, and nothing else, also where a shell was opened in the directory of an earlier one, or
+/// with another beside it, below sudo and before a durable command; what is written at the shell's end has nothing of ours.
 #[test]
 fn histories() {
     let bed = TestBed::new();
@@ -45,17 +58,39 @@ fn histories() {
         bed.authorize(bed.sshd(), &own.user);
         let host = format!("own-{}", shell.host());
         bed.alias(&host, &own.user.name, bed.sshd().port());
-        shim.run(&host, "echo 'remembered\\n'");
-        shim.run(&host, "true");
-        if let Some(text) = list(shell) {
-            let listed = shim.run(&host, text);
-            assert!(
-                listed.stdout.contains("echo 'remembered\\n'") && !listed.stdout.contains(PREFIX),
-                "{shell:?}: {listed:?}"
-            );
+        own.allow("@ ALL=(ALL:ALL) ALL");
+        let given = [
+            "echo 'remembered\\n'",
+            "echo with, commas,and more,of them",
+            "cd /usr",
+            "sh -c 'exit 3'",
+            "exit 0",
+            "sleep 300",
+            "id -u",
+        ];
+        let [first, commas, moved, failed, left, long, below] = given;
+        for text in [first, commas, moved, failed] {
+            shim.run(&host, text);
         }
-        shim.call("close_session", json!({"session": host}))
-            .expect("closed");
+        check(&mut shim, shell, &host, &[first, commas, moved, failed], &given);
+        shim.run(&host, left);
+        // Opened again in that directory, and another beside it.
+        check(&mut shim, shell, &host, &[], &given);
+        let arguments = json!({"host": host, "command": "sleep 300", "durable": true, "timeout": 0});
+        let durable = shim.execute(arguments).expect("it begins");
+        let arguments = json!({"host": host, "command": below, "sudo_password": own.password});
+        assert_eq!(
+            shim.execute(arguments).expect("it runs").stdout,
+            "0\n",
+            "{shell:?}"
+        );
+        check(&mut shim, shell, &host, &[below], &given);
+        let arguments = json!({"host": host, "command": long, "timeout": 0});
+        shim.execute(arguments).expect("it begins");
+        check(&mut shim, shell, &host, &[], &given);
+        let kill = json!({"command_id": durable.id, "signal": "KILL"});
+        shim.call("interrupt_command", kill).expect("it ends");
+        shim.call("close_session", json!({"host": host})).expect("closed");
         eventually("its shell has ended", || {
             !bed.processes()
                 .iter()
@@ -72,6 +107,22 @@ fn histories() {
     }
     shim.close();
     bed.finish();
+}
+
+/// The list of the shell that calls with this host use has these texts, and no other than those that were given.
+fn check(shim: &mut Shim, shell: Shell, host: &str, wanted: &[&str], given: &[&str]) {
+    let Some(text) = list(shell) else { return };
+    assert_eq!(shim.run(host, "pwd").exit_code, Some(0));
+    let listed = shim.run(host, text);
+    let all = texts(&listed.stdout);
+    let strange: Vec<&&str> = all
+        .iter()
+        .filter(|line| !given.contains(line) && **line != text && **line != "pwd")
+        .collect();
+    assert!(strange.is_empty(), "{shell:?}: {strange:?} in {listed:?}");
+    for text in wanted {
+        assert!(all.contains(text), "{shell:?}: {text} is not in {listed:?}");
+    }
 }
 
 /// Names in listings begin with the prefix, and what a command's programs are given has none of it.

@@ -328,7 +328,7 @@ impl Actor {
             cwd.clone_into(&mut self.cwd);
         }
         if command.internal {
-            if code != Some(0) && command.text.starts_with("cd ") {
+            if code != Some(0) && command.text.starts_with(" cd ") {
                 self.summary.send_modify(|summary| {
                     summary.notice = "the earlier working directory could not be entered again".into();
                 });

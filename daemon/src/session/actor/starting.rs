@@ -300,7 +300,8 @@ impl Actor {
         self.opened_before = true;
         let cause = self.ended.take();
         if !wanted_cwd.is_empty() && *wanted_cwd != self.cwd {
-            let text = format!("cd -- {}", crate::shell::order::quote(wanted_cwd));
+            // The first space keeps it out of histories.
+            let text = format!(" cd -- {}", crate::shell::order::quote(wanted_cwd));
             let command = self
                 .commands
                 .create(&self.session.name, text, Capture::Apart, true);
