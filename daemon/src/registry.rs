@@ -17,7 +17,7 @@ use sshmcp_proto::{error::Fault, v1::Reason};
 
 use crate::{
     command::{Commands, Status},
-    config::{ConfigStore, Keeper},
+    config::{ConfigStore, Keeper, Kind},
     connection::Pool,
     durable::Durables,
     host::{Overrides, Target, TargetKey},
@@ -418,6 +418,15 @@ impl Registry {
             .into_iter()
             .filter(|session| session.target().key() == *key)
             .collect()
+    }
+
+    /// A target as a session there has found it to be: a network device, or as it is configured.
+    pub fn as_found(&self, mut target: Target) -> Target {
+        let sessions = self.on_target(&target.key());
+        if target.kind == Kind::Auto && sessions.iter().any(|session| session.summary().is_device) {
+            target.kind = Kind::Network;
+        }
+        target
     }
 
     /// The session that calls use which name only this target.

@@ -34,7 +34,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use crate::config::Keeper;
 pub use claims::Claims;
 pub use control::{Held, Holder};
-pub use device::{Enable, NETWORK};
+pub use device::Enable;
 pub use label::{FORGOTTEN, Labels, NOT_FOUND, key};
 pub use machine::SLOTS_MAX;
 pub(crate) use run::{Durable, Given, Run};
@@ -238,6 +238,7 @@ impl Session {
         let (summary_sender, summary) = watch::channel(Summary {
             state: SessionState::Disconnected,
             shell: earlier.shell.clone(),
+            is_device: opening.target.kind == Kind::Network,
             keeper: opening.keeper,
             apart: earlier.apart,
             cwd: earlier.cwd.clone(),

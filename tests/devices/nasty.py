@@ -181,6 +181,10 @@ class Router:
                     self.write("\r\n")
                     self.out("Success rate is 100 percent")
                     return
+        elif text == "deaf":
+            # Nothing but Enter ends it.
+            while self.key() not in (b"\r", b"\n"):
+                self.write("still here\r\n")
         elif text == "drop":
             self.out("going")
             time.sleep(0.1)

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     config::Kind,
     connection::{Channel, ChannelEvent, CloseReason, Pool, Road, plain},
+    device::Dialect,
     host::Target,
     secret::Secret,
 };
@@ -52,13 +53,16 @@ pub struct Sudo {
 /// Begins a conversation.
 pub(super) async fn open(access: &Access) -> Result<Sftp, Fault> {
     if access.target.kind == Kind::Network {
-        return Err(Fault::new(
-            Reason::NotSupported,
-            "a network device has no files that can be reached by SFTP",
-        )
-        .hint("show and change its configuration with execute_command"));
+        return Err(no_files());
     }
     let opening = async {
+        // Where OpenSSH's client has the connection, a shell of its runs there.
+        if access.target.kind == Kind::Auto && !matches!(access.road, Some(Road::OpenSsh(_))) {
+            let version = access.pool.server_version(&access.target).await?;
+            if Dialect::is_servers(&version) {
+                return Err(no_files());
+            }
+        }
         match &access.sudo {
             Some(sudo) => under_sudo(access, sudo).await,
             None => plainly(access).await,
@@ -68,6 +72,14 @@ pub(super) async fn open(access: &Access) -> Result<Sftp, Fault> {
         .await
         .unwrap_or_else(|_| Err(too_late()))?;
     Sftp::begin(channel, access.deadline).await
+}
+
+fn no_files() -> Fault {
+    Fault::new(
+        Reason::NotSupported,
+        "a network device has no files that can be reached by SFTP",
+    )
+    .hint("show and change its configuration with execute_command")
 }
 
 fn too_late() -> Fault {

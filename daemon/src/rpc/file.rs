@@ -41,7 +41,7 @@ impl FileRpc {
     async fn access(&self, access: Option<FileAccess>, client: Caller) -> Result<(Access, String), Fault> {
         let deadline = Instant::now() + self.registry.config.current().settings.max_wait;
         let (call, path, sudo) = from_proto::file_access(access.unwrap_or_default())?;
-        let target = self.registry.resolve(&call).await?;
+        let target = self.registry.as_found(self.registry.resolve(&call).await?);
         let road = self.registry.road_of_openssh(&call, &target, client).await?;
         let access = Access {
             pool: self.registry.pool.clone(),

@@ -38,7 +38,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const EVENTS_IN_A_ROW: u32 = 16;
 
 /// What a device's session is called where others have their shell.
-pub const NETWORK: &str = "network";
+pub(super) const NETWORK: &str = "network";
 
 /// What a session was before it was known to be a device's.
 pub(super) struct Handover {
@@ -135,6 +135,7 @@ impl Device {
             queue,
             ended,
         } = handover;
+        summary.send_modify(|summary| summary.is_device = true);
         Self {
             opening,
             session,

@@ -11,6 +11,8 @@ pub struct Summary {
     pub state: SessionState,
     /// The shell's kind; empty if not known yet.
     pub shell: String,
+    /// It is a network device's command line and no shell's.
+    pub is_device: bool,
     /// What keeps its shell alive.
     pub keeper: Keeper,
     /// Commands' stdout and stderr are got apart.

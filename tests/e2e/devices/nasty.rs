@@ -328,6 +328,26 @@ fn a_device_is_found() {
             assert_eq!(outcome.stdout, "show echo\n  show echo  \n", "{outcome:?}");
             assert_eq!(outcome.object["completion"], json!("prompt"), "{outcome:?}");
         }
+        // Its files are not tried for: what the session found is known.
+        let files = json!({"host": "bare", "path": "/etc/passwd"});
+        let refused = stage.shim.call("read_file", files).expect_err("it has none");
+        assert_eq!(refused.code, "not_supported", "{refused:?}");
+        assert!(refused.message.starts_with("a network device"), "{refused:?}");
+        // What goes on after its interrupt is a device's, whatever its dialect is called.
+        let deaf = json!({"session": "one", "command": "deaf", "timeout": 0.5});
+        let deaf = stage.shim.execute(deaf).expect("it runs");
+        assert_eq!(deaf.status, "running", "{deaf:?}");
+        let interrupt = json!({"command_id": deaf.id});
+        let told = stage
+            .shim
+            .call("interrupt_command", interrupt)
+            .expect("an answer");
+        assert_eq!(told["ended"], json!(false), "{told}");
+        let message = told["message"].as_str().unwrap_or_default();
+        assert!(message.contains("type what it takes with send_input"), "{told}");
+        let typed = json!({"session": "one", "text": ""});
+        stage.shim.call("send_input", typed).expect("typed");
+        assert_eq!(stage.shim.wait_for(&deaf.id).status, "interrupted");
         let listed = stage.shim.call("list_sessions", json!({})).expect("a list");
         for session in 0..2 {
             assert_eq!(listed["sessions"][session]["shell"], json!(shell), "{listed}");

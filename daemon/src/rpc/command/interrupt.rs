@@ -370,7 +370,7 @@ impl Interruption {
         let message = match front {
             None => format!("{done}, and {what} ended"),
             Some(front) => {
-                let is_device = self.session.summary().shell == session::NETWORK;
+                let is_device = self.session.summary().is_device;
                 let (why, next) = words::not_ended(self.signal, front, is_device);
                 format!("{done}, but {what} has not ended: {why}; {next}")
             }
