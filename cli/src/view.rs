@@ -164,8 +164,13 @@ fn put_bytes(value: &mut Value, name: &str, bytes: Option<&Vec<u8>>) {
 }
 
 fn prompt_json(prompt: &v1::Prompt) -> Value {
-    let v1::Prompt { text, echo, source } = prompt;
-    json!({"text": text, "echo": echo, "source": source})
+    let v1::Prompt {
+        text,
+        echo,
+        source,
+        keys,
+    } = prompt;
+    json!({"text": text, "echo": echo, "source": source, "keys": keys})
 }
 
 /// A session as the tools return it, with its times as well; it is called `name` too, as in other lists.

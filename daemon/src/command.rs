@@ -67,6 +67,8 @@ pub struct Question {
     pub echo: bool,
     /// Seen in the terminal and the process; false: taken from the text.
     pub exact: bool,
+    /// Single keys are read and not shown, and nothing asks for a secret.
+    pub keys: bool,
 }
 
 /// One command.

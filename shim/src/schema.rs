@@ -148,7 +148,7 @@ pub(crate) fn command_fields() -> Vec<(&'static str, Value)> {
         (
             "prompt",
             maybe(
-                "object or null: the question it asks: text, echo (false: a secret), source (terminal or text)",
+                "object or null: the question it asks: text, echo (false: a secret, unless keys is true), source (terminal or text)",
             ),
         ),
         ("notice", maybe("string or null: what you must know")),

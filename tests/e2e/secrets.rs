@@ -100,6 +100,14 @@ fn a_secret_is_not_typed_where_it_shows() {
     shim.call("send_input", json!({"session": "bash", "text": "nothing"}))
         .expect("it goes on");
     assert_eq!(shim.wait_for(&asks.id).stdout, "<nothing>\n");
+    // A pager, or whatever wants a key, would take each character for one.
+    let key = shim.execute(json!({"host": "bash", "command": "read -rsn1 x; echo \"<$x>\""}));
+    let key = key.expect("it asks");
+    assert_eq!(key.status, "awaiting_input", "{key:?}");
+    refused("bash");
+    let press = json!({"session": "bash", "text": "k", "enter": false});
+    shim.call("send_input", press).expect("it goes on");
+    assert_eq!(shim.wait_for(&key.id).stdout, "<k>\n");
     let screen = shim.call("get_terminal_output", json!({"session": "bash", "lines": 100}));
     assert!(!screen.expect("a screen").to_string().contains("4711"));
     shim.close();

@@ -219,6 +219,14 @@ fn it_is_not_typed_where_it_may_be_seen() {
     shim.call("send_input", json!({"command_id": shown.id, "text": "Ada"}))
         .expect("it is typed");
     assert_eq!(shim.wait_for(&shown.id).stdout, "[Ada]\n");
+    // What takes single keys asks for no secret: each character would be one of them.
+    let key = ask(&mut shim, "read -rsn1 -p 'press a key ' x; echo \"[$x]\"");
+    let told = refused(&mut shim, json!({"command_id": key.id, "secret": "own"}));
+    assert_eq!(told.0, "conflict", "{told:?}");
+    assert!(told.1.contains("takes single keys"), "{told:?}");
+    let press = json!({"command_id": key.id, "text": "k", "enter": false});
+    shim.call("send_input", press).expect("it is typed");
+    assert_eq!(shim.wait_for(&key.id).stdout, "[k]\n");
     let begun = shim.execute(json!({"host": "box", "command": "sleep 300", "timeout": 0}));
     let begun = begun.expect("it begins");
     let told = refused(&mut shim, json!({"command_id": begun.id, "secret": "own"}));

@@ -178,7 +178,11 @@ pub(crate) fn how_to_answer(id: &str, prompt: &Prompt) -> String {
         text if text.is_empty() => "waits for input".to_owned(),
         text => format!("asks {text:?}"),
     };
-    let flag = if prompt.echo { "--text ANSWER" } else { "--secret" };
+    let flag = match (prompt.keys, prompt.echo) {
+        (true, _) => "--no-enter --text KEY",
+        (false, true) => "--text ANSWER",
+        (false, false) => "--secret",
+    };
     format!("{id} {question}: answer it in another terminal with `sshctl send {id} {flag}`")
 }
 
@@ -359,6 +363,7 @@ mod tests {
             text: "\x1b]0;x\x07Password: ".into(),
             echo: false,
             source: "terminal".into(),
+            keys: false,
         };
         let told = how_to_answer("c1", &prompt);
         assert!(
@@ -367,5 +372,7 @@ mod tests {
         );
         prompt.echo = true;
         assert!(how_to_answer("c1", &prompt).contains("--text"));
+        (prompt.echo, prompt.keys) = (false, true);
+        assert!(how_to_answer("c1", &prompt).contains("send c1 --no-enter --text KEY"));
     }
 }

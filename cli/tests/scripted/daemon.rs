@@ -47,6 +47,7 @@ fn command(status: CommandStatus, exit_code: Option<i32>) -> v1::Command {
             text: "Pass\x1b[2Jword: ".into(),
             echo: false,
             source: "terminal".into(),
+            keys: false,
         }),
         ..v1::Command::default()
     }

@@ -71,6 +71,7 @@ pub(super) fn command(command: &Command, state: &State, view: Option<View>, raw:
         prompt: prompt.map(|question| v1::Prompt {
             text: question.text,
             echo: question.echo,
+            keys: question.keys,
             source: if question.exact { "terminal" } else { "text" }.into(),
         }),
         notice: notices.join("; "),

@@ -58,6 +58,18 @@ impl Session {
         .hint("type it once the program asks for it without showing it")
     }
 
+    /// What reads now takes single keys, as a pager does, and a secret would be so many of them.
+    pub(crate) fn takes_keys(&self) -> Fault {
+        Fault::new(
+            Reason::Conflict,
+            format!(
+                "what reads in session {} takes single keys, and asks for no secret; the secret was not typed",
+                self.name
+            ),
+        )
+        .hint("press the key it waits for, and type the secret once the program asks for it")
+    }
+
     /// The fault of a line for which a half-typed one is in the way.
     pub(super) fn half_typed(&self) -> Fault {
         Fault::new(

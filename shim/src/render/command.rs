@@ -50,10 +50,13 @@ pub(crate) fn object(command: &Command, with_output: bool) -> JsonObject {
     );
     put(
         "prompt",
-        command.prompt.as_ref().map_or(
-            Value::Null,
-            |prompt| json!({"text": prompt.text, "echo": prompt.echo, "source": known(&prompt.source)}),
-        ),
+        command.prompt.as_ref().map_or(Value::Null, |prompt| {
+            let mut told = json!({"text": prompt.text, "echo": prompt.echo, "source": known(&prompt.source)});
+            if prompt.keys {
+                told["keys"] = true.into();
+            }
+            told
+        }),
     );
     put("notice", known(&command.notice));
     object
@@ -213,6 +216,11 @@ fn notes(command: &Command) -> Vec<String> {
 
 fn asks(command: &Command, id: &str, session: &str) -> String {
     match &command.prompt {
+        Some(prompt) if prompt.keys => format!(
+            "It waits for a key, which it does not show: \"{}\". Press it with send_input(command_id=\"{id}\", text=\"…\", \
+             enter=false) or `keys`; it asks for no secret. Do not start it again.",
+            line(&prompt.text)
+        ),
         Some(prompt) if !prompt.echo => format!(
             "It asks for a secret: \"{}\". Do not type one yourself; ask the user to run `sshctl send --secret {session}`, \
              then wait_for(commands=[\"{id}\"]).",

@@ -4,7 +4,7 @@ use super::row::{
     Row,
     Source::Terminal,
     Step::{Asks, Ends, Type},
-    asks, says,
+    asks, presses, says,
 };
 
 pub(super) fn rows() -> Vec<Row> {
@@ -15,7 +15,21 @@ pub(super) fn rows() -> Vec<Row> {
         asks("read -s -p 'Token: ' x", false, "Token:"),
         asks("read -t 30 x", true, ""),
         asks("read -n1 x", true, ""),
-        asks("read -s -n1 x", false, ""),
+        presses("read -s -n1 x", ""),
+        presses("read -rsn1 -p 'Press any key to continue ' x", "continue"),
+        presses(
+            "python3 -c 'import sys, termios, tty; tty.setcbreak(0); print(\"Press any key\", end=\"\", flush=True); sys.stdin.read(1)'",
+            "Press any key",
+        )
+        .spoiling(),
+        presses("top", "").spoiling(),
+        // Each key is taken, and a star shown for it.
+        asks(
+            "python3 -c 'import sys, termios, tty; tty.setcbreak(0); print(\"Password: \", end=\"\", flush=True); sys.stdin.read(1)'",
+            false,
+            "Password:",
+        )
+        .spoiling(),
         asks("read -e -p 'Edit: ' x", true, "Edit:").on_terminal(),
         asks("read x </dev/tty", true, ""),
         asks("select f in one two; do break; done", true, "#?"),
@@ -101,6 +115,6 @@ pub(super) fn rows() -> Vec<Row> {
             "",
         ),
         says("python3 %PROGRAMS/either.py 'Name: '", true, "Name:"),
-        asks("more %PROGRAMS/long.txt", false, "%)").on_terminal(),
+        presses("more %PROGRAMS/long.txt", "%)").on_terminal(),
     ]
 }

@@ -316,7 +316,7 @@ impl<'s> Player<'s> {
                         return Err(format!("is not at work: {}", now.object));
                     }
                 }
-                Step::Asks(..) | Step::Draws | Step::Ends(_) => {
+                Step::Asks(..) | Step::Presses(_) | Step::Draws | Step::Ends(_) => {
                     if typed {
                         now = self.watch(&now.id, STEP)?;
                         typed = false;
@@ -333,6 +333,12 @@ impl<'s> Player<'s> {
     fn compare(&self, step: &Step, now: &Outcome) -> Result<(), String> {
         let prompt = &now.object["prompt"];
         let right = match *step {
+            Step::Presses(text) => {
+                now.status == "awaiting_input"
+                    && prompt["source"] == json!("terminal")
+                    && (&prompt["echo"], &prompt["keys"]) == (&json!(false), &json!(true))
+                    && prompt["text"].as_str().is_some_and(|shown| shown.ends_with(text))
+            }
             Step::Asks(source, echo, text) => {
                 let source = match source {
                     Source::Terminal => "terminal",
@@ -342,6 +348,7 @@ impl<'s> Player<'s> {
                 now.status == "awaiting_input"
                     && prompt["source"] == json!(source)
                     && prompt["echo"] == json!(echo)
+                    && prompt.get("keys").is_none()
                     && prompt["text"]
                         .as_str()
                         .is_some_and(|shown| shown.ends_with(&text))
@@ -383,7 +390,7 @@ impl<'s> Player<'s> {
         let plain = row
             .steps
             .iter()
-            .all(|step| matches!(step, Step::Asks(..) | Step::Works));
+            .all(|step| matches!(step, Step::Asks(..) | Step::Presses(_) | Step::Works));
         if !matches!(&*now.status, "running" | "awaiting_input") {
             return Ok(());
         }

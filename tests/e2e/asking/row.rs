@@ -5,6 +5,8 @@
 pub(super) enum Step {
     /// It awaits input. The source of its prompt, whether what is typed is shown, and what the prompt's text ends in.
     Asks(Source, bool, &'static str),
+    /// It awaits a key that is not shown and is no secret. What the prompt's text ends in.
+    Presses(&'static str),
     /// It awaits keys, and has no prompt: it draws the whole screen.
     Draws,
     /// It is never said to await input while it is watched.
@@ -65,6 +67,11 @@ pub(super) fn asks(command: &'static str, echo: bool, text: &'static str) -> Row
 /// The text says so.
 pub(super) fn says(command: &'static str, echo: bool, text: &'static str) -> Row {
     row(command, vec![Step::Asks(Source::Text, echo, text)])
+}
+
+/// It waits for a key, and asks for no secret.
+pub(super) fn presses(command: &'static str, text: &'static str) -> Row {
+    row(command, vec![Step::Presses(text)])
 }
 
 /// It waits for keys on the whole screen.

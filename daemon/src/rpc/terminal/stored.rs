@@ -37,7 +37,8 @@ pub(super) async fn bytes(
     Ok(bytes)
 }
 
-/// A person's secret is typed wherever they say, but not where it certainly is shown: it would stand in the transcript.
+/// A person's secret is typed wherever they say, but not where it certainly is shown, for it would stand in the transcript, nor
+/// where each of its characters would be taken for a key.
 pub(super) async fn not_shown(session: &Session, command: Option<&Command>) -> Result<(), Fault> {
     session.look_now().await;
     let status = command.map(|command| command.state().status.clone());
@@ -47,6 +48,11 @@ pub(super) async fn not_shown(session: &Session, command: Option<&Command>) -> R
             exact: true,
             ..
         }))) => Err(session.shows_secrets()),
+        Some(Status::Awaiting(Some(Question {
+            keys: true,
+            exact: true,
+            ..
+        }))) => Err(session.takes_keys()),
         _ => Ok(()),
     }
 }
@@ -59,8 +65,14 @@ async fn hidden(session: &Session, command: Option<&Command>) -> Result<(), Faul
         Some(Status::Awaiting(Some(Question {
             echo: false,
             exact: true,
+            keys: false,
             ..
         }))) => return Ok(()),
+        Some(Status::Awaiting(Some(Question {
+            keys: true,
+            exact: true,
+            ..
+        }))) => return Err(session.takes_keys()),
         Some(Status::Awaiting(Some(Question { exact: true, .. }))) => "what reads there shows what is typed",
         Some(Status::Awaiting(_)) => {
             "it cannot be seen from outside whether what reads there (a network device, or a program of another user or machine) hides what is typed"

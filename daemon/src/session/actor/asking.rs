@@ -85,17 +85,19 @@ impl Actor {
     fn found(&self, command: &Command, asked: Asked) -> Found {
         let text = self.asked_line(command);
         let full_screen = self.view.is_full_screen();
-        let question = |echo, exact| {
+        let question = |echo, exact, keys| {
             Found::Asks(Some(Question {
                 text: text.clone(),
                 echo,
                 exact,
+                keys,
             }))
         };
         match asked {
-            Asked::Line { echo } => question(echo, true),
+            Asked::Line { echo } => question(echo, true, false),
             Asked::Keys { .. } if full_screen => Found::Asks(None),
-            Asked::Keys { echo } => question(echo, true),
+            // A secret is a line that is not shown; where every key is taken, the text has to ask for one.
+            Asked::Keys { echo } => question(echo, true, !echo && !asks_for_secret(&text)),
             Asked::Text { echo, clue } => {
                 let keys = matches!(clue, Clue::Relay | Clue::Keys | Clue::Handed);
                 if keys && full_screen {
@@ -107,7 +109,11 @@ impl Actor {
                 };
                 // Whoever passes keys on shows nothing itself: what is asked for tells.
                 let echo = echo && !(keys && asks_for_secret(&text));
-                if asks { question(echo, false) } else { Found::Works }
+                if asks {
+                    question(echo, false, false)
+                } else {
+                    Found::Works
+                }
             }
         }
     }

@@ -302,6 +302,7 @@ impl Device {
             echo: !hides(&text),
             text,
             exact: false,
+            keys: false,
         };
         busy.command.change(|state| {
             if !state.status.is_final() {

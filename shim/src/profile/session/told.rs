@@ -348,7 +348,8 @@ fn question(command: &JsonObject) -> String {
 
 fn answer_it(command: &JsonObject, id: &str) -> String {
     let prompt = command.get("prompt").and_then(Value::as_object);
-    let is_secret = prompt.is_some_and(|prompt| prompt.get("echo") == Some(&Value::Bool(false)));
+    let says = |name: &str, value| prompt.is_some_and(|prompt| prompt.get(name) == Some(&Value::Bool(value)));
+    let is_secret = says("echo", false) && !says("keys", true);
     if is_secret {
         let session = line(text(command, "session"));
         format!(

@@ -80,6 +80,7 @@ fn each_status_reads_well() {
             text: text.to_owned(),
             echo,
             source: "terminal".to_owned(),
+            keys: text.starts_with("--More--"),
         }),
         ..done()
     };
@@ -135,6 +136,12 @@ fn each_status_reads_well() {
             asking("Continue? [y/N] ", true),
             "hello world\n[awaiting input · web1 · c42 · /srv · 3 ms · 12 bytes so far]\nIt asks: \"Continue? [y/N] \". \
              Answer with send_input(command_id=\"c42\", text=\"…\"); do not start it again.",
+        ),
+        (
+            asking("--More--(4%)", false),
+            "hello world\n[awaiting input · web1 · c42 · /srv · 3 ms · 12 bytes so far]\nIt waits for a key, which it does \
+             not show: \"--More--(4%)\". Press it with send_input(command_id=\"c42\", text=\"…\", enter=false) or `keys`; it \
+             asks for no secret. Do not start it again.",
         ),
         (
             asking("Password:", false),
