@@ -197,6 +197,7 @@ pub(crate) fn session_json(session: &v1::Session) -> Value {
         capture,
         notice,
         idle_since_ms,
+        durable_commands,
     } = session;
     json!({
         "session": name, "name": name, "host": or_null(host), "target": or_null(target), "keeper": or_null(keeper),
@@ -206,7 +207,7 @@ pub(crate) fn session_json(session: &v1::Session) -> Value {
         "idle_seconds": seconds_ago(*idle_since_ms), "opened_at_ms": opened_at_ms, "last_used_at_ms": last_used_at_ms,
         "idle_since_ms": (*idle_since_ms != 0).then_some(idle_since_ms), "client": or_null(client), "cursor": cursor,
         "log_path": or_null(log_path), "cols": cols, "rows": rows, "default": is_default, "capture": or_null(capture),
-        "notice": or_null(notice),
+        "notice": or_null(notice), "durable_command_ids": durable_commands,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The edge where the wire ends: assembles the services, and says who is calling. What the calls do is not here.
 
 mod attach;
+mod beside;
 mod command;
 mod crowd;
 mod daemon;

@@ -103,6 +103,11 @@ pub(crate) fn maybe(description: &str) -> Value {
     json!({"description": description})
 }
 
+/// A list of words.
+pub(crate) fn words(description: &str) -> Value {
+    json!({"type": "array", "description": description, "items": {"type": "string"}})
+}
+
 /// A list of objects.
 pub(crate) fn list(of: &JsonObject, description: &str) -> Value {
     let mut item = of.clone();

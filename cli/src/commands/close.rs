@@ -29,6 +29,7 @@ pub(crate) async fn run(args: CloseArgs, context: &Context) -> Result<u8, Failur
             running_text,
             host,
             target,
+            durable_commands,
         } in answer.closed
         {
             if out.is_json() {
@@ -36,7 +37,13 @@ pub(crate) async fn run(args: CloseArgs, context: &Context) -> Result<u8, Failur
                     "session": name, "name": name, "host": host, "target": target,
                     "running_command_id": (!running_command.is_empty()).then_some(running_command),
                     "running_command": (!running_text.is_empty()).then_some(running_text),
+                    "durable_command_ids": durable_commands,
                 }));
+            } else if !durable_commands.is_empty() && durable_commands.contains(&running_command) {
+                out.line(&format!(
+                    "closed {name}; {} goes on: it is durable",
+                    durable_commands.join(", ")
+                ))?;
             } else if running_command.is_empty() {
                 out.line(&format!("closed {name}"))?;
             } else {

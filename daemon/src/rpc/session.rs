@@ -12,7 +12,7 @@ use sshmcp_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{caller, from_proto, to_proto};
+use super::{beside, caller, from_proto, to_proto};
 use crate::{
     host::notes,
     id::shorten,
@@ -137,23 +137,31 @@ impl SessionService for SessionRpc {
             .iter()
             .map(|session| {
                 let place = (session.host.clone(), session.target().key().to_string());
-                (session.name.clone(), place)
+                let durables = beside::of_session(&self.0, session.name.as_str());
+                (session.name.clone(), (place, durables))
             })
             .collect();
         let closed = self.0.close(sessions).await;
         let closed = closed
             .into_iter()
             .map(|(name, running)| {
-                let (host, target) = places.get(&name).cloned().unwrap_or_default();
-                let command = running.and_then(|id| self.0.commands.find(&id.to_string()).ok());
+                let ((host, target), durables) = places.get(&name).cloned().unwrap_or_default();
+                let command = match running {
+                    Some(id) => self.0.commands.find(&id.to_string()).ok(),
+                    None => durables.last().cloned(),
+                };
                 ClosedSession {
                     name: name.to_string(),
-                    running_command: running.map(|id| id.to_string()).unwrap_or_default(),
+                    running_command: command
+                        .as_ref()
+                        .map(|command| command.id.to_string())
+                        .unwrap_or_default(),
                     running_text: command
                         .map(|command| shorten(&command.text, 200))
                         .unwrap_or_default(),
                     host,
                     target,
+                    durable_commands: beside::ids(&durables),
                 }
             })
             .collect();

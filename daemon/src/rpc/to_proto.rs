@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use sshmcp_proto::v1;
 
+use super::beside;
 use crate::{
     command::{Command, State, Status, now_ms},
     examine::Examination,
@@ -150,9 +151,11 @@ pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
         let idle = session.idle_for().filter(|idle| *idle >= after)?;
         Some(now_ms().saturating_sub(i64::try_from(idle.as_millis()).unwrap_or(i64::MAX)))
     });
-    let running = summary
-        .running
-        .and_then(|id| registry.commands.find(&id.to_string()).ok());
+    let durables = beside::of_session(registry, session.name.as_str());
+    let running = match summary.running {
+        Some(id) => beside::in_shell(registry, session.name.as_str(), id),
+        None => durables.last().cloned(),
+    };
     let state = match summary.state {
         _ if summary.silent_since.is_some() => v1::SessionState::Stalled,
         SessionState::Opening => v1::SessionState::Opening,
@@ -207,6 +210,7 @@ pub(super) fn session(registry: &Registry, session: &Session) -> v1::Session {
         is_default: registry.is_default(session),
         notice: notices.join("; "),
         idle_since_ms: idle.unwrap_or(0),
+        durable_commands: beside::ids(&durables),
     }
 }
 

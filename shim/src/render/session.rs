@@ -20,6 +20,7 @@ pub(crate) fn object(session: &Session) -> JsonObject {
         "cwd": known(&session.cwd),
         "running_command_id": known(&session.running_command),
         "running_command": known(&session.running_text),
+        "durable_command_ids": session.durable_commands,
         "opened_seconds_ago": seconds_ago(session.opened_at_ms),
         "last_used_seconds_ago": seconds_ago(session.last_used_at_ms),
         "idle_seconds": seconds_ago(session.idle_since_ms),
@@ -79,6 +80,7 @@ pub(crate) fn list(response: &ListSessionsResponse) -> Reply {
                 session.running_command, session.running_text
             )));
         }
+        text.push_str(&durable(&session.durable_commands, "beside its shell"));
         if let Some(seconds) = seconds_ago(session.last_used_at_ms).as_u64() {
             text.push_str(&format!(
                 " · used {} ago",
@@ -115,15 +117,19 @@ pub(crate) fn closed(response: &CloseSessionResponse) -> Reply {
             name,
             running_command,
             running_text,
+            durable_commands,
             host: _,
             target: _,
         } = one;
-        let doing = if running_command.is_empty() {
+        let doing = if durable_commands.contains(running_command) {
+            "nothing was running in its shell".to_owned()
+        } else if running_command.is_empty() {
             "nothing was running".to_owned()
         } else {
             format!("{running_command} was still running: {running_text}")
         };
         text.push_str(&line(&format!("{name} · {doing}")));
+        text.push_str(&durable(durable_commands, "without it"));
         text.push('\n');
     }
     text.push_str(&match closed.len() {
@@ -139,10 +145,20 @@ pub(crate) fn closed(response: &CloseSessionResponse) -> Reply {
                 "target": known(&one.target),
                 "running_command_id": known(&one.running_command),
                 "running_command": known(&one.running_text),
+                "durable_command_ids": one.durable_commands,
             })
         })
         .collect();
     Reply::new(json!({"closed": all}), text)
+}
+
+/// Which durable commands go on, and how.
+fn durable(ids: &[String], how: &str) -> String {
+    match ids {
+        [] => String::new(),
+        [one] => line(&format!(" · {one} is durable and goes on {how}")),
+        all => line(&format!(" · {} are durable and go on {how}", all.join(", "))),
+    }
 }
 
 fn facts(session: &Session) -> String {
@@ -237,6 +253,34 @@ mod tests {
         assert_eq!(reply.structured.get("opened"), Some(&json!(true)));
     }
 
+    /// What outlives a session is told with it.
+    #[test]
+    fn durable_commands_are_told() {
+        let reply = list(&ListSessionsResponse {
+            sessions: vec![Session {
+                state: SessionState::Ready.into(),
+                durable_commands: vec!["c42".to_owned()],
+                ..web()
+            }],
+            ..ListSessionsResponse::default()
+        });
+        let told = "c42: make all · c42 is durable and goes on beside its shell";
+        assert!(reply.text.contains(told), "{}", reply.text);
+        let reply = closed(&CloseSessionResponse {
+            closed: vec![ClosedSession {
+                name: "web1".to_owned(),
+                running_command: "c42".to_owned(),
+                running_text: "make".to_owned(),
+                durable_commands: vec!["c41".to_owned(), "c42".to_owned()],
+                ..ClosedSession::default()
+            }],
+        });
+        assert_eq!(
+            reply.text,
+            "web1 · nothing was running in its shell · c41, c42 are durable and go on without it\n[1 session closed]"
+        );
+    }
+
     /// Closing says what was still running.
     #[test]
     fn closing_reads_well() {
@@ -247,6 +291,7 @@ mod tests {
                 running_text: "make".to_owned(),
                 host: "web1".to_owned(),
                 target: "deploy@10.0.0.5:22".to_owned(),
+                durable_commands: Vec::new(),
             }],
         });
         assert_eq!(

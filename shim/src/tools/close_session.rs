@@ -35,6 +35,10 @@ pub(super) const TOOL: Tool = Tool {
                 "running_command",
                 schema::maybe("string or null: its text, shortened"),
             ),
+            (
+                "durable_command_ids",
+                schema::words("durable commands started there, which go on"),
+            ),
         ]);
         schema::output(&[("closed", schema::list(&one, "what was closed"))])
     },

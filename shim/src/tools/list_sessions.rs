@@ -52,6 +52,10 @@ pub(super) fn fields() -> Vec<(&'static str, Value)> {
             "running_command",
             schema::maybe("string or null: its text, shortened"),
         ),
+        (
+            "durable_command_ids",
+            schema::words("durable commands started there that run beside its shell"),
+        ),
         ("opened_seconds_ago", schema::maybe("integer or null")),
         ("last_used_seconds_ago", schema::maybe("integer or null")),
         (

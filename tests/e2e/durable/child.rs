@@ -99,6 +99,92 @@ fn beside(bed: &TestBed, shell: Shell) {
     shim.close();
 }
 
+/// Whoever names the session or its host means what runs beside its shell, too: in lists, waits, interrupts, and when it
+/// is closed.
+#[test]
+fn it_is_its_sessions() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    let by = |field: &str| json!({field: "bash"});
+    let one = start(&mut shim, "bash", "echo one; sleep 300");
+    super::wrote(&mut shim, &one.id, 4);
+    let listed = shim.call("list_sessions", json!({})).expect("a list");
+    let listed = &listed["sessions"][0];
+    assert_eq!(
+        (
+            &listed["state"],
+            &listed["running_command_id"],
+            &listed["durable_command_ids"]
+        ),
+        (&json!("ready"), &json!(one.id), &json!([one.id])),
+        "{listed}"
+    );
+    // The wait for the session is one for its end.
+    let waited = json!({"sessions": ["bash"], "timeout": 0.3});
+    let waited = shim.call("wait_for", waited).expect("a wait");
+    assert_eq!(
+        (&waited["satisfied"], &waited["commands"][0]["command_id"]),
+        (&json!(false), &json!(one.id)),
+        "{waited}"
+    );
+    // What the shell runs comes first.
+    let busy = json!({"session": "bash", "command": "sleep 300", "timeout": 0});
+    let busy = shim.execute(busy).expect("it begins");
+    let ended = shim.call("interrupt_command", by("session")).expect("an answer");
+    assert_eq!(
+        (&ended["command_id"], &ended["ended"]),
+        (&json!(busy.id), &json!(true)),
+        "{ended}"
+    );
+    let two = start(&mut shim, "bash", "echo two; sleep 300");
+    super::wrote(&mut shim, &two.id, 4);
+    for field in ["session", "host"] {
+        let several = shim
+            .call("interrupt_command", by(field))
+            .expect_err("there are two");
+        assert_eq!(several.code, "conflict", "{several:?}");
+        assert!(several.message.contains(&two.id), "{several:?}");
+    }
+    assert_eq!(interrupt(&mut shim, &two.id, "TERM")["ended"], true);
+    let ended = shim.call("interrupt_command", by("host")).expect("an answer");
+    assert_eq!(
+        (&ended["command_id"], &ended["ended"]),
+        (&json!(one.id), &json!(true)),
+        "{ended}"
+    );
+    let waited = shim.call("wait_for", json!({"sessions": ["bash"], "timeout": 30}));
+    let waited = waited.expect("a wait");
+    assert_eq!(waited["sessions"][0]["event"], "ended", "{waited}");
+
+    // It outlives its session, and is still meant by that name.
+    let three = start(&mut shim, "bash", "echo three; sleep 300");
+    super::wrote(&mut shim, &three.id, 6);
+    let closed = shim.call("close_session", by("session")).expect("closed");
+    assert_eq!(
+        (
+            &closed["closed"][0]["running_command_id"],
+            &closed["closed"][0]["durable_command_ids"]
+        ),
+        (&json!(three.id), &json!([three.id])),
+        "{closed}"
+    );
+    let waited = json!({"sessions": ["bash"], "timeout": 0.2});
+    let waited = shim.call("wait_for", waited).expect("a wait");
+    assert_eq!(waited["commands"][0]["command_id"], json!(three.id), "{waited}");
+    let ended = shim.call("interrupt_command", by("session")).expect("an answer");
+    assert_eq!(
+        (&ended["command_id"], &ended["ended"]),
+        (&json!(three.id), &json!(true)),
+        "{ended}"
+    );
+    let nothing = shim
+        .call("interrupt_command", by("session"))
+        .expect_err("it is closed");
+    assert_eq!(nothing.code, "session_not_found", "{nothing:?}");
+    shim.close();
+    bed.finish();
+}
+
 /// What ignores a signal is told as that, and KILL ends it.
 #[test]
 fn a_signal_that_is_ignored() {

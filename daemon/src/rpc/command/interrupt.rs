@@ -11,10 +11,12 @@ use sshmcp_proto::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::{from_proto, report};
+use super::{super::beside, from_proto, report};
 use crate::{
     command::{Command, Status},
+    durable::Place as OnHost,
     host::TargetKey,
+    id::shorten,
     registry::Registry,
     session::{self, Caller, Session, SessionState, Signalled},
     shell::front::{Foreground, Place, Sent},
@@ -52,22 +54,32 @@ pub(super) async fn interrupt(
         )
         .hint("give `command_id`, `session` or `host`")
     };
-    let (session, command) = match which.ok_or_else(nothing)? {
+    let wait = bounded(timeout_ms);
+    let meant = match which.ok_or_else(nothing)? {
         Which::CommandId(id) => {
             let command = registry.commands.find(&id)?;
             if command.state().status.is_final() {
                 return Ok(ended_already(&command));
             }
-            if crate::durable::Place::of(&command).is_some() && command.state().status != Status::Queued {
-                return durable::interrupt(registry, &command, signal, bounded(timeout_ms)).await;
+            if OnHost::of(&command).is_some() && command.state().status != Status::Queued {
+                Meant::Durable(command)
+            } else {
+                Meant::InShell(registry.session(command.session.as_str())?, Some(command))
             }
-            (registry.session(command.session.as_str())?, Some(command))
         }
-        Which::Session(name) => by_session(registry, registry.session(&name)?),
+        Which::Session(name) => {
+            let durables = beside::of_session(registry, &name);
+            of_both(registry, registry.session(&name), &durables, &name)?
+        }
         Which::Host(host) => {
             let key = registry.resolve(&from_proto::host(host)?).await?.key();
-            by_session(registry, of_host(registry, &key)?)
+            let durables = beside::on_target(registry, &key);
+            of_both(registry, of_host(registry, &key), &durables, &key.to_string())?
         }
+    };
+    let (session, command) = match meant {
+        Meant::Durable(command) => return durable::interrupt(registry, &command, signal, wait).await,
+        Meant::InShell(session, command) => (session, command),
     };
     session.allow(by)?;
     if let Some(command) = &command
@@ -76,7 +88,6 @@ pub(super) async fn interrupt(
     {
         return Ok(taken_back);
     }
-    let wait = bounded(timeout_ms);
     let interruption = Interruption {
         session,
         command,
@@ -133,10 +144,48 @@ fn of_host(registry: &Registry, key: &TargetKey) -> Result<Arc<Session>, Fault> 
     }
 }
 
-fn by_session(registry: &Registry, session: Arc<Session>) -> (Arc<Session>, Option<Arc<Command>>) {
-    let running = session.summary().running;
-    let command = running.and_then(|id| registry.commands.find(&id.to_string()).ok());
-    (session, command)
+/// What is to be interrupted.
+enum Meant {
+    /// What a session's shell runs: a command, or what was typed there.
+    InShell(Arc<Session>, Option<Arc<Command>>),
+    /// A durable command, which no shell runs.
+    Durable(Arc<Command>),
+}
+
+/// What the shell of the session runs that was found; where that is free, or there is none, the durable command beside it.
+/// `whose` these are, in words.
+fn of_both(
+    registry: &Registry,
+    found: Result<Arc<Session>, Fault>,
+    durables: &[Arc<Command>],
+    whose: &str,
+) -> Result<Meant, Fault> {
+    if let Ok(session) = &found {
+        let summary = session.summary();
+        let command = summary
+            .running
+            .and_then(|id| beside::in_shell(registry, session.name.as_str(), id));
+        if let Some(command) = command.as_ref().filter(|command| OnHost::of(command).is_some()) {
+            return Ok(Meant::Durable(command.clone()));
+        }
+        if summary.running.is_some() || matches!(summary.state, SessionState::Busy | SessionState::Awaiting) {
+            return Ok(Meant::InShell(session.clone(), command));
+        }
+    }
+    match (durables, found) {
+        ([], found) => Ok(Meant::InShell(found?, None)),
+        (_, Err(fault)) if fault.reason != Reason::SessionNotFound => Err(fault),
+        ([one], _) => Ok(Meant::Durable(one.clone())),
+        (several, _) => Err(Fault::new(
+            Reason::Conflict,
+            format!(
+                "several durable commands of {} run: {}; nothing was interrupted",
+                shorten(whose, 80),
+                beside::ids(several).join(", ")
+            ),
+        )
+        .hint("name one of them by `command_id`; get_active_commands shows them")),
+    }
 }
 
 fn ended_already(command: &Arc<Command>) -> InterruptResponse {

@@ -2,7 +2,7 @@
 
 mod item;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::{join_all, select_all};
 use sshmcp_proto::{
@@ -11,8 +11,8 @@ use sshmcp_proto::{
 };
 use tokio::time::{Instant, sleep_until};
 
-use super::{bounded, from_proto};
-use crate::registry::Registry;
+use super::{super::beside, bounded, from_proto};
+use crate::{command::Command, registry::Registry, session::SessionState};
 use item::{Item, Wanted};
 
 /// Things that one call may wait for.
@@ -64,7 +64,7 @@ pub(super) async fn wait(
         items.push(Item::command(command, session, from));
     }
     for name in &sessions {
-        items.push(Item::session(registry.session(name)?, &registry.commands, client));
+        items.extend(of_session(registry, name, client)?);
     }
     let limit = bounded(registry, timeout_ms, unbounded_wait);
     let deadline = limit.map(|limit| Instant::now() + limit);
@@ -85,8 +85,38 @@ pub(super) async fn wait(
             () = timer => false,
         },
     };
-    let share = from_proto::output_limit(output_limit) / count;
+    let share = from_proto::output_limit(output_limit) / items.len();
     let reports = items.iter().map(|item| item.report(&wanted, client, share, raw));
     let items = join_all(reports).await;
     Ok(WaitResponse { items, satisfied })
+}
+
+/// A session with what its shell runs; where that is free, or it was closed, with each durable command beside it.
+fn of_session(registry: &Registry, name: &str, client: &str) -> Result<Vec<Item>, Fault> {
+    let durables = beside::of_session(registry, name);
+    let session = match registry.session(name) {
+        Ok(session) => session,
+        Err(fault) if durables.is_empty() => return Err(fault),
+        Err(_) => {
+            let shown = |command: &Arc<Command>| command.state().shown_to(client);
+            let items = durables.into_iter().map(|command| {
+                let from = shown(&command);
+                Item::command(command, None, from)
+            });
+            return Ok(items.collect());
+        }
+    };
+    let summary = session.summary();
+    let running = summary
+        .running
+        .and_then(|id| beside::in_shell(registry, name, id));
+    let is_free =
+        summary.running.is_none() && !matches!(summary.state, SessionState::Busy | SessionState::Awaiting);
+    if is_free && !durables.is_empty() {
+        let items = durables
+            .into_iter()
+            .map(|command| Item::session(session.clone(), Some(command), client));
+        return Ok(items.collect());
+    }
+    Ok(vec![Item::session(session, running, client)])
 }

@@ -13,7 +13,7 @@ use sshmcp_proto::v1::{self, WaitItem};
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
-    command::{Command, Commands, Status},
+    command::{Command, Status},
     id::shorten,
     output::forward,
     rpc::to_proto,
@@ -152,12 +152,12 @@ impl Item {
         }
     }
 
-    /// A session, with what runs in it.
-    pub(super) fn session(session: Arc<Session>, commands: &Commands, client: &str) -> Self {
+    /// A session, with what runs in it or beside it.
+    pub(super) fn session(session: Arc<Session>, running: Option<Arc<Command>>, client: &str) -> Self {
         Self {
             name: session.name.to_string(),
             terminal: AtomicU64::new(session.shown_to(client)),
-            command: running(&session, commands).map(|command| {
+            command: running.map(|command| {
                 let from = command.state().shown_to(client);
                 Read::new(command, from)
             }),
@@ -318,12 +318,6 @@ impl Item {
             text,
         }
     }
-}
-
-/// The command that runs in a session.
-fn running(session: &Session, commands: &Commands) -> Option<Arc<Command>> {
-    let id = session.summary().running?;
-    commands.find(&id.to_string()).ok()
 }
 
 fn line_of(pattern: &Regex, text: &[u8]) -> Option<Happened> {
