@@ -157,6 +157,8 @@ fn restricted_and_missing_shells() {
         format!("{}{}", no.stdout, no.stderr).contains("restricted"),
         "{no:?}"
     );
+    let history = shim.run("restricted", "history");
+    assert!(!history.stdout.contains("6973"), "{history:?}");
     let error = refused(&mut shim, "nologin");
     assert_eq!(error.code, "not_supported", "{error:?}");
     assert!(error.message.contains("not available"), "{error:?}");

@@ -307,7 +307,7 @@ impl Opening {
         let name = seen.as_ref().map_or("", |candidate| candidate.name.as_str());
         let typed = match other {
             Some(dialect) => {
-                self.write(typed::greet(&self.nonce)).await?;
+                self.write(typed::greet(&self.nonce, dialect)).await?;
                 Some(dialect)
             }
             None if fifos => {

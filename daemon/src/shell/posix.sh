@@ -285,7 +285,7 @@ __sshmcp_a() {
 while :; do
   __sshmcp_l=$(HISTTIMEFORMAT= '"$__sshmcp_bs"'history 1)
   case $__sshmcp_l in
-  *". $__sshmcp_d/b") __sshmcp_l=${__sshmcp_l#"${__sshmcp_l%%[! ]*}"}; '"$__sshmcp_bs"'history -d "${__sshmcp_l%%[!0-9]*}" || break ;;
+  *". $__sshmcp_d/b"|*__sshmcp_q*) __sshmcp_l=${__sshmcp_l#"${__sshmcp_l%%[! ]*}"}; '"$__sshmcp_bs"'history -d "${__sshmcp_l%%[!0-9]*}" || break ;;
   *) break ;;
   esac
 done' ;;

@@ -72,9 +72,20 @@ pub fn ask_for(nonce: &str, dir: &str) -> Vec<u8> {
     format!(" test -p {dir}/x && {} || {}\r", say(1), say(0)).into_bytes()
 }
 
-/// The line that makes a shell without an integration script say where it is.
-pub fn greet(nonce: &str) -> Vec<u8> {
-    format!(" printf '\\033]6973;{nonce};H;x;0;;;%s\\007' \"$PWD\"\r").into_bytes()
+/// bash leaves out of its history what begins with a space from here on, and this line.
+const FORGET: &str = "case ${BASH_VERSION:+:${HISTCONTROL-}:} in ''|*:ignorespace:*|*:ignoreboth:*) ;; *) \
+    HISTCONTROL=ignorespace:${HISTCONTROL-}; history -d $((HISTCMD-1)) ;; esac; ";
+
+/// The line that makes a shell without an integration script say where it is. Our lines are to reach no file of its.
+pub fn greet(nonce: &str, dialect: Dialect) -> Vec<u8> {
+    let before = match dialect {
+        // It remembers all that it reads.
+        Dialect::Csh => "unset savehist; ",
+        Dialect::Restricted => FORGET,
+        // A space in front is enough.
+        Dialect::Fish | Dialect::Posix => "",
+    };
+    format!(" {before}printf '\\033]6973;{nonce};H;x;0;;;%s\\007' \"$PWD\"\r").into_bytes()
 }
 
 /// The same for a shell that nobody can look at: fish and tcsh have a variable that tells them from others.

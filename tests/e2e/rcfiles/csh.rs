@@ -42,10 +42,16 @@ fn tcsh_has_exact_ends_and_one_stream() {
     let mut bed = TestBed::new();
     let shell = std::fs::canonicalize(tool("tcsh")).expect("tcsh");
     // Without a locale its line editor takes what is not ASCII for keys.
+    let mut saved = Vec::new();
     let hosts = [("tcsh", "setenv LANG C.UTF-8"), ("tcsh-c", "setenv LC_ALL C")];
     for (host, locale) in hosts {
-        let files = [(".tcshrc", format!("{locale}\nset prompt = '%m> '\n"))];
-        bed.add_guest(host, &homes.make_with(host, &shell, &files));
+        let files = [(
+            ".tcshrc",
+            format!("{locale}\nset prompt = '%m> '\nset history = 100\nset savehist = 100\n"),
+        )];
+        let user = homes.make_with(host, &shell, &files);
+        bed.add_guest(host, &user);
+        saved.push(user.home.join(".history"));
     }
     let wrong: Vec<String> = thread::scope(|scope| {
         let players = hosts.map(|(host, _)| {
@@ -56,6 +62,8 @@ fn tcsh_has_exact_ends_and_one_stream() {
         wrong.concat()
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    // Its history is that of what we typed, and goes to no file.
+    assert!(saved.iter().all(|file| !file.exists()), "{saved:?}");
     // What became of a command cannot be asked of it after an absence: no tmux keeps it.
     let mut shim = bed.shim();
     let asked = json!({"host": "tcsh", "session": "kept", "keeper": "remote-tmux"});
@@ -98,6 +106,9 @@ fn play(bed: &TestBed, host: &str) -> Vec<String> {
         .execute(json!({"host": host, "command": "cat", "stdin": "x"}))
         .expect_err("it cannot be typed");
     assert_eq!(refused.code, "not_supported", "{refused:?}");
+    if shim.run(host, "exit 0").exit_code != Some(0) {
+        wrong.push(format!("{host}: it does not end"));
+    }
     shim.close();
     wrong
 }
