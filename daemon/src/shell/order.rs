@@ -431,15 +431,16 @@ pub fn type_run(
     let run = if matches!(kind, "zsh" | "ksh") {
         // What a function does to zsh's options is gone with it.
         let quiet = match kind {
-            "zsh" => "{ set +x; __sshmcp_c; } 2>/dev/null;",
+            "zsh" => "{ set +x; __sshmcp_c&&\\:; } 2>/dev/null;",
             _ => "",
         };
         format!("{quiet}{{ {eval}; }}{input}{output}")
     } else {
         format!("{eval}{input}{output}")
     };
+    // What gives the last status back is no failure to an ERR trap: not before `&&`.
     format!(
-        " __sshmcp_f {id} \"$-\";{run};{{ __sshmcp_z \"$?\" \"$-\"; }} 2>/dev/null{}",
+        " __sshmcp_f {id} \"$-\"&&\\:;{run};{{ __sshmcp_z \"$?\" \"$-\"&&\\:; }} 2>/dev/null{}",
         enter(kind)
     )
     .into_bytes()
@@ -565,7 +566,10 @@ mod tests {
             &Sudo::Ignored,
         );
         let long = String::from_utf8(mending("dash", id, &long)).expect("text");
-        assert!(long.contains("2>/dev/null;__sshmcp_f c7 \"$-\" 0 s;"), "{long}");
+        assert!(
+            long.contains("2>/dev/null;__sshmcp_f c7 \"$-\" 0 s&&\\:;"),
+            "{long}"
+        );
     }
 
     /// What is typed never depends on what a user wrote.

@@ -3,7 +3,7 @@
 # return mean what they mean at a prompt.
 __sshmcp_d=@DIR@
 __sshmcp_n=@NONCE@
-__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q='' __sshmcp_j='' __sshmcp_y=0 __sshmcp_v=: __sshmcp_h0='' __sshmcp_w0='' __sshmcp_d0='' __sshmcp_x0='' __sshmcp_k0=''
+__sshmcp_i='' __sshmcp_s=0 __sshmcp_x=: __sshmcp_m=t __sshmcp_o='' __sshmcp_e='' __sshmcp_l='' __sshmcp_g='' __sshmcp_q='' __sshmcp_j='' __sshmcp_y=0 __sshmcp_v=: __sshmcp_vt=: __sshmcp_dt='' __sshmcp_h0='' __sshmcp_w0='' __sshmcp_d0='' __sshmcp_x0='' __sshmcp_k0=''
 __sshmcp_w='
 '
 # Words are reached behind aliases by a backslash, and behind functions by what follows.
@@ -11,7 +11,10 @@ case ${BASH_VERSION:+bash}${ZSH_VERSION:+zsh},${KSH_VERSION-} in
 bash*) __sshmcp_k=bash ;;
 zsh*) __sshmcp_k=zsh ;;
 *MIRBSD*|*LEGACY*) __sshmcp_k=mksh ;;
-*) if (\eval '[[ -n ${.sh.version} ]]') 2>/dev/null; then __sshmcp_k=ksh
+*) if (\eval '[[ -n ${.sh.version} ]]') 2>/dev/null; then
+     __sshmcp_k=ksh
+     # Its functions have the user's DEBUG trap; it is put back at their ends.
+     __sshmcp_v='case $__sshmcp_dt in "") __sshmcp_dt=$(\trap -p DEBUG) ;; esac; \trap - DEBUG'
    else case $(\set -o 2>/dev/null) in *pipefail*) __sshmcp_k=ash ;; *) __sshmcp_k=dash ;; esac; fi ;;
 esac
 # By which words the builtins are reached that a function of the same name may hide.
@@ -30,7 +33,9 @@ zsh)
   __sshmcp_b=builtin
   if [[ -n "${functions[builtin]-}" ]]; then \unfunction builtin; fi
   # Options that change what a function may do; local, so that the user's come back at its end.
-  __sshmcp_v='[[ -o err_return ]] && __sshmcp_h0=1 || __sshmcp_h0=; \builtin setopt local_options no_err_return no_ksh_arrays no_warn_create_global; __sshmcp_g0'
+  # The user's traps of our lines are taken away first, for the function alone.
+  __sshmcp_vt='\builtin setopt local_options local_traps; \builtin trap - DEBUG ZERR'
+  __sshmcp_v=$__sshmcp_vt'; [[ -o err_return ]] && __sshmcp_h0=1 || __sshmcp_h0=; \builtin setopt local_options no_err_return no_ksh_arrays no_warn_create_global; __sshmcp_g0'
   ;;
 mksh)
   # command would keep `set --` from having an effect, and there is no builtin printf.
@@ -139,7 +144,7 @@ __sshmcp_f() {
     case $__sshmcp_k,$__sshmcp_s in
     mksh,0) __sshmcp_x="set -x;$__sshmcp_x" ;;
     mksh,*) __sshmcp_x="set -x;__sshmcp_c;$__sshmcp_x" ;;
-    *) __sshmcp_x="{ set -x; __sshmcp_c; } 2>/dev/null;$__sshmcp_x" ;;
+    *) __sshmcp_x="{ set -x; __sshmcp_c&&\:; } 2>/dev/null;$__sshmcp_x" ;;
     esac
     __sshmcp_u "${2%%x*}${2#*x}"
     ;;
@@ -196,6 +201,12 @@ __sshmcp_t() {
 }
 # __sshmcp_u FLAGS: gives the shell its options and the last status back.
 __sshmcp_u() {
+  case $__sshmcp_dt in
+  ?*)
+    '"$__sshmcp_bs"'eval "\trap -- $__sshmcp_dt DEBUG"
+    __sshmcp_dt=
+    ;;
+  esac
   case $1 in *a*) '"$__sshmcp_bs"'set -a ;; esac
   case $1 in *u*) '"$__sshmcp_bs"'set -u ;; esac
   case $1 in *C*) '"$__sshmcp_bs"'set -C ;; esac
@@ -249,7 +260,9 @@ __sshmcp_c() {
 # In zsh only a group's stderr takes the trace of its own lines.
 __sshmcp_h() {
   {
-    __sshmcp_z "$?" "$-" a
+    __sshmcp_y=$?
+    '"$__sshmcp_bs"'eval "$__sshmcp_vt"
+    __sshmcp_z "$__sshmcp_y" "$-" a && \:
     \'$__sshmcp_pf' "\033]6973;%s;P;%s\007" "$__sshmcp_n" "$PWD" >/dev/tty
     \'$__sshmcp_rt' "$__sshmcp_s"
   } 2>/dev/null
@@ -264,9 +277,9 @@ __sshmcp_a() {
   *__sshmcp_h*) ;;
   *)
     if ! (PROMPT_COMMAND=) 2>/dev/null; then :; elif (( BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501 )); then
-      PROMPT_COMMAND=("{ __sshmcp_h; } 2>/dev/null" "${PROMPT_COMMAND[@]}")
+      PROMPT_COMMAND=("{ __sshmcp_h&&\\:; } 2>/dev/null" "${PROMPT_COMMAND[@]}")
     else
-      PROMPT_COMMAND="{ __sshmcp_h; } 2>/dev/null${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
+      PROMPT_COMMAND="{ __sshmcp_h&&\\:; } 2>/dev/null${PROMPT_COMMAND:+;$PROMPT_COMMAND}"
     fi ;;
   esac
   case ":${HISTCONTROL-}:" in
@@ -370,9 +383,9 @@ $__sshmcp_b eval '__sshmcp_() {
   \'$__sshmcp_pf' "\033]6973;%s;A;%s\007" "$__sshmcp_n" "$__sshmcp_j" >/dev/tty
 }'
 case $__sshmcp_k in
-zsh) \alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s;{ '"$__sshmcp_bs"'set +x; __sshmcp_c; } 2>/dev/null;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";{ __sshmcp_z "$?" "$-"; } 2>/dev/null' ;;
-ksh) \alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";{ __sshmcp_z "$?" "$-"; } 2>/dev/null' ;;
-*) $__sshmcp_b alias __sshmcp_="__sshmcp_f \"\$__sshmcp_j\" \"\$-\" 0 s;\\$__sshmcp_ev \"\$__sshmcp_x\" >|\"\$__sshmcp_o\" 2>|\"\$__sshmcp_e\";{ __sshmcp_z \"\$?\" \"\$-\"; } 2>/dev/null" ;;
+zsh) \alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s&&\:;{ '"$__sshmcp_bs"'set +x; __sshmcp_c&&\:; } 2>/dev/null;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";{ __sshmcp_z "$?" "$-"&&\:; } 2>/dev/null' ;;
+ksh) \alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s&&\:;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";{ __sshmcp_z "$?" "$-"&&\:; } 2>/dev/null' ;;
+*) $__sshmcp_b alias __sshmcp_="__sshmcp_f \"\$__sshmcp_j\" \"\$-\" 0 s&&\\:;\\$__sshmcp_ev \"\$__sshmcp_x\" >|\"\$__sshmcp_o\" 2>|\"\$__sshmcp_e\";{ __sshmcp_z \"\$?\" \"\$-\"&&\\:; } 2>/dev/null" ;;
 esac
 __sshmcp_t=$(\tty 2>/dev/null)
 $__sshmcp_b eval "\\$__sshmcp_pf"' "\033]6973;%s;H;%s;%s;%s;%s;%s\007" "$__sshmcp_n" "$__sshmcp_k/$__sshmcp_ev" "$$" "${__sshmcp_t:-${SSH_TTY-}}" "${BASH_VERSION-}${ZSH_VERSION-}${KSH_VERSION-}" "$PWD"' >/dev/tty

@@ -1,4 +1,4 @@
-//! What a shell shows of us: nothing in its history, and in its listings one prefix alone.
+//! What a shell shows of us: nothing in its history, in its listings one prefix alone, and no failure of ours to its traps.
 
 use std::fs;
 
@@ -123,6 +123,56 @@ fn check(shim: &mut Shim, shell: Shell, host: &str, wanted: &[&str], given: &[&s
     for text in wanted {
         assert!(all.contains(text), "{shell:?}: {text} is not in {listed:?}");
     }
+}
+
+/// An ERR trap runs for what failed in a command, and not for what we type around it; where it is set, and where it is not.
+#[test]
+fn err_traps() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    // All but zsh have one more, for the `eval` that gives what failed back.
+    let shells = [
+        (Shell::Bash, 2),
+        (Shell::Zsh, 1),
+        (Shell::Ksh, 2),
+        (Shell::Mksh, 2),
+        (Shell::Ash, 2),
+    ];
+    for (shell, runs) in shells {
+        let host = shell.host();
+        shim.run(host, "n=0; trap 'n=$((n+1))' ERR");
+        for (command, code) in [("false", 1), ("true", 0), ("(exit 7)", 7), ("echo $?", 0)] {
+            assert_eq!(
+                shim.run(host, command).exit_code,
+                Some(code),
+                "{shell:?} {command}"
+            );
+        }
+        let twice = shim.run(host, "echo $n");
+        assert_eq!(twice.stdout, format!("{}\n", 2 * runs), "{shell:?}");
+        // With the terminal the line that is typed is another.
+        let arguments = json!({"host": host, "command": "n=0; false", "terminal": true});
+        assert_eq!(shim.execute(arguments).expect("it runs").exit_code, Some(1));
+        assert_eq!(shim.run(host, "echo $n").stdout, format!("{runs}\n"), "{shell:?}");
+        shim.run(host, "trap - ERR; n=0");
+        shim.run(host, "false");
+        assert_eq!(shim.run(host, "echo $n").stdout, "0\n", "{shell:?}");
+    }
+    // A DEBUG trap stays what it is, also where our functions put it away for their time.
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Ksh] {
+        let host = shell.host();
+        shim.run(host, "trap ': \"it'\\''s\" $((1+1))' DEBUG");
+        let set = shim.run(host, "trap").stdout;
+        assert!(
+            set.contains("DEBUG") && set.contains("$((1+1))"),
+            "{shell:?}: {set}"
+        );
+        assert_eq!(shim.run(host, "(exit 3); trap").stdout, set, "{shell:?}");
+        shim.run(host, "trap - DEBUG");
+        assert_eq!(shim.run(host, "trap").stdout, "", "{shell:?}");
+    }
+    shim.close();
+    bed.finish();
 }
 
 /// Names in listings begin with the prefix, and what a command's programs are given has none of it.
