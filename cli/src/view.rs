@@ -170,7 +170,11 @@ fn prompt_json(prompt: &v1::Prompt) -> Value {
         source,
         keys,
     } = prompt;
-    json!({"text": text, "echo": echo, "source": source, "keys": keys})
+    let mut told = json!({"text": text, "echo": echo, "source": source});
+    if *keys {
+        told["keys"] = true.into();
+    }
+    told
 }
 
 /// A session as the tools return it, with its times as well; it is called `name` too, as in other lists.
