@@ -2,10 +2,54 @@
 
 use std::borrow::Cow;
 
-use russh::{Preferred, cipher, compression, kex, keys::Algorithm, mac};
+use russh::{AlgorithmKind, Preferred, cipher, compression, kex, keys::Algorithm, mac};
 use sshmcp_proto::{error::Fault, v1::Reason};
 
 use crate::host::Target;
+
+/// What OpenSSH offers by itself and russh only where it is asked to; they come last.
+const MORE_KEX: [kex::Name; 3] = [
+    kex::ECDH_SHA2_NISTP256,
+    kex::ECDH_SHA2_NISTP384,
+    kex::ECDH_SHA2_NISTP521,
+];
+const MORE_CIPHERS: [cipher::Name; 1] = [cipher::AES_128_GCM];
+const MORE_MACS: [mac::Name; 2] = [mac::HMAC_SHA1_ETM, mac::HMAC_SHA1];
+
+fn with_more<Name: Copy>(ours: &[Name], more: &[Name]) -> Vec<Name> {
+    ours.iter().chain(more).copied().collect()
+}
+
+fn known_kex() -> impl Iterator<Item = kex::Name> {
+    let all = kex::ALL_KEX_ALGORITHMS.iter().map(|name| **name);
+    all.filter(|name| *name != kex::NONE)
+}
+
+fn known_ciphers() -> impl Iterator<Item = cipher::Name> {
+    let all = cipher::ALL_CIPHERS.iter().map(|name| **name);
+    all.filter(|name| ![cipher::NONE, cipher::CLEAR].contains(name))
+}
+
+fn known_macs() -> impl Iterator<Item = mac::Name> {
+    let all = mac::ALL_MAC_ALGORITHMS.iter().map(|name| **name);
+    all.filter(|name| *name != mac::NONE)
+}
+
+/// What a server offers that we have and do not offer by ourselves, with the directive that has it offered.
+pub(super) fn on_request(kind: &AlgorithmKind, theirs: &[String]) -> Option<(&'static str, String)> {
+    let (directive, known): (_, Vec<String>) = match kind {
+        AlgorithmKind::Kex => ("KexAlgorithms", names(known_kex())),
+        AlgorithmKind::Cipher => ("Ciphers", names(known_ciphers())),
+        AlgorithmKind::Mac => ("MACs", names(known_macs())),
+        AlgorithmKind::Key | AlgorithmKind::Compression => return None,
+    };
+    let found = theirs.iter().find(|name| known.contains(name))?;
+    Some((directive, found.clone()))
+}
+
+fn names<Name: AsRef<str>>(all: impl Iterator<Item = Name>) -> Vec<String> {
+    all.map(|name| name.as_ref().to_owned()).collect()
+}
 
 /// What is offered to this target.
 pub(super) fn preferred(target: &Target, ours: Preferred) -> Result<Preferred, Fault> {
@@ -18,18 +62,11 @@ pub(super) fn preferred(target: &Target, ours: Preferred) -> Result<Preferred, F
     };
     let methods: Vec<kex::Name> = ours.kex.iter().filter(is_method).copied().collect();
     let words = ours.kex.iter().filter(|name| !is_method(name)).copied();
-    let known = kex::ALL_KEX_ALGORITHMS
-        .iter()
-        .map(|name| **name)
-        .filter(|name| *name != kex::NONE);
-    let mut exchanges = pick("KexAlgorithms", said.kex.as_deref(), &methods, known)?;
+    let methods = with_more(&methods, &MORE_KEX);
+    let mut exchanges = pick("KexAlgorithms", said.kex.as_deref(), &methods, known_kex())?;
     exchanges.extend(words);
-    let ciphers = cipher::ALL_CIPHERS.iter().map(|name| **name);
-    let ciphers = ciphers.filter(|name| ![cipher::NONE, cipher::CLEAR].contains(name));
-    let macs = mac::ALL_MAC_ALGORITHMS
-        .iter()
-        .map(|name| **name)
-        .filter(|name| *name != mac::NONE);
+    let ciphers = with_more(&ours.cipher, &MORE_CIPHERS);
+    let macs = with_more(&ours.mac, &MORE_MACS);
     let compression = if target.options.compression {
         let mut names = vec![compression::ZLIB_LEGACY, compression::ZLIB];
         names.push(compression::NONE);
@@ -41,8 +78,13 @@ pub(super) fn preferred(target: &Target, ours: Preferred) -> Result<Preferred, F
         kex: Cow::Owned(exchanges),
         key: Cow::Owned(keys(said.host_keys.as_deref(), &ours.key)?),
         host_key_certificates: ours.host_key_certificates,
-        cipher: Cow::Owned(pick("Ciphers", said.ciphers.as_deref(), &ours.cipher, ciphers)?),
-        mac: Cow::Owned(pick("MACs", said.macs.as_deref(), &ours.mac, macs)?),
+        cipher: Cow::Owned(pick(
+            "Ciphers",
+            said.ciphers.as_deref(),
+            &ciphers,
+            known_ciphers(),
+        )?),
+        mac: Cow::Owned(pick("MACs", said.macs.as_deref(), &macs, known_macs())?),
         compression,
     })
 }
@@ -176,6 +218,38 @@ mod tests {
         }
         for said in ["unheard-of", "-*"] {
             assert!(ciphers(said).expect_err(said).contains("Ciphers"), "{said}");
+        }
+    }
+
+    /// All that OpenSSH offers by itself and we have is offered; the rest is told by its directive.
+    #[test]
+    fn on_request_alone() {
+        for (kind, theirs, expected) in [
+            (
+                AlgorithmKind::Kex,
+                "sntrup761x25519-sha512,diffie-hellman-group14-sha1,diffie-hellman-group1-sha1",
+                Some(("KexAlgorithms", "diffie-hellman-group14-sha1")),
+            ),
+            (
+                AlgorithmKind::Kex,
+                "sntrup761x25519-sha512,kex-strict-s-v00@openssh.com",
+                None,
+            ),
+            (
+                AlgorithmKind::Cipher,
+                "arcfour,aes256-cbc",
+                Some(("Ciphers", "aes256-cbc")),
+            ),
+            (AlgorithmKind::Cipher, "none,clear", None),
+            (AlgorithmKind::Mac, "hmac-md5", None),
+            (AlgorithmKind::Key, "ssh-dss", None),
+        ] {
+            let theirs: Vec<String> = theirs.split(',').map(str::to_owned).collect();
+            let found = on_request(&kind, &theirs);
+            let found = found
+                .as_ref()
+                .map(|(directive, name)| (*directive, name.as_str()));
+            assert_eq!(found, expected, "{theirs:?}");
         }
     }
 

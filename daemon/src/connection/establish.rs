@@ -22,7 +22,7 @@ use super::{
     trust::{self, Scan, Trusted},
     words::{place, plain},
 };
-use crate::host::{Algorithms, Target};
+use crate::{host::Target, local::Tools};
 
 /// How often a login that the server dropped is tried again.
 const RETRIES_MAX: u32 = 3;
@@ -241,21 +241,24 @@ async fn forward(
 }
 
 impl Pool {
-    /// Whether OpenSSH's own client is to be used for what ssh_config says of a target, where that is free: the daemon
-    /// must not connect there, or has tried.
-    pub async fn leaves_to_openssh(self: &Arc<Self>, target: &Target) -> bool {
-        let options = &target.options;
+    /// Whether OpenSSH's own client is to be used for a target, where that is free: the daemon must not connect there, or has
+    /// tried and lacks what that has. The fault is that of any other attempt.
+    pub async fn leaves_to_openssh(self: &Arc<Self>, target: &Target) -> Result<bool, Fault> {
         if target.needs_openssh().is_some() {
-            return true;
+            return Ok(true);
         }
-        if options.only_openssh.is_empty() && options.algorithms == Algorithms::default() {
-            return false;
-        }
-        let reason = self.lease(target).await.err().map(|fault| fault.reason);
-        match reason {
-            Some(Reason::AuthFailed | Reason::AuthInputRequired) => !options.only_openssh.is_empty(),
-            Some(Reason::NotSupported) => options.algorithms != Algorithms::default(),
+        let Err(fault) = self.lease(target).await else {
+            return Ok(false);
+        };
+        let may_help = match fault.reason {
+            Reason::AuthFailed | Reason::AuthInputRequired => !target.options.only_openssh.is_empty(),
+            Reason::NotSupported => true,
             _ => false,
+        };
+        if may_help && Tools::find().await.is_ok() {
+            Ok(true)
+        } else {
+            Err(fault)
         }
     }
 

@@ -503,11 +503,16 @@ fn failure(target: &Target, error: &HandlerError, greeting: &Greeting) -> Failur
     };
     if greeting.is_ssh() {
         let fault = match error {
-            HandlerError::Ssh(russh::Error::NoCommonAlgo { .. }) => Fault::new(
+            HandlerError::Ssh(russh::Error::NoCommonAlgo { kind, theirs, .. }) => Fault::new(
                 Reason::NotSupported,
                 format!("{} and we share no algorithm: {words}", place(target)),
             )
-            .hint("the server speaks only algorithms that are no longer safe; update it, or reach it by another way"),
+            .hint(match algorithms::on_request(kind, theirs) {
+                Some((directive, name)) => format!(
+                    "it is no longer safe, but `{directive} +{name}` for this host in ssh_config has it offered; better update the server"
+                ),
+                None => "OpenSSH's own client may have one: open the session with the keeper `local-tmux`, which uses that".to_owned(),
+            }),
             _ => unreachable_host(target, &format!("the key exchange failed: {words}")),
         };
         return fault.into();

@@ -6,6 +6,7 @@ mod person;
 mod sshd;
 mod target;
 
+mod connection_algorithms;
 mod connection_certificates;
 mod connection_channels;
 mod connection_host_keys;

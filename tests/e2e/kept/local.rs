@@ -13,7 +13,7 @@ use std::{
 
 use rand::RngCore as _;
 use serde_json::{Value, json};
-use sshmcp_tests::{Shell, Shim, TestBed, eventually};
+use sshmcp_tests::{Shell, Shim, SshdOptions, TestBed, eventually};
 
 use super::{dice, types_exactly};
 use crate::attach::Pane;
@@ -216,7 +216,7 @@ fn a_proxy_command_is_followed() {
 /// What the daemon must not do alone is left to OpenSSH where the keeper is free.
 #[test]
 fn chosen_by_itself() {
-    let local = Local::new();
+    let mut local = Local::new();
     let revoked = local.bed.home().join("revoked");
     fs::write(&revoked, "").expect("written");
     local.bed.give("revoked");
@@ -227,11 +227,24 @@ fn chosen_by_itself() {
         revoked.display()
     );
     local.bed.append(".ssh/config", &lines);
+    // The daemon has no such exchange of keys.
+    let options = SshdOptions {
+        lines: vec!["KexAlgorithms sntrup761x25519-sha512@openssh.com".to_owned()],
+        ..SshdOptions::default()
+    };
+    let number = local.bed.add_sshd(&options, &[]);
+    let user = local.bed.user(Shell::Dash).clone();
+    local.bed.authorize(&local.bed.sshds()[number], &user);
+    local
+        .bed
+        .alias("modern", &user.name, local.bed.sshds()[number].port());
     let mut shim = local.bed.shim();
-    let opened = shim.call("open_session", json!({"host": "strict", "keeper": "auto"}));
-    let opened = opened.expect("it opens");
-    assert_eq!(opened["keeper"], "local-tmux", "{opened}");
-    assert_eq!(shim.run("strict", "echo there").stdout, "there\n");
+    for host in ["strict", "modern"] {
+        let opened = shim.call("open_session", json!({"host": host, "keeper": "auto"}));
+        let opened = opened.expect("it opens");
+        assert_eq!(opened["keeper"], "local-tmux", "{opened}");
+        assert_eq!(shim.run(host, "echo there").stdout, "there\n");
+    }
     local.finish(shim);
 }
 

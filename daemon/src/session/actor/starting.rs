@@ -76,7 +76,7 @@ impl Actor {
             open::refuse_windows(&target, "")?;
             let by_openssh = match keeper {
                 Keeper::LocalTmux => true,
-                Keeper::Auto => pool.leaves_to_openssh(&target).await,
+                Keeper::Auto => pool.leaves_to_openssh(&target).await?,
                 Keeper::Daemon | Keeper::RemoteTmux => false,
             };
             // What its server calls itself is known before anything is opened there.
