@@ -13,5 +13,6 @@ mod connection_host_keys;
 mod connection_hostile;
 mod connection_login;
 mod connection_person;
+mod connection_security_keys;
 mod connection_sharing;
 mod connection_trouble;
