@@ -38,6 +38,8 @@ pub(crate) async fn run(args: TrustArgs, context: &Context) -> Result<u8, Failur
             return Ok(0);
         }
         "unknown" => {}
+        // What is remembered alone gives way to what a person says; a file's does not.
+        "changed" if scan.known_hosts_file.is_empty() => {}
         _ => return Err(refuse(&args.host, &scan, &key).into()),
     }
     if let Some(expected) = &args.fingerprint {
@@ -92,6 +94,8 @@ async fn accept(
             "host": name, "state": "trusted", "fingerprint": key.fingerprint, "added": added,
             "known_hosts_file": known_hosts_file,
         }))?;
+    } else if added && known_hosts_file.is_empty() {
+        out.line("Trusted until the daemon ends: ssh_config has no file for its key.")?;
     } else if added {
         out.line(&format!("Trusted; written to {known_hosts_file}."))?;
     } else {
@@ -106,6 +110,9 @@ fn show(scan: &ScanHostKeyResponse, key: &HostKey, out: &Output) -> Result<(), F
         ("algorithm", key.algorithm.clone().into()),
         ("fingerprint", Entry(key.fingerprint.clone(), Tone::Strong)),
     ])?;
+    if scan.state == "changed" {
+        out.line(&format!("ANOTHER KEY WAS KNOWN: {}", scan.known))?;
+    }
     let title = randomart::title(&key.openssh).unwrap_or_else(|| "HOST KEY".to_owned());
     if let Some(picture) = randomart::picture(&key.fingerprint, &title) {
         out.text(&picture)?;

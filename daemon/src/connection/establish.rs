@@ -285,10 +285,14 @@ impl Pool {
         let name = trust::name_of(target);
         match &scan.verdict {
             host_key::Verdict::Trusted => Ok(Trusted {
-                file: trust::file_for_new(target).unwrap_or_default(),
+                file: trust::file_for_new(target),
                 added: false,
             }),
             host_key::Verdict::Unknown { .. } => trust::add(target, &name, &key).await,
+            host_key::Verdict::Changed(known) if trust::is_remembered(known) => {
+                trust::forget(&name);
+                trust::add(target, &name, &key).await
+            }
             refused @ (host_key::Verdict::Changed(_) | host_key::Verdict::Revoked(_)) => {
                 Err(trust::refusal(target, &name, &key, refused))
             }

@@ -1,10 +1,12 @@
-//! What follows from a host key's verdict: refusal with the words a person needs, or a new line in known_hosts.
+//! What follows from a host key's verdict: refusal with the words a person needs, or a new line in known_hosts; in memory where
+//! ssh_config has no file for it.
 
 use std::{
     fs,
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
@@ -12,13 +14,25 @@ use sshmcp_proto::{error::Fault, v1::Reason};
 
 use super::{
     certificate,
-    host_key::{self, HostName, KnownHosts, Verdict},
+    host_key::{self, HostName, KnownHosts, KnownKey, Verdict},
     words::{place, plain},
 };
 use crate::{config::HostKeyPolicy, host::Target};
 
 /// A known_hosts file larger than this is not one.
 const KNOWN_HOSTS_MAX: u64 = 16 << 20; // 16 MiB, some 100,000 hosts
+
+/// What stands for a file where keys are remembered: UserKnownHostsFile is `none` or `/dev/null`.
+const MEMORY: &str = "the daemon's memory";
+/// Bytes of such keys, some 1,000: no user has more hosts that nothing is to be written down of.
+const MEMORY_MAX: usize = 256 << 10; // 256 KiB
+
+/// In the form of known_hosts; for as long as the daemon lives.
+static REMEMBERED: Mutex<String> = Mutex::new(String::new());
+
+fn remembered() -> MutexGuard<'static, String> {
+    REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A server's key and what is known of it.
 #[derive(Clone, Debug)]
@@ -40,8 +54,8 @@ pub struct Scan {
 /// What `trust` did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trusted {
-    /// The file.
-    pub file: PathBuf,
+    /// The file; none: it is remembered until the daemon ends.
+    pub file: Option<PathBuf>,
     /// False if the key was trusted already.
     pub added: bool,
 }
@@ -60,7 +74,14 @@ pub(super) async fn read_files(target: &Target) -> Vec<KnownHosts> {
         .cloned()
         .collect();
     let read = move || paths.into_iter().filter_map(read_file).collect();
-    tokio::task::spawn_blocking(read).await.unwrap_or_default()
+    let mut files: Vec<KnownHosts> = tokio::task::spawn_blocking(read).await.unwrap_or_default();
+    if file_for_new(target).is_none() {
+        files.push(KnownHosts {
+            path: PathBuf::from(MEMORY),
+            text: remembered().clone(),
+        });
+    }
+    files
 }
 
 fn read_file(path: PathBuf) -> Option<KnownHosts> {
@@ -112,17 +133,14 @@ pub(super) async fn admit(target: &Target, shown: &PublicKeyOrCertificate) -> Re
         {
             let place = place(target);
             let fingerprint = host_key::fingerprint(key);
-            // As OpenSSH: where nothing is kept, every key is a new one.
-            let words = if file_for_new(target).is_some() {
-                let file = add(target, &name, key).await?.file;
-                let file = file.display();
-                format!(
-                    "the host key of {place} was new and nobody compared it: {fingerprint} was accepted and written to {file}, as its policy (accept-new) says"
-                )
-            } else {
-                format!(
-                    "nobody compared the host key of {place}: {fingerprint} was accepted as its policy (accept-new) says, and not written down, for it has no UserKnownHostsFile: another machine in its place would not be noticed"
-                )
+            let words = match add(target, &name, key).await?.file {
+                Some(file) => format!(
+                    "the host key of {place} was new and nobody compared it: {fingerprint} was accepted and written to {}, as its policy (accept-new) says",
+                    file.display()
+                ),
+                None => format!(
+                    "the host key of {place} was new and nobody compared it: {fingerprint} was accepted as its policy (accept-new) says, and not written down, for it has no UserKnownHostsFile: it is remembered until the daemon ends, and not longer"
+                ),
             };
             tracing::info!(host = %name.full, fingerprint, "{words}");
             Ok(Some(words))
@@ -173,10 +191,14 @@ pub(super) fn refusal(target: &Target, name: &HostName, key: &PublicKey, verdict
                 known.fingerprint
             ),
         )
-        .hint(format!(
-            "another machine may be answering; ask the host's owner, and only then `ssh-keygen -R '{}'` and `sshctl trust {alias}`",
-            name.full
-        )),
+        .hint(if is_remembered(known) {
+            format!("another machine may be answering; ask the host's owner, and only then `sshctl trust {alias}`")
+        } else {
+            format!(
+                "another machine may be answering; ask the host's owner, and only then `ssh-keygen -R '{}'` and `sshctl trust {alias}`",
+                name.full
+            )
+        }),
         Verdict::Revoked(known) => Fault::new(
             Reason::HostKeyChanged,
             format!(
@@ -207,26 +229,73 @@ pub(super) fn file_for_new(target: &Target) -> Option<PathBuf> {
 
 /// Adds a key under the target's name.
 pub(super) async fn add(target: &Target, name: &HostName, key: &PublicKey) -> Result<Trusted, Fault> {
-    let file = file_for_new(target).ok_or_else(|| {
-        Fault::new(
-            Reason::ConfigInvalid,
-            format!("{} has no file for known host keys", place(target)),
-        )
-        .hint("set UserKnownHostsFile for it")
-    })?;
+    let Some(file) = file_for_new(target) else {
+        let added = remember(name, key);
+        return added.map(|added| Trusted { file: None, added });
+    };
     let (path, name, key) = (file.clone(), name.clone(), key.clone());
     let written = tokio::task::spawn_blocking(move || append(&path, &name, &key))
         .await
         .map_err(io::Error::other)
         .and_then(|result| result);
     match written {
-        Ok(added) => Ok(Trusted { file, added }),
+        Ok(added) => Ok(Trusted {
+            file: Some(file),
+            added,
+        }),
         Err(error) => Err(Fault::new(
             Reason::PermissionDenied,
             format!("the host key could not be written to {}: {error}", file.display()),
         )
         .hint("make the file and its directory writable for you")),
     }
+}
+
+/// The key is one that is remembered, and no file's.
+pub(super) fn is_remembered(known: &KnownKey) -> bool {
+    known.file == Path::new(MEMORY)
+}
+
+fn remember(name: &HostName, key: &PublicKey) -> Result<bool, Fault> {
+    let line = host_key::hashed_line(&name.full, key, rand::random())
+        .ok_or_else(|| Fault::new(Reason::Internal, "the host key cannot be encoded"))?;
+    let mut text = remembered();
+    let current = KnownHosts {
+        path: PathBuf::from(MEMORY),
+        text: text.clone(),
+    };
+    if host_key::judge(&[current], name, key) == Verdict::Trusted {
+        return Ok(false);
+    }
+    if text.len() + line.len() > MEMORY_MAX {
+        return Err(Fault::new(
+            Reason::LimitReached,
+            format!(
+                "host keys that no file takes fill {} KiB of memory",
+                MEMORY_MAX >> 10
+            ),
+        )
+        .hint("set UserKnownHostsFile for these hosts, or restart the daemon"));
+    }
+    text.push_str(&line);
+    Ok(true)
+}
+
+/// Forgets what is remembered under a name.
+pub(super) fn forget(name: &HostName) {
+    let mut text = remembered();
+    let others = |line: &&str| {
+        let line = KnownHosts {
+            path: PathBuf::from(MEMORY),
+            text: (*line).to_owned(),
+        };
+        host_key::known_types(&[line], name).is_empty()
+    };
+    *text = text
+        .lines()
+        .filter(others)
+        .flat_map(|line| [line, "\n"])
+        .collect();
 }
 
 /// Appends one line under a lock, unless it came there meanwhile.
@@ -278,6 +347,29 @@ mod tests {
     use super::*;
 
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB9dG4kjRhQTtWTVzd2t27+t0DEHBPW7iOD23TUiYLio";
+
+    /// What no file takes is remembered, once, and forgotten under its name alone.
+    #[test]
+    fn remembered_alone() {
+        let key = PublicKey::from_openssh(KEY).expect("key");
+        let names = ["memory-1", "memory-2"].map(|name| HostName::new(name, 22, None));
+        for name in &names {
+            assert!(remember(name, &key).expect("first"));
+            assert!(!remember(name, &key).expect("second"));
+        }
+        let [one, other] = &names;
+        forget(one);
+        let known = |name| {
+            let text = remembered().clone();
+            let file = KnownHosts {
+                path: PathBuf::from(MEMORY),
+                text,
+            };
+            host_key::judge(&[file], name, &key)
+        };
+        assert_eq!(known(one), Verdict::Unknown { other: None });
+        assert_eq!(known(other), Verdict::Trusted);
+    }
 
     /// A new key goes on a line of its own, once, into a file that only its owner reads.
     #[test]

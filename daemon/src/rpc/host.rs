@@ -128,7 +128,10 @@ impl HostService for HostRpc {
         let target = self.0.resolve(&call).await?;
         let trusted = self.0.pool.trust(&target, &fingerprint).await?;
         Ok(Response::new(TrustHostKeyResponse {
-            known_hosts_file: trusted.file.display().to_string(),
+            known_hosts_file: trusted
+                .file
+                .map(|file| file.display().to_string())
+                .unwrap_or_default(),
             added: trusted.added,
         }))
     }

@@ -80,6 +80,47 @@ async fn accept_new_accepts_once() {
     assert_eq!(fault.reason, Reason::HostKeyChanged);
 }
 
+/// Where ssh_config has no file for keys, `accept-new` and a person's word hold as long as the daemon lives, and nothing is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_file() {
+    for (policy, file) in [
+        (HostKeyPolicy::AcceptNew, Some("/dev/null")),
+        (HostKeyPolicy::Ask, Some("/dev/null")),
+        (HostKeyPolicy::AcceptNew, None),
+    ] {
+        let mut scene = scene_with("");
+        scene.target.host_key_policy = policy;
+        scene.target.user_known_hosts = file.into_iter().map(Into::into).collect();
+        // Ports are given out anew; a name is this test's own.
+        scene.target.host_key_alias = Some(format!("of-memory-{policy:?}-{}", file.is_some()).to_lowercase());
+        let trust = async |scene: &Scene| {
+            let scan = scene.pool.scan(&scene.target).await.expect("a scan");
+            assert_eq!(scan.known_hosts_file, None);
+            let trusted = scene.pool.trust(&scene.target, &scan.fingerprint).await;
+            trusted.expect("trusted")
+        };
+        if policy == HostKeyPolicy::Ask {
+            assert_eq!(scene.refused().await.reason, Reason::HostKeyUnknown);
+            let trusted = trust(&scene).await;
+            assert_eq!((trusted.added, trusted.file), (true, None));
+        }
+        scene.shell().await;
+        scene.pool.close_target(&scene.target.key()).await;
+        scene.shell().await;
+
+        let other = Sshd::start(&[&crate::target::public(&scene.target.identities[0])], "");
+        scene.target.port = other.port;
+        let fault = scene.refused().await;
+        assert_eq!(fault.reason, Reason::HostKeyChanged, "{fault:?}");
+        assert!(fault.message.contains("the daemon's memory line"), "{fault:?}");
+        assert!(!fault.hint.contains("ssh-keygen"), "{fault:?}");
+        assert!(trust(&scene).await.added);
+        scene.shell().await;
+        let known = fs::read_to_string(scene.home.known_hosts()).expect("known_hosts");
+        assert_eq!(known, "");
+    }
+}
+
 /// A revoked key is refused in words, even where it is also listed as good.
 #[tokio::test(flavor = "multi_thread")]
 async fn revoked_is_refused() {
