@@ -219,13 +219,21 @@ fn seconds(value: &str) -> Option<u64> {
     value.parse().ok().filter(|seconds| *seconds > 0)
 }
 
-/// A list of files as OpenSSH prints it: spaces between, no quotes.
+/// A list of files as OpenSSH prints it: spaces between, no quotes. What does not begin as a path goes on with the one before
+/// it, which was quoted; a relative path would be relative to wherever somebody was.
 fn files(value: &str) -> Vec<String> {
-    value
-        .split_whitespace()
-        .filter(|file| *file != "none")
-        .map(unquoted)
-        .collect()
+    let mut files: Vec<String> = Vec::new();
+    for word in value.split(' ') {
+        match files.last_mut() {
+            Some(last) if !word.starts_with(['/', '~', '%', '$', '"']) && word != "none" => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            _ => files.push(word.to_owned()),
+        }
+    }
+    let paths = files.iter().map(|file| unquoted(file.trim()));
+    paths.filter(|file| !file.is_empty() && file != "none").collect()
 }
 
 fn unquoted(value: &str) -> String {
@@ -312,6 +320,21 @@ mod tests {
         );
         assert_eq!(parse("proxycommand none\n").proxy_command, None);
         assert_eq!(parse("identityfile none\n").identity_files, Vec::<String>::new());
+    }
+
+    #[test]
+    fn files_with_spaces() {
+        for (value, expected) in [
+            ("~/.ssh/a /b %d/c", vec!["~/.ssh/a", "/b", "%d/c"]),
+            (
+                "~/.ssh/known hosts  of me /b",
+                vec!["~/.ssh/known hosts  of me", "/b"],
+            ),
+            ("none", vec![]),
+            ("/a none", vec!["/a"]),
+        ] {
+            assert_eq!(files(value), expected, "{value}");
+        }
     }
 
     #[test]

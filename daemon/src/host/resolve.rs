@@ -30,6 +30,9 @@ const DEFAULT_IDENTITIES: [&str; 5] = [
     "~/.ssh/id_ed25519_sk",
 ];
 
+/// Keys that some versions of it try as well.
+const OLD_IDENTITIES: [&str; 2] = ["~/.ssh/id_dsa", "~/.ssh/id_xmss"];
+
 /// What a caller lays over a host's configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
@@ -412,20 +415,24 @@ fn key_file(
     }
 }
 
-/// Identity files that are there, or whose public half is.
+/// Identity files: those that somebody named, and of OpenSSH's own those that are there or whose public half is.
 fn identities(tokens: &Tokens<'_>, said: &[String]) -> Vec<PathBuf> {
     let patterns: Vec<&str> = if said.is_empty() {
         DEFAULT_IDENTITIES.to_vec()
     } else {
         said.iter().map(String::as_str).collect()
     };
+    let is_there = |file: &PathBuf| {
+        let mut public = file.clone().into_os_string();
+        public.push(".pub");
+        file.is_file() || PathBuf::from(public).is_file()
+    };
     patterns
         .into_iter()
-        .filter_map(|pattern| tokens.path(pattern))
-        .filter(|file| {
-            let mut public = file.clone().into_os_string();
-            public.push(".pub");
-            file.is_file() || PathBuf::from(public).is_file()
+        .filter_map(|pattern| {
+            // `ssh -G` lists these where nobody named any.
+            let is_default = DEFAULT_IDENTITIES.contains(&pattern) || OLD_IDENTITIES.contains(&pattern);
+            tokens.path(pattern).filter(|file| !is_default || is_there(file))
         })
         .collect()
 }

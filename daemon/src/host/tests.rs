@@ -123,7 +123,11 @@ async fn an_alias() {
     let home = Home::new(ALIASES, "", &["deploy_10.1.2.3", "cert.pub"]);
     let target = home.target("db").await;
     assert_eq!(target.key().to_string(), "deploy@10.1.2.3:2200");
-    assert_eq!(target.identities, [home.path(".ssh/deploy_10.1.2.3")]);
+    assert_eq!(
+        target.identities,
+        [home.path(".ssh/deploy_10.1.2.3"), home.path(".ssh/absent")],
+        "what is named and not there is told by whoever looks for it"
+    );
     assert_eq!(target.certificates, [home.path(".ssh/cert.pub")]);
     assert!(target.identities_only);
     assert_eq!(target.identity_agent, AgentSource::Path(home.path("agent.sock")));

@@ -81,6 +81,16 @@ const SNIPPETS: &[(&str, &str)] = &[
         "UserKnownHostsFile ~/.ssh/k1 /etc/k2\nGlobalKnownHostsFile /etc/k3\n",
     ),
     ("a", "UserKnownHostsFile none\nGlobalKnownHostsFile none\n"),
+    (
+        "a",
+        "UserKnownHostsFile \"~/.ssh/with space\" ~/.ssh/k1\nGlobalKnownHostsFile /etc/k3\n",
+    ),
+    ("a", "UserKnownHostsFile /dev/null\nStrictHostKeyChecking no\n"),
+    ("a", "VerifyHostKeyDNS yes\n"),
+    (
+        "localhost",
+        "NoHostAuthenticationForLocalhost yes\nCheckHostIP yes\n",
+    ),
     ("a", "RevokedHostKeys /etc/revoked\n"),
     ("a", "RequiredRSASize 3072\n"),
     ("a", "RequiredRSASize 1024\n"),
