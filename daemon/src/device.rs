@@ -9,6 +9,8 @@ mod prompt;
 
 pub use dialect::Dialect;
 pub use exchange::Exchange;
-pub use judge::{Verdict, asks_for_enter, hides, is_error, judge, judge_greeting, looks_like_device};
+pub use judge::{
+    Verdict, asks_for_enter, asks_for_name, hides, is_error, judge, judge_greeting, looks_like_device,
+};
 pub use lines::Lines;
 pub use prompt::{Learned, renamed};

@@ -220,14 +220,14 @@ class Router:
         self.write("% Bad secrets\r\n\r\n")
 
 
-def main():
+def main(router):
     if os.environ.get("SSH_ORIGINAL_COMMAND"):
         print("% This router runs nothing beside its terminal")
         return 1
     before = termios.tcgetattr(0)
     tty.setraw(0)
     try:
-        Router().run()
+        router.run()
     except (Gone, OSError):
         pass
     finally:
@@ -238,4 +238,5 @@ def main():
     return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main(Router()))

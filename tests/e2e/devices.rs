@@ -1,7 +1,8 @@
-//! Network devices: a router of our own that makes it hard, and simulators that others made.
+//! Network devices: a router of our own that makes it hard, in one dialect and in all, and simulators that others made.
 
 mod nasty;
 mod simulated;
+mod spoken;
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 

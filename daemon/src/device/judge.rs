@@ -72,6 +72,9 @@ static ASKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static SECRETS: LazyLock<Option<Regex>> =
     LazyLock::new(|| regex(r"(?i)\b(?:password|passphrase|passcode|secret|pin)\b[^:]{0,60}:?\s*$"));
 
+static NAMES: LazyLock<Option<Regex>> =
+    LazyLock::new(|| regex(r"(?i)\b(?:user ?name|login(?: name)?)\s*:\s*$"));
+
 static ERRORS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     regex(
         r"(?ix) ^\s* (?:
@@ -113,6 +116,11 @@ pub fn is_error(line: &str) -> bool {
 /// What is typed at this question is not to be shown.
 pub fn hides(question: &str) -> bool {
     is(&SECRETS, question)
+}
+
+/// It asks whose password will be asked for.
+pub fn asks_for_name(question: &str) -> bool {
+    is(&NAMES, question)
 }
 
 /// It wants a key before there is a prompt.
@@ -237,6 +245,12 @@ mod tests {
         ] {
             assert_eq!(judge_text(tail), None, "{tail}");
         }
+        assert!(
+            asks_for_name("Username:")
+                && asks_for_name("Login Name: ")
+                && !asks_for_name("Password for login:x:")
+                && !asks_for_name("Address or name of remote host []?")
+        );
         assert!(
             hides("Password:")
                 && hides("Enter the enable password: ")

@@ -112,8 +112,8 @@ impl Learned {
             now.host == name
                 || name.chars().count() > NAME_KEPT && cut(&now.host) == cut(name)
                 || is_view && now.host.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))
-                // user@name, where the name alone was given
-                || now.host.split_once('@').is_some_and(|(_, host)| host == name)
+                // user@name, where the name alone was given, or another user's: Junos' root has a shell
+                || now.host.split_once('@').is_some_and(|(_, host)| host == name || machine(name) == Some(machine_of(host)))
         };
         Some(if akin(&self.base) || renamed.is_some_and(akin) {
             Relation::Mode
@@ -152,6 +152,15 @@ impl Learned {
             _ => None,
         }
     }
+}
+
+/// The name behind a user's, without the part of the machine that Junos' shells add.
+fn machine(name: &str) -> Option<&str> {
+    name.split_once('@').map(|(_, host)| machine_of(host))
+}
+
+fn machine_of(host: &str) -> &str {
+    host.split_once(':').map_or(host, |(machine, _)| machine)
 }
 
 static RENAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -272,6 +281,15 @@ mod tests {
             );
             view.follow(line, None);
         }
+        let mut junos = Learned::new("admin@mx1>").expect("a prompt");
+        for line in ["admin@mx1#", "root@mx1:RE:0%", "root@mx1>", "admin@mx1>"] {
+            assert!(
+                junos.relation(line, None).is_some_and(|is| is != Relation::Other),
+                "{line}"
+            );
+            junos.follow(line, None);
+        }
+        assert_eq!(junos.relation("admin@mx2>", None), Some(Relation::Other));
         let mut long = Learned::new("a-very-long-name-of-a-router#").expect("a prompt");
         assert_eq!(
             long.relation("a-very-long-name-of(config)#", None),

@@ -7,7 +7,7 @@ use sshmcp_proto::{error::Fault, v1::Reason};
 
 use super::{Device, Stage};
 use crate::{
-    device::{Exchange, Learned, Verdict, hides, is_error},
+    device::{Exchange, Learned, Verdict, asks_for_name, hides, is_error},
     id::shorten,
     secret::Secret,
     session::Run,
@@ -44,6 +44,7 @@ pub(super) struct Enabling {
     password: Option<Secret>,
     is_configured: bool,
     is_typed: bool,
+    is_named: bool,
     said: Vec<String>,
     /// Why it is being left, and how often it was.
     leaving: Option<(Fault, u8)>,
@@ -177,6 +178,7 @@ impl Device {
             password,
             is_configured,
             is_typed: false,
+            is_named: false,
             said: Vec::new(),
             leaving: None,
             began: Instant::now(),
@@ -184,6 +186,7 @@ impl Device {
     }
 
     pub(super) fn enabling_answered(&mut self, verdict: &Verdict) {
+        let user = self.session.target().user;
         let Some(terminal) = &mut self.terminal else {
             return;
         };
@@ -201,6 +204,10 @@ impl Device {
                     *times = times.saturating_add(1);
                     let key: &[u8] = if *times < LEAVES_MAX { b"\r" } else { b"\x03" };
                     terminal.key(key);
+                } else if asks_for_name(&tail) && !enabling.is_named {
+                    // Of ProCurve and ASA, where users have passwords of their own.
+                    enabling.is_named = true;
+                    terminal.type_line(&user);
                 } else if !hides(&tail) {
                     let fault = Fault::new(
                         Reason::NotSupported,
