@@ -5,7 +5,7 @@ mod dropbear;
 use std::{fs, path::Path};
 
 use serde_json::json;
-use sshmcp_tests::{Shell, Shim, SshdOptions, TestBed, ToolError, User, sshd::free_port};
+use sshmcp_tests::{Shell, Shim, SshdOptions, TestBed, ToolError, User, eventually, sshd::free_port};
 
 /// A bed with further lines for sshd; the hosts' users are in them by `%USER-SHELL`, which is their name.
 fn bed(lines: &[&str]) -> TestBed {
@@ -87,6 +87,42 @@ fn windows() {
     let error = refused(&mut shim, "bash");
     assert_eq!(error.code, "not_supported", "{error:?}");
     assert!(error.message.contains("Windows"), "{error:?}");
+    shim.close();
+    bed.finish();
+}
+
+/// They are also recognised by their prompts, and what asks is not taken for a shell: nothing is typed at either.
+#[test]
+fn prompts_of_no_shell() {
+    let bed = bed(&[
+        "Match User %USER-bash",
+        "ForceCommand printf '(c) Microsoft Corporation.\\r\\n\\r\\nuser@PC C:\\\\Users\\\\x>'; cat",
+        "Match User %USER-dash",
+        "ForceCommand printf 'Windows PowerShell\\r\\n\\r\\nPS C:\\\\Users\\\\x> '; cat",
+        "Match User %USER-zsh",
+        "ForceCommand printf '1) backup\\n2) restore\\nYour choice: '; read choice; echo \"[$choice]\"; cat",
+    ]);
+    let mut shim = bed.shim();
+    for (host, words) in [("bash", "user@PC C:\\Users\\x>"), ("dash", "PS C:\\Users\\x>")] {
+        let error = refused(&mut shim, host);
+        assert_eq!(error.code, "not_supported", "{host}: {error:?}");
+        for part in ["Windows", words] {
+            assert!(error.message.contains(part), "{host}: {error:?}");
+        }
+    }
+    let error = refused(&mut shim, "zsh");
+    assert_eq!(error.code, "session_busy", "{error:?}");
+    assert!(error.message.contains("Your choice:"), "{error:?}");
+    let screen = |shim: &mut Shim| {
+        let shown = shim.call("get_terminal_output", json!({"session": "zsh"}));
+        let shown = shown.expect("its screen");
+        shown["text"].as_str().unwrap_or_default().trim_end().to_owned()
+    };
+    let shown = screen(&mut shim);
+    assert!(shown.ends_with("Your choice:"), "{shown}");
+    let typed = shim.call("send_input", json!({"session": "zsh", "text": "2"}));
+    typed.expect("it is typed");
+    eventually("it took the answer alone", || screen(&mut shim).contains("[2]"));
     shim.close();
     bed.finish();
 }

@@ -301,6 +301,9 @@ impl Opening {
             self.wait_until(HELPER_WAIT, |opening| opening.installed >= brought)
                 .await?;
         }
+        if seen.is_none() && self.hello.is_none() {
+            windows::refuse_prompt(&self.target, &self.shown)?;
+        }
         let is_device = seen.is_none() && self.is_device() && !self.is_csh().await;
         let greeting = std::mem::take(&mut self.shown);
         let greeted = self.shown_total;

@@ -36,7 +36,13 @@ enum Seen {
 /// Judges what was seen. `quiet`: the terminal has shown nothing for a while; `patient`: and not only for a moment.
 fn judge(shell: Option<&Candidate>, quiet: bool, patient: bool, words: &str) -> Seen {
     let Some(shell) = shell else {
-        return if quiet { Seen::Prompt(None) } else { Seen::AtWork };
+        // Nobody can look: a menu, or a program that asks, is not to be given what is meant for a shell.
+        return match (quiet, words.trim_end().ends_with(['?', ':'])) {
+            (false, _) => Seen::AtWork,
+            (true, false) => Seen::Prompt(None),
+            (true, true) if patient => Seen::Question(String::new()),
+            (true, true) => Seen::AtWork,
+        };
     };
     // Its question may be on the way still.
     let may_ask = shell.may_ask() && (!quiet || words.ends_with(['?', ':']));
@@ -93,7 +99,11 @@ impl Opening {
             if self.tty.is_empty() && !candidates.is_empty() {
                 self.name_terminals(claims, &candidates, &mut named).await?;
             }
-            let words = last_words(&self.shown);
+            let mut words = last_words(&self.shown);
+            if ours.is_none() && self.target.kind == Kind::Posix {
+                // Somebody says that it is a shell, however its prompt ends.
+                words.clear();
+            }
             let patient = self.began.elapsed() > ASKING;
             let seen = match ours {
                 // Others' terminals have their names, and ours may be one that cannot be looked at.
@@ -257,6 +267,8 @@ mod tests {
         assert_eq!(seen("", true, false, ""), Seen::Prompt(None));
         assert_eq!(seen("", false, true, "$"), Seen::AtWork);
         let question = Seen::Question(String::new());
+        assert_eq!(seen("", true, true, "2) backup\r\nchoose: "), question);
+        assert_eq!(seen("", true, false, "choose: "), Seen::AtWork);
         for asking in [
             "5 /dev/pts/1 cek S 5 5 wait_woken bash - 1",
             "5 /dev/pts/1 rek S 5 5 wait_woken bash - 1",

@@ -3,7 +3,7 @@
 
 use sshmcp_proto::{error::Fault, v1::Reason};
 
-use crate::{config::Kind, host::Target};
+use crate::{config::Kind, device::Lines, host::Target, id::shorten};
 
 /// Microsoft's port of OpenSSH calls itself so.
 const SERVER: &str = "OpenSSH_for_Windows";
@@ -19,6 +19,31 @@ pub fn refuse_server(target: &Target, version: &str) -> Result<(), Fault> {
         Kind::Auto if version.contains(SERVER) => Err(refusal(&format!("its SSH server is {version}"))),
         _ => Ok(()),
     }
+}
+
+/// Refuses a prompt that only cmd and PowerShell have, before anything is typed at it.
+pub(super) fn refuse_prompt(target: &Target, shown: &[u8]) -> Result<(), Fault> {
+    let mut lines = Lines::default();
+    lines.feed(shown);
+    let tail = lines.tail();
+    let prompt = tail.trim();
+    if target.kind == Kind::Auto && is_prompt(prompt) {
+        return Err(refusal(&format!("its prompt is `{}`", shorten(prompt, 80))));
+    }
+    Ok(())
+}
+
+/// `C:\Users\x>`, `user@machine C:\Users\x>`, `PS C:\Users\x>`.
+fn is_prompt(line: &str) -> bool {
+    let path = match line.split_once(' ') {
+        Some((before, path)) if before == "PS" || before.contains('@') => path,
+        _ => line,
+    };
+    let is_drive = |letter: char| letter.is_ascii_alphabetic();
+    path.ends_with('>')
+        && path
+            .strip_prefix(is_drive)
+            .is_some_and(|rest| rest.starts_with(":\\"))
 }
 
 /// Refuses what looks like a Windows shell, where nothing understood us.
@@ -54,7 +79,30 @@ mod tests {
         assert!(!is_refused(&target, server), "somebody says that it is none");
         target.kind = Kind::Windows;
         assert!(is_refused(&target, "SSH-2.0-anything"));
+        target.kind = Kind::Posix;
         assert!(refuse_screen(b"Microsoft Windows [Version 10.0.1]\r\n(c) x\r\n\r\nC:\\Users\\x>").is_err());
         assert!(refuse_screen(b"user@windows:~$ ").is_ok());
+        assert!(
+            refuse_prompt(&target, b"C:\\>").is_ok(),
+            "a posix one is said to be none"
+        );
+        target.kind = Kind::Auto;
+        for shown in [
+            &b"(c) Microsoft Corporation. All rights reserved.\r\n\r\nuser@PC C:\\Users\\x>"[..],
+            b"Windows PowerShell\r\n\r\nPS C:\\Users\\x> ",
+            b"\x1b[2J\x1b[m\x1b[HPS D:\\> ",
+            b"C:\\>",
+        ] {
+            assert!(refuse_prompt(&target, shown).is_err(), "{shown:?}");
+        }
+        for shown in [
+            &b"user@windows:~$ "[..],
+            b"Windows PowerShell\r\n$ ",
+            b"R1>",
+            b"PS1>",
+            b"",
+        ] {
+            assert!(refuse_prompt(&target, shown).is_ok(), "{shown:?}");
+        }
     }
 }
