@@ -112,6 +112,18 @@ async fn the_seventh_key_of_an_agent() {
         assert!(fault.message.contains(part), "{part}: {fault:?}");
     }
     assert!(fault.hint.contains("IdentitiesOnly"), "{fault:?}");
+    // So is it where something could be typed as well.
+    let server = Sshd::start(
+        &[&right],
+        "MaxAuthTries 2\nMatch User *\nKbdInteractiveAuthentication yes",
+    );
+    home.know(&server);
+    target.port = server.port;
+    let fault = refused(&Pool::new(PoolSettings::default()), &target).await;
+    assert_eq!(fault.reason, Reason::AuthInputRequired, "{fault:?}");
+    for part in ["IdentitiesOnly", "sshctl login box"] {
+        assert!(fault.hint.contains(part), "{part}: {fault:?}");
+    }
 }
 
 /// PreferredAuthentications says what comes first; without it keys do.

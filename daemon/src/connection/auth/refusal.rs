@@ -118,7 +118,11 @@ impl Login<'_> {
                 Reason::AuthInputRequired,
                 format!("{at} wants something typed for {user} that is not stored ({facts})"),
             )
-            .hint(format!("a person runs `sshctl login {alias}`"));
+            .hint(if self.tries.were_too_many() {
+                format!("{NAME_THE_KEY}; or a person runs `sshctl login {alias}`")
+            } else {
+                format!("a person runs `sshctl login {alias}`")
+            });
         }
         Fault::new(Reason::AuthFailed, format!("{at} let {user} not in ({facts})")).hint(
             if self.tries.were_too_many() {
