@@ -1,6 +1,7 @@
-//! Logins that ask: an agent is told whom to call, a person answers, and the agent works there then; and the way through
+//! Logins that ask: an agent is told whom to call, a person answers, and the agent works there then; names, and the way through
 //! several hosts.
 
+mod chain;
 mod expired;
 mod names;
 
@@ -92,56 +93,6 @@ fn a_key_and_a_password() {
     bed.stop_daemon();
     let fault = shim.call("execute_command", call).expect_err("it is forgotten");
     assert_eq!(fault.code, "auth_input_required", "{fault:?}");
-    shim.close();
-    bed.finish();
-}
-
-/// Three hosts on the way, each with a user and a host key of its own; the one that is dead is named, wherever it is.
-#[test]
-fn three_hosts_on_the_way() {
-    let mut bed = TestBed::new();
-    let forwards = SshdOptions {
-        lines: vec!["AllowTcpForwarding yes".to_owned()],
-        ..SshdOptions::default()
-    };
-    let shells = [Shell::Dash, Shell::Zsh, Shell::Ksh, Shell::Bash];
-    let names = ["first", "second", "third", "goal"];
-    let mut numbers = Vec::new();
-    for (shell, name) in shells.into_iter().zip(names) {
-        let number = bed.add_sshd(&forwards, &[shell]);
-        let port = bed.sshds()[number].port();
-        bed.alias(name, &bed.user(shell).name.clone(), port);
-        numbers.push(number);
-    }
-    bed.append(".ssh/config", "Host goal\n ProxyJump first,second,third\n");
-    let mut shim = bed.shim();
-    let ran = shim.run("goal", "whoami; echo $SSH_CONNECTION");
-    let port = bed.sshds()[numbers[3]].port().to_string();
-    assert!(
-        ran.stdout
-            .starts_with(&format!("{}\n", bed.user(Shell::Bash).name))
-            && ran.stdout.trim_end().ends_with(&port),
-        "{ran:?}"
-    );
-    let listed = shim.call("list_hosts", json!({"host": "goal"})).expect("listed");
-    assert_eq!(
-        listed["hosts"][0]["jump"],
-        json!(["first", "second", "third"]),
-        "{listed}"
-    );
-    shim.call("close_session", json!({"all": true})).expect("closed");
-    bed.stop_daemon();
-    for (at, name) in [(2, "third"), (1, "second"), (0, "first")] {
-        bed.stop_sshd(numbers[at]);
-        let call = json!({"host": "goal", "command": "true"});
-        let fault = shim.call("execute_command", call).expect_err("a hop is dead");
-        assert_eq!(fault.code, "unreachable", "{fault:?}");
-        assert!(fault.message.contains(name), "{name}: {fault:?}");
-        let blamed = names
-            .iter()
-            .max_by_key(|name| fault.message.rfind(&format!("{name} (")));
-        assert_eq!(blamed, Some(&name), "{fault:?}");
-    }
     shim.close();
     bed.finish();
 }

@@ -1,5 +1,6 @@
-//! A network of a story's own: two hosts in namespaces with one cable between them, which can be cut in many ways. Nothing
-//! of it is outside of the namespaces, and they end with the two processes that hold them. For root alone.
+//! A network of a story's own: two hosts in namespaces with one cable between them, which can be cut in many ways; or a row
+//! of them, each with a cable to the next. Nothing of it is outside of the namespaces, and they end with the processes that
+//! hold them. For root alone.
 
 use std::{
     fs,
@@ -46,40 +47,12 @@ impl Net {
 
     /// What makes a bed's sshd serve on the far host.
     pub fn sshd(&self) -> SshdOptions {
-        let nsenter = tool("nsenter");
-        SshdOptions {
-            lines: vec![format!("ListenAddress {FAR}:{PORT}")],
-            world: Some(format!(
-                "exec {} --net={} \"$@\"",
-                nsenter.display(),
-                net_of(&self.far).display()
-            )),
-            ..SshdOptions::default()
-        }
+        serves_in(&self.far, FAR)
     }
 
     /// The same command run on our host, with its words and environment.
     pub fn on_near(&self, command: &Command, user: (u32, u32)) -> Command {
-        let mut inside = Command::new(tool("nsenter"));
-        inside
-            .arg(format!("--net={}", net_of(&self.near).display()))
-            .arg(tool("setpriv"))
-            .args([
-                format!("--reuid={}", user.0),
-                format!("--regid={}", user.1),
-                "--clear-groups".to_owned(),
-                "--".to_owned(),
-            ])
-            .arg(command.get_program())
-            .args(command.get_args())
-            .env_clear()
-            .stdin(Stdio::null());
-        for (name, value) in command.get_envs() {
-            if let Some(value) = value {
-                inside.env(name, value);
-            }
-        }
-        inside
+        run_in(&self.near, command, user)
     }
 
     /// Runs a tool on our host.
@@ -141,6 +114,101 @@ impl Drop for Net {
             holder.wait().ok();
         }
     }
+}
+
+/// Hosts in a row, of which we are the first: each reaches its neighbours and nobody else.
+pub struct Row(Vec<Child>);
+
+impl Row {
+    /// Lays the cables to so many further hosts.
+    pub fn new(further: u8) -> Self {
+        assert!(User::many(), "networks are made of namespaces: run this as root");
+        let row = Self((0..=further).map(|_| namespace()).collect());
+        for host in &row.0 {
+            run(host, &["ip", "link", "set", "lo", "up"]);
+        }
+        for (number, ends) in (1..).zip(row.0.windows(2)) {
+            let [from, to] = ends else { continue };
+            let peer = to.id().to_string();
+            run(
+                from,
+                &[
+                    "ip", "link", "add", "onwards", "type", "veth", "peer", "name", "back", "netns", &peer,
+                ],
+            );
+            for (host, name, address) in [
+                (from, "onwards", format!("10.78.{number}.1/24")),
+                (to, "back", format!("{}/24", Self::address(number))),
+            ] {
+                run(host, &["ip", "address", "add", &address, "dev", name]);
+                run(host, &["ip", "link", "set", name, "up"]);
+            }
+        }
+        row
+    }
+
+    /// Where the host with this number (from 1) is for the one before it.
+    pub fn address(number: u8) -> String {
+        format!("10.78.{number}.2")
+    }
+
+    /// What makes a bed's sshd serve on the host with this number.
+    pub fn sshd(&self, number: u8) -> SshdOptions {
+        let host = self.0.get(usize::from(number)).expect("a host of the row");
+        serves_in(host, &Self::address(number))
+    }
+
+    /// The same command run on our host, with its words and environment.
+    pub fn on_first(&self, command: &Command, user: (u32, u32)) -> Command {
+        run_in(self.0.first().expect("our host"), command, user)
+    }
+}
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        for holder in &mut self.0 {
+            holder.kill().ok();
+            holder.wait().ok();
+        }
+    }
+}
+
+/// What makes a bed's sshd serve in a namespace, at this address.
+fn serves_in(holder: &Child, address: &str) -> SshdOptions {
+    let nsenter = tool("nsenter");
+    SshdOptions {
+        lines: vec![format!("ListenAddress {address}:{PORT}")],
+        world: Some(format!(
+            "exec {} --net={} \"$@\"",
+            nsenter.display(),
+            net_of(holder).display()
+        )),
+        ..SshdOptions::default()
+    }
+}
+
+/// The same command run in a namespace, with its words and environment.
+fn run_in(holder: &Child, command: &Command, user: (u32, u32)) -> Command {
+    let mut inside = Command::new(tool("nsenter"));
+    inside
+        .arg(format!("--net={}", net_of(holder).display()))
+        .arg(tool("setpriv"))
+        .args([
+            format!("--reuid={}", user.0),
+            format!("--regid={}", user.1),
+            "--clear-groups".to_owned(),
+            "--".to_owned(),
+        ])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear()
+        .stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            inside.env(name, value);
+        }
+    }
+    inside
 }
 
 /// A process in a network namespace of its own, which lives as long as we do.
