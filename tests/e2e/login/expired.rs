@@ -107,6 +107,41 @@ fn passwd_in_the_place_of_the_shell() {
     }
 }
 
+/// The same behind OpenSSH's client: it is changed in its pane, and the next use opens the session.
+#[test]
+fn passwd_behind_openssh() {
+    let sudoer = Sudoer::new(Shell::Bash);
+    let new = format!("Nw+{}", sudoer.password);
+    let mut bed = TestBed::new();
+    let number = bed.add_sshd(&options(Some(PAM), &[]), &[]);
+    bed.authorize(&bed.sshds()[number], &sudoer.user);
+    bed.alias("old", &sudoer.user.name, bed.sshds()[number].port());
+    std::fs::create_dir_all(bed.home().join(".config/sshmcp")).expect("a directory");
+    bed.append(
+        ".config/sshmcp/config.toml",
+        "[connections.old]\nkeeper = \"local-tmux\"\n",
+    );
+    bed.give(".config");
+    sudoer.expire();
+    let mut shim = bed.shim();
+    let call = json!({"host": "old", "command": "whoami", "timeout": 50});
+    let fault = shim.execute(call.clone()).expect_err("a person is needed");
+    assert_eq!(fault.code, "auth_input_required", "{fault:?}");
+    assert!(fault.hint.contains("sshctl login old"), "{fault:?}");
+    let person = Pane::open(&bed);
+    person.sshctl("login old");
+    answer_in_terminal(&person, "Current password:", &sudoer.password);
+    answer_in_terminal(&person, "New password:", &new);
+    answer_in_terminal(&person, "Retype new password:", &new);
+    person.shows("its end", |seen| seen.contains("session old is open"));
+    person.close();
+    let outcome = shim.execute(call).expect("it is open");
+    assert_eq!(outcome.stdout, format!("{}\n", sudoer.user.name), "{outcome:?}");
+    shim.call("close_session", json!({"all": true})).expect("closed");
+    shim.close();
+    bed.finish();
+}
+
 /// PAM asks within the login, in four rounds of questions: for the old password, once more for it, and for the new one.
 #[test]
 fn questions_of_pam() {
