@@ -5,7 +5,7 @@ mod dropbear;
 use std::{fs, path::Path};
 
 use serde_json::json;
-use sshmcp_tests::{Shell, Shim, SshdOptions, TestBed, ToolError, User, eventually, sshd::free_port};
+use sshmcp_tests::{Shell, Shim, SshdOptions, TestBed, ToolError, User, sshd::free_port};
 
 /// A bed with further lines for sshd; the hosts' users are in them by `%USER-SHELL`, which is their name.
 fn bed(lines: &[&str]) -> TestBed {
@@ -100,7 +100,7 @@ fn prompts_of_no_shell() {
         "Match User %USER-dash",
         "ForceCommand printf 'Windows PowerShell\\r\\n\\r\\nPS C:\\\\Users\\\\x> '; cat",
         "Match User %USER-zsh",
-        "ForceCommand printf '1) backup\\n2) restore\\nYour choice: '; read choice; echo \"[$choice]\"; cat",
+        "ForceCommand printf '1) backup\\n2) restore\\nYour choice: '; read choice; [ \"$choice\" = 2 ] && exec bash -l",
     ]);
     let mut shim = bed.shim();
     for (host, words) in [("bash", "user@PC C:\\Users\\x>"), ("dash", "PS C:\\Users\\x>")] {
@@ -113,16 +113,19 @@ fn prompts_of_no_shell() {
     let error = refused(&mut shim, "zsh");
     assert_eq!(error.code, "session_busy", "{error:?}");
     assert!(error.message.contains("Your choice:"), "{error:?}");
-    let screen = |shim: &mut Shim| {
-        let shown = shim.call("get_terminal_output", json!({"session": "zsh"}));
-        let shown = shown.expect("its screen");
-        shown["text"].as_str().unwrap_or_default().trim_end().to_owned()
-    };
-    let shown = screen(&mut shim);
-    assert!(shown.ends_with("Your choice:"), "{shown}");
+    let shown = shim.call("get_terminal_output", json!({"session": "zsh"}));
+    let shown = shown.expect("its screen");
+    let text = shown["text"].as_str().unwrap_or_default();
+    assert!(text.trim_end().ends_with("Your choice:"), "{shown}");
     let typed = shim.call("send_input", json!({"session": "zsh", "text": "2"}));
     typed.expect("it is typed");
-    eventually("it took the answer alone", || screen(&mut shim).contains("[2]"));
+    // It took the answer alone, and what it begins is a shell.
+    let outcome = shim.run("zsh", "echo in; (exit 3)");
+    assert_eq!(
+        (&*outcome.stdout, outcome.exit_code),
+        ("in\n", Some(3)),
+        "{outcome:?}"
+    );
     shim.close();
     bed.finish();
 }
