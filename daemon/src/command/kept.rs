@@ -15,6 +15,9 @@ use crate::{
 /// The form of what is written here.
 pub(super) const VERSION: u32 = 1;
 
+/// What every durable command's place has.
+const DURABLE: &str = "durable";
+
 /// What of a command never changes.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SavedCommand {
@@ -88,6 +91,11 @@ impl Command {
     /// Where on the host it is found again, in the words of who runs it there; null if nowhere.
     pub fn place(&self) -> Value {
         self.state().place.clone()
+    }
+
+    /// It goes on apart from its session, which has nothing to do with what becomes of it.
+    pub fn is_durable(&self) -> bool {
+        self.place().get(DURABLE).is_some()
     }
 
     /// Remembers where on the host it is found again.

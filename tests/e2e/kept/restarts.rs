@@ -238,11 +238,20 @@ fn stopped() {
 }
 
 /// The host lost what was kept while nobody was there: that is said, and what ran is lost, never run again.
+/// What goes on apart from the session goes on.
 #[test]
 fn gone_meanwhile() {
     let kept = Kept::new();
     let mut shim = kept.bed.shim();
     kept.open(&mut shim, Shell::Bash);
+    let go = kept.bed.scratch(Shell::Bash).join("go");
+    let apart = format!(
+        "echo apart; until [ -e {} ]; do sleep 0.1; done; exit 3",
+        go.display()
+    );
+    let apart = json!({"host": "bash", "command": apart, "durable": true, "timeout": 0});
+    let apart = shim.execute(apart).expect("it runs").id;
+    eventually("it is at work", || shim.whole_output(&apart).0 == "apart\n");
     let call = json!({"host": "bash", "command": "echo begun; sleep 300", "timeout": 1});
     let begun = shim.execute(call).expect("it runs");
     kill_daemon(&kept.bed);
@@ -262,5 +271,9 @@ fn gone_meanwhile() {
     });
     let next = shim.run("bash", "echo anew");
     assert_eq!(next.stdout, "anew\n", "{next:?}");
+    std::fs::write(&go, "").expect("written");
+    let apart = shim.wait_for(&apart);
+    let got = (&*apart.status, apart.exit_code, &*apart.stdout);
+    assert_eq!(got, ("completed", Some(3), "apart\n"), "{apart:?}");
     kept.finish(shim, &[Shell::Bash]);
 }

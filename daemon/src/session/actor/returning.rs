@@ -91,10 +91,11 @@ impl Actor {
         };
         let cause = self.opening.ended.clone().unwrap_or_default();
         let name = saved.name;
-        let running =
-            self.commands.unfinished().into_iter().find(|command| {
-                command.session.as_str() == name && command.state().status == Status::Running
-            });
+        let running = self.commands.unfinished().into_iter().find(|command| {
+            command.session.as_str() == name
+                && command.state().status == Status::Running
+                && !command.is_durable()
+        });
         if let Some(command) = &running {
             command.change(|state| state.notices.retain(|notice| notice != NOT_FOUND));
         }
