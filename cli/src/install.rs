@@ -132,6 +132,10 @@ pub(crate) async fn install(context: &Context, act: bool, clients: &Wanted) -> R
             run.step(what, Outcome::Planned, "");
         }
     }
+    if act && run.system == System::Launchd {
+        // launchd listens there at once, and makes no directory for that.
+        Socket::find(context.global.socket.as_deref())?.prepare_directory()?;
+    }
     if let Err(why) = run.system.runs().await {
         let why = format!("no user manager answers here: {why}");
         let orders = [run.system.enable(), run.system.start(&run.directory)].concat();

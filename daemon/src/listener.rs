@@ -2,6 +2,7 @@
 //! is for `admission`.
 
 mod admission;
+mod handed;
 mod instance;
 mod seats;
 
@@ -18,6 +19,7 @@ use sshmcp_proto::{endpoint::Socket, error::Fault, v1::Reason};
 use tokio::net::UnixListener;
 
 pub use admission::{Admission, Connection};
+pub use handed::handed_over;
 pub use instance::{Instance, Refusal, try_start_lock};
 pub use seats::Peer;
 
@@ -38,11 +40,8 @@ enum Place {
 }
 
 impl Listener {
-    /// Takes the service manager's socket, or binds ours. Only for the holder of the life lock.
-    pub fn open(instance: &Instance) -> Result<Self, Fault> {
-        let handed = listenfd::ListenFd::from_env()
-            .take_unix_listener(0)
-            .map_err(|error| cannot(instance.socket().path(), "taken over", &error))?;
+    /// Takes the service manager's socket, where there is one, or binds ours. Only for the holder of the life lock.
+    pub fn open(instance: &Instance, handed: Option<StdListener>) -> Result<Self, Fault> {
         match handed {
             Some(listener) => Self::take_over(listener, instance.socket().path()),
             None => Self::bind(instance.socket()),
@@ -61,7 +60,7 @@ impl Listener {
                     expected.display()
                 ),
             )
-            .hint("make ListenStream= in the socket unit and --socket or SSHMCP_SOCKET the same path"));
+            .hint("make ListenStream= in the socket unit (SockPathName in launchd's list) and --socket or SSHMCP_SOCKET the same path"));
         }
         let listener = fs::set_permissions(expected, fs::Permissions::from_mode(0o600))
             .and_then(|()| into_tokio(listener))

@@ -18,13 +18,14 @@ use rustix::{
 use sshmcp_proto::{
     endpoint::{CONFIG_VARIABLE, Paths, Socket},
     error::Fault,
+    v1::Reason,
 };
 use sshmcpd::{
     background::{Readiness, detach},
     config::{self, Sources},
     core::Core,
     engine::Engine,
-    listener::{Instance, Listener, Refusal},
+    listener::{Instance, Listener, Refusal, handed_over},
     local, log,
     rpc::About,
     server,
@@ -97,7 +98,14 @@ fn live(arguments: &Arguments, readiness: &Readiness, background: bool) -> Resul
             ExitCode::FAILURE
         })?;
     let ended = runtime.block_on(async {
-        let instance = match Instance::claim(socket, || readiness.waiting()).await {
+        let handed = handed_over().map_err(|error| {
+            fail(&Fault::new(
+                Reason::DaemonUnavailable,
+                format!("the service manager's socket could not be taken over: {error}"),
+            ))
+        })?;
+        let claimed = Instance::claim(socket, handed.is_some(), || readiness.waiting()).await;
+        let instance = match claimed {
             Ok(instance) => instance,
             // Another was faster, which is as good for the client that started us.
             Err(Refusal::Serving(_)) if background => {
@@ -112,7 +120,7 @@ fn live(arguments: &Arguments, readiness: &Readiness, background: bool) -> Resul
         };
         let sources = Sources::find(named_config(arguments)).map_err(|fault| fail(&fault))?;
         let core: Arc<dyn Core> = Arc::new(Engine::start(sources, &paths.state).await);
-        let listener = Listener::open(&instance).map_err(|fault| fail(&fault))?;
+        let listener = Listener::open(&instance, handed).map_err(|fault| fail(&fault))?;
         let about = About {
             socket: instance.socket().path().to_owned(),
             config: paths.config.clone(),

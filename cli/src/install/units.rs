@@ -3,8 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sshmcp_proto::error::Fault;
-use sshmcp_proto::v1::Reason;
+use sshmcp_proto::{endpoint::SOCKET_BELOW_HOME, error::Fault, v1::Reason};
 
 const SERVICE: &str = include_str!("../../../systemd/sshmcpd.service");
 const SOCKET: &str = include_str!("../../../systemd/sshmcpd.socket");
@@ -123,6 +122,7 @@ pub(crate) fn units(system: System, places: &Places) -> Result<Vec<Unit>, Fault>
         }
         System::Launchd => {
             let program = format!("<string>{SOMEBODY}/.local/bin/sshmcpd</string>");
+            let path = format!("<string>{SOMEBODY}/{SOCKET_BELOW_HOME}</string>");
             let launchd = "<string>launchd</string>";
             let mut last = launchd.to_owned();
             for flag in &places.flags {
@@ -130,7 +130,8 @@ pub(crate) fn units(system: System, places: &Places) -> Result<Vec<Unit>, Fault>
             }
             let text = without_comment(AGENT)
                 .replace(&program, &format!("<string>{}</string>", xml(&daemon)))
-                .replace(launchd, &last);
+                .replace(launchd, &last)
+                .replace(&path, &format!("<string>{}</string>", xml(&socket)));
             vec![unit("org.sshmcp.sshmcpd.plist", text)]
         }
     })
@@ -232,6 +233,12 @@ mod tests {
         assert!(
             list.text
                 .contains("<string>launchd</string>\n        <string>--socket</string>")
+        );
+        assert!(
+            list.text
+                .contains("<key>SockPathName</key>\n            <string>/home/a/100%/s</string>"),
+            "{}",
+            list.text
         );
         assert!(!list.text.contains(SOMEBODY), "{}", list.text);
     }

@@ -47,7 +47,11 @@ impl Instance {
     /// Takes the socket for this process. Waits for a predecessor that is ending, calling `waiting` now and then.
     ///
     /// A socket that a service manager has handed over says nothing of a predecessor: it accepts connections all the time.
-    pub async fn claim(socket: Socket, mut waiting: impl FnMut()) -> Result<Self, Refusal> {
+    pub async fn claim(
+        socket: Socket,
+        is_handed_over: bool,
+        mut waiting: impl FnMut(),
+    ) -> Result<Self, Refusal> {
         socket.prepare_directory().map_err(Refusal::Failed)?;
         let path = socket.life_lock();
         let mut lock = open(&path).map_err(|error| Refusal::Failed(cannot(&path, &error)))?;
@@ -55,7 +59,7 @@ impl Instance {
         let mut signed = begun;
         while !try_lock(&lock).map_err(|error| Refusal::Failed(cannot(&path, &error)))? {
             let holder = holder(&mut lock);
-            if !is_handed_over()
+            if !is_handed_over
                 && matches!(
                     timeout(PROBE_TIME, UnixStream::connect(socket.path())).await,
                     Ok(Ok(_))
@@ -64,7 +68,7 @@ impl Instance {
                 return Err(Refusal::Serving(serving(&socket, &holder)));
             }
             if begun.elapsed() >= PREDECESSOR_TIME {
-                return Err(if is_handed_over() {
+                return Err(if is_handed_over {
                     Refusal::Serving(serving(&socket, &holder))
                 } else {
                     Refusal::Failed(ending(&socket, &holder))
@@ -89,16 +93,6 @@ impl Instance {
     pub const fn socket(&self) -> &Socket {
         &self.socket
     }
-}
-
-/// True if a service manager listens for us (`sd_listen_fds`).
-fn is_handed_over() -> bool {
-    let number = |name| {
-        std::env::var(name)
-            .ok()
-            .and_then(|value| value.parse::<u32>().ok())
-    };
-    number("LISTEN_PID") == Some(std::process::id()) && number("LISTEN_FDS").is_some_and(|count| count > 0)
 }
 
 /// The lock under which clients start daemons, if nobody has it; while we hold it none is started.

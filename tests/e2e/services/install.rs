@@ -333,6 +333,11 @@ fn the_templates_are_right() {
                 .is_some_and(|words| words.iter().all(Value::is_string)),
             "RunAtLoad" | "AbandonProcessGroup" => value.is_boolean(),
             "KeepAlive" => value.is_boolean() || value["SuccessfulExit"].is_boolean(),
+            "Sockets" => value.as_object().is_some_and(|sockets| {
+                sockets
+                    .values()
+                    .all(|socket| socket["SockPathName"].is_string() && socket["SockPathMode"].is_u64())
+            }),
             "ThrottleInterval" | "ExitTimeOut" | "Umask" => value.is_u64(),
             "SoftResourceLimits" => value
                 .as_object()
@@ -348,6 +353,12 @@ fn the_templates_are_right() {
     );
     assert_eq!(value["AbandonProcessGroup"], true, "tmux outlives the daemon");
     assert_eq!(value["Umask"], 0o077);
+    let socket = &value["Sockets"]["Listener"];
+    assert_eq!(
+        socket["SockPathName"],
+        "/Users/YOU/.local/state/sshmcp/sshmcpd.sock"
+    );
+    assert_eq!(socket["SockPathMode"], 0o600);
     let service = fs::read_to_string(root.join("systemd/sshmcpd.service")).expect("a unit");
     for line in [
         "Type=notify",
