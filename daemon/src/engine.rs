@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use sshmcp_proto::{
     client::MAX_MESSAGE,
+    endpoint::Paths,
     error::Fault,
     v1::{
         Reason, command_service_server::CommandServiceServer, file_service_server::FileServiceServer,
@@ -55,9 +56,11 @@ impl Engine {
         let logs = config.clone();
         let pool = Pool::new(PoolSettings::default());
         let claim = Claim::new(state_dir);
-        let commands = Arc::new(Commands::open(&claim.directory, limits));
+        // One who came second has nothing that is looked for afterwards.
+        let anchor = Paths::anchor(state_dir).filter(|_| claim.problem.is_none());
+        let commands = Arc::new(Commands::open_with(&claim.directory, anchor.clone(), limits));
         let recordings = Recordings::new(state_dir, move || logs.current().logs);
-        let (store, Loaded { sessions, set_aside }) = Store::open(&claim.directory);
+        let (store, Loaded { sessions, set_aside }) = Store::open_with(&claim.directory, anchor);
         for words in set_aside {
             tracing::warn!("{words}");
         }
@@ -151,6 +154,7 @@ impl Core for Engine {
         self.registry.durables.clear(has_ended).await;
         self.registry.pool.shutdown().await;
         self.registry.store.saved().await;
+        self.registry.store.let_go();
         Ok(Stopped {
             closed_sessions: closed.iter().map(|(name, _)| name.to_string()).collect(),
             ended_commands: closed

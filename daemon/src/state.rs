@@ -1,6 +1,7 @@
 //! The sessions that must be found again when the daemon is started again, in the state directory. Immediate in memory and
 //! written behind, by one thread: a disk that is slow, full or read-only costs no session any time. Knows no command.
 
+mod anchor;
 mod claim;
 mod each;
 mod file;
@@ -10,7 +11,7 @@ mod shown;
 
 use std::{
     collections::BTreeMap,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -22,8 +23,11 @@ pub use owner::Owner;
 pub use session::{Hop, SavedSession};
 pub use shown::{EarlierShown, ShownLog};
 
+use anchor::Anchor;
 use file::Files;
 
+/// What is not the store's and must be found beside it too: which ids of commands are taken.
+const ALONG: [&str; 1] = ["next_command"];
 /// Changes that come in this time are written together.
 const BATCH: Duration = Duration::from_millis(20);
 /// A disk that took nothing is tried again after this.
@@ -46,6 +50,7 @@ pub struct Loaded {
 
 struct Shared {
     owner: Owner,
+    anchor: Anchor,
     files: Files,
     work: Mutex<Work>,
     wake: Condvar,
@@ -77,6 +82,12 @@ struct Done {
 impl Store {
     /// Reads what is there. Never fails: what cannot be used is set aside, and said.
     pub fn open(state_dir: &Path) -> (Self, Loaded) {
+        Self::open_with(state_dir, None)
+    }
+
+    /// The same, where what kept sessions are found by is at another place as well.
+    pub fn open_with(state_dir: &Path, anchor: Option<PathBuf>) -> (Self, Loaded) {
+        let anchor = Anchor::find(anchor);
         let files = Files::new(state_dir);
         let (content, set_aside) = files.read();
         let sessions = content.sessions;
@@ -84,7 +95,8 @@ impl Store {
             .iter()
             .map(|session| (session.name.clone(), Arc::new(session.clone())));
         let store = Self(Arc::new(Shared {
-            owner: Owner::open(state_dir),
+            owner: Owner::open(state_dir, anchor.there()),
+            anchor,
             work: Mutex::new(Work {
                 sessions: by_name.collect(),
                 ..Work::default()
@@ -100,6 +112,39 @@ impl Store {
     /// Who has the state directory.
     pub fn owner(&self) -> &Owner {
         &self.0.owner
+    }
+
+    /// Where a session's place on this machine is made, so that it is found without the state directory.
+    pub fn anchor(&self) -> PathBuf {
+        self.is_to_be_found();
+        let there = self.0.anchor.there();
+        there.unwrap_or_else(|| self.directory()).to_owned()
+    }
+
+    /// All directories in which such places may be.
+    pub fn anchors(&self) -> Vec<PathBuf> {
+        let there = self.0.anchor.there().map(Path::to_owned);
+        there.into_iter().chain([self.directory().to_owned()]).collect()
+    }
+
+    /// There is a session from now on that is to be found even without the state directory.
+    pub fn is_to_be_found(&self) {
+        if self.0.anchor.make()
+            && let Some(place) = self.0.anchor.there()
+        {
+            self.0.owner.copy_to(place);
+            for name in ALONG {
+                // There may be none yet, which comes there then.
+                let _none = std::fs::copy(self.directory().join(name), place.join(name));
+            }
+        }
+    }
+
+    /// As the daemon ends: where no session is kept there is nothing to find.
+    pub fn let_go(&self) {
+        if !self.0.lock().sessions.values().any(|session| session.is_kept()) {
+            self.0.anchor.remove();
+        }
     }
 
     /// Remembers a session, in the place of what was remembered under its name.

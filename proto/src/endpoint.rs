@@ -32,6 +32,9 @@ pub const SOCKET_PATH_MAX: usize = 103;
 /// The default socket below HOME, the same on every system. The service units spell it out too (`%h/…`).
 pub const SOCKET_BELOW_HOME: &str = ".local/state/sshmcp/sshmcpd.sock";
 
+/// Tells this machine from another that has the same homes.
+const MACHINE_ID: &str = "/etc/machine-id";
+
 /// The daemon's address, and the lock files beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Socket {
@@ -173,6 +176,16 @@ impl Paths {
         };
         let logs = state.join("logs");
         Ok(Self { config, state, logs })
+    }
+
+    /// Where what kept sessions are found by is, if the state directory is lost; none: there is no place but that. Another
+    /// machine with the same home has another.
+    pub fn anchor(state: &Path) -> Option<PathBuf> {
+        let project = project().ok()?;
+        let data = project.data_local_dir();
+        let machine = std::fs::read(MACHINE_ID).unwrap_or_default();
+        let name = fnv1a(&[machine.as_slice(), b"\n", state.as_os_str().as_bytes()].concat());
+        (!state.starts_with(data)).then(|| data.join(format!("{name:016x}")))
     }
 }
 

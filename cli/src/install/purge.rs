@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Outcome, Run, cannot};
-use sshmcp_proto::endpoint::Socket;
+use sshmcp_proto::endpoint::{Paths, Socket};
 use sshmcp_proto::error::Fault;
 
 /// What the daemon makes in its state directory.
@@ -40,6 +40,7 @@ impl Run<'_> {
         let socket = Socket::find(self.context.global.socket.as_deref())?;
         let mut places = self.made();
         places.extend([socket.path().to_owned(), socket.start_lock(), socket.life_lock()]);
+        places.extend(Paths::anchor(&self.state));
         for path in places {
             let Ok(found) = fs::symlink_metadata(&path) else {
                 continue;
@@ -57,15 +58,18 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Removes the state directory and those above it, below the home, as far as they are empty.
+    /// Removes the state directory, where there was one beside, and those above them, below the home, as far as they are empty.
     pub(super) fn remove_empty(&self) {
-        let directories = self
-            .state
-            .ancestors()
-            .take_while(|path| *path != self.home && path.starts_with(&self.home));
-        for directory in directories {
-            if fs::remove_dir(directory).is_err() {
-                break;
+        let anchor = Paths::anchor(&self.state);
+        let beside = anchor.as_deref().and_then(Path::parent);
+        for place in [Some(self.state.as_path()), beside].into_iter().flatten() {
+            let directories = place
+                .ancestors()
+                .take_while(|path| *path != self.home && path.starts_with(&self.home));
+            for directory in directories {
+                if fs::remove_dir(directory).is_err() {
+                    break;
+                }
             }
         }
     }

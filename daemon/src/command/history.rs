@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -44,6 +44,8 @@ pub struct CommandLimits {
 /// Every command that can be asked for.
 pub struct Commands {
     pub(super) dir: PathBuf,
+    /// Where what kept sessions are found by is, once there is one.
+    anchor: Option<PathBuf>,
     pub(super) limits: Box<dyn Fn() -> CommandLimits + Send + Sync>,
     pub(super) shelf: Arc<Shelf>,
     /// What restoring had to say; it stays true for this daemon.
@@ -104,10 +106,21 @@ impl Commands {
     /// Opens the history in the state directory; `limits` is asked at each new command. Commands of an earlier daemon
     /// that outlive it are there again; all other output of its is removed, for nobody can ask for it.
     pub fn open(state_dir: &Path, limits: impl Fn() -> CommandLimits + Send + Sync + 'static) -> Self {
+        Self::open_with(state_dir, None, limits)
+    }
+
+    /// The same, where the number of the next command stands at another place as well, as soon as that is there: a shell that
+    /// outlives the state directory runs no id twice.
+    pub fn open_with(
+        state_dir: &Path,
+        anchor: Option<PathBuf>,
+        limits: impl Fn() -> CommandLimits + Send + Sync + 'static,
+    ) -> Self {
         let dir = state_dir.join("spool");
-        let (next, told) = next_number(state_dir);
+        let (next, told) = next_number(state_dir, anchor.as_deref());
         let commands = Self {
             dir,
+            anchor,
             shelf: Arc::new(Shelf {
                 budget: Arc::new(Budget::new(limits().disk_bytes)),
                 inner: Mutex::new(Inner {
@@ -172,13 +185,16 @@ impl Commands {
         for name in NEXT {
             let temporary = state_dir.join(format!("{name}.new"));
             fs::create_dir_all(state_dir)
-                .and_then(|()| fs::write(&temporary, format!("{reserved}\n")))
-                .and_then(|()| fs::rename(&temporary, state_dir.join(name)))
+                .and_then(|()| put_number(state_dir, name, reserved))
                 .map_err(|error| {
                     let path = temporary.display();
                     tracing::warn!(%path, %error, "command ids could not be reserved on disk");
                     format!("command ids cannot be reserved, so that they may be given out again after a restart: cannot write {path}: {error}")
                 })?;
+        }
+        let anchor = self.anchor.as_deref().filter(|anchor| anchor.is_dir());
+        if let Some(error) = anchor.and_then(|anchor| put_number(anchor, NEXT[0], reserved).err()) {
+            tracing::info!(%error, "command ids are not reserved beside the state");
         }
         Ok(())
     }
@@ -276,12 +292,20 @@ impl Commands {
     }
 }
 
+/// Writes a number, whole or not at all.
+fn put_number(directory: &Path, name: &str, number: u64) -> io::Result<()> {
+    let temporary = directory.join(format!("{name}.new"));
+    fs::write(&temporary, format!("{number}\n"))?;
+    fs::rename(&temporary, directory.join(name))
+}
+
 /// The number of the next command, and what is to be said of how it was found.
-fn next_number(state_dir: &Path) -> (u64, Vec<String>) {
+fn next_number(state_dir: &Path, anchor: Option<&Path>) -> (u64, Vec<String>) {
     let mut next = None;
     let mut is_damaged = false;
-    for name in NEXT {
-        if let Ok(text) = fs::read(state_dir.join(name)) {
+    let files = NEXT.iter().map(|name| state_dir.join(name));
+    for file in files.chain(anchor.map(|anchor| anchor.join(NEXT[0]))) {
+        if let Ok(text) = fs::read(file) {
             let text = String::from_utf8_lossy(&text);
             // Half a number is none.
             let number = text.strip_suffix('\n').and_then(|text| text.parse::<u64>().ok());

@@ -16,7 +16,7 @@ use crate::{
 
 impl Registry {
     /// Has a session kept by `local-tmux` where nobody says by what, this machine has what that takes, and no stored password
-    /// is needed, which OpenSSH's client is not given; else as `auto`. True if it is to be `local-tmux`.
+    /// is needed that OpenSSH's client is not given: a hop's, and where nobody tells who asks; else as `auto`. True if it is to be `local-tmux`.
     pub async fn prefer_local(&self, wanted: &mut Wanted) -> Result<bool, Fault> {
         let Some(call) = wanted.host.as_ref().filter(|_| wanted.keeper.is_none()) else {
             return Ok(false);
@@ -27,8 +27,8 @@ impl Registry {
         if is_there || target.keeper.is_some() {
             return Ok(false);
         }
-        let needs_password =
-            target.password.is_some() || target.jump.iter().any(|hop| hop.password.is_some());
+        let needs_password = target.password.is_some() && !cfg!(target_os = "linux")
+            || target.jump.iter().any(|hop| hop.password.is_some());
         let is_local = !needs_password && target.kind != Kind::Network && Tools::find().await.is_ok();
         wanted.keeper = Some(if is_local { Keeper::LocalTmux } else { Keeper::Auto });
         Ok(is_local)
@@ -42,7 +42,9 @@ const FOUND: &str = "the session was found in its local tmux, for the daemon's s
 pub(super) async fn add(store: &Store, saved: &mut Vec<SavedSession>) {
     // Without the programs there is nothing to come back to.
     let Ok(tools) = Tools::places() else { return };
-    for (place, note) in Place::all(store.directory(), &tools) {
+    let anchors = store.anchors();
+    let all = anchors.iter().flat_map(|anchor| Place::all(anchor, &tools));
+    for (place, note) in all {
         let directory = place.directory.to_string_lossy();
         if saved
             .iter()

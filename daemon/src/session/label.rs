@@ -78,6 +78,7 @@ impl Labels {
             ..session.clone()
         };
         let body = BASE64_STANDARD.encode(serde_json::to_vec(&session).ok()?);
+        self.store.is_to_be_found();
         let owner = self.store.owner();
         let label = format!("{} {} {body}", owner.mark(), owner.sign(&body));
         (label.len() <= LABEL_MAX).then_some(label)

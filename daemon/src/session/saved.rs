@@ -1,11 +1,8 @@
 //! What of a session is remembered beyond the daemon: how it is found again, and what a caller would miss.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use serde_json::Value;
@@ -93,8 +90,8 @@ impl Session {
     }
 
     /// Where state is kept.
-    pub(super) fn state_directory(&self) -> PathBuf {
-        self.saving.store.directory().to_owned()
+    pub(super) fn store(&self) -> Store {
+        self.saving.store.clone()
     }
 
     /// Puts what is remembered of it beside its tmux here, for a daemon that has lost everything else.

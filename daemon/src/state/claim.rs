@@ -72,7 +72,7 @@ impl Claim {
     }
 }
 
-fn lock(directory: &Path) -> io::Result<File> {
+pub(super) fn lock(directory: &Path) -> io::Result<File> {
     fs::create_dir_all(directory)?;
     let mut options = OpenOptions::new();
     let file = options

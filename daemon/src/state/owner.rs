@@ -20,14 +20,18 @@ const MARK: usize = 16;
 
 /// The key.
 pub struct Owner {
+    bytes: [u8; KEY],
     key: hmac::Key,
     mark: String,
 }
 
 impl Owner {
     /// The one of a state directory, which gets one if it has none. Where that cannot be written it is a new one each time.
-    pub(super) fn open(state_dir: &Path) -> Self {
-        let found = FILES.iter().find_map(|name| read(&state_dir.join(name)));
+    /// `anchor`: where a copy may be that outlives the directory.
+    pub(super) fn open(state_dir: &Path, anchor: Option<&Path>) -> Self {
+        let files = FILES.iter().map(|name| state_dir.join(name));
+        let copy = anchor.map(|anchor| anchor.join(FILES[0]));
+        let found = files.chain(copy).find_map(|file| read(&file));
         let key = found.unwrap_or_else(rand::random);
         for name in FILES {
             let path = state_dir.join(name);
@@ -37,11 +41,26 @@ impl Owner {
                 tracing::info!(path = %path.display(), %error, "the owner's key is not kept");
             }
         }
-        Self::of(&key)
+        let owner = Self::of(&key);
+        if let Some(anchor) = anchor {
+            owner.copy_to(anchor);
+        }
+        owner
+    }
+
+    /// Leaves a copy of the key there.
+    pub(super) fn copy_to(&self, anchor: &Path) {
+        let path = anchor.join(FILES[0]);
+        if read(&path) != Some(self.bytes)
+            && let Err(error) = write(&path, &self.bytes)
+        {
+            tracing::info!(path = %path.display(), %error, "the owner's key is not kept there");
+        }
     }
 
     fn of(key: &[u8; KEY]) -> Self {
         Self {
+            bytes: *key,
             key: hmac::Key::new(hmac::HMAC_SHA256, key),
             mark: hex(&Sha256::digest([b"sshmcp owner ".as_slice(), key].concat()))
                 .chars()
@@ -118,12 +137,12 @@ mod tests {
     #[test]
     fn the_same_again() {
         let directory = tempfile::tempdir().expect("a directory");
-        let first = Owner::open(directory.path());
+        let first = Owner::open(directory.path(), None);
         let signature = first.sign("words");
         assert_eq!(first.mark().len(), MARK);
         for damaged in FILES {
             fs::write(directory.path().join(damaged), "00 00\n").expect("written");
-            let again = Owner::open(directory.path());
+            let again = Owner::open(directory.path(), None);
             assert_eq!(again.mark(), first.mark());
             assert!(again.has_signed("words", &signature));
         }
@@ -131,7 +150,12 @@ mod tests {
         for odd in ["", "0", "zz", "ü", &signature[1..]] {
             assert!(!first.has_signed("words", odd), "{odd:?}");
         }
-        let other = Owner::open(tempfile::tempdir().expect("a directory").path());
+        let anchor = tempfile::tempdir().expect("a directory");
+        let elsewhere = tempfile::tempdir().expect("a directory");
+        first.copy_to(anchor.path());
+        let found = Owner::open(elsewhere.path(), Some(anchor.path()));
+        assert_eq!(found.mark(), first.mark());
+        let other = Owner::open(tempfile::tempdir().expect("a directory").path(), None);
         assert!(other.mark() != first.mark() && !other.has_signed("words", &signature));
     }
 }

@@ -66,6 +66,22 @@ fn on_the_next_use_of_the_host() {
     kept.finish(shim, &[Shell::Bash, Shell::Dash]);
 }
 
+/// The state directory as a whole is gone: what is on hosts is found as ours all the same.
+#[test]
+fn without_the_state_directory() {
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    kept.open(&mut shim, Shell::Bash);
+    shim.run("bash", "variable=kept; cd /usr");
+    kill_daemon(&kept.bed);
+    drop(shim);
+    fs::remove_dir_all(state_dir(&kept.bed)).expect("it was there");
+    let mut shim = kept.bed.shim();
+    let next = shim.run("bash", "echo $variable; pwd");
+    assert_eq!(next.stdout, "kept\n/usr\n", "{next:?}");
+    kept.finish(shim, &[Shell::Bash]);
+}
+
 /// Another daemon's are left alone; a name that is taken by now stays with who has it; and what runs there unknown to
 /// anybody is in nobody's way but its own session's.
 #[test]

@@ -66,7 +66,7 @@ impl Actor {
             name: tmux_name(self.session.name.as_str()),
             orphan_after: self.opening.orphan_after.as_secs(),
         };
-        let here = Here::below(self.session.state_directory());
+        let here = Here::of(self.session.store());
         let begun = here.clone();
         let name = self.session.name.clone();
         let (asking, listening) = dialog();

@@ -82,6 +82,16 @@ fn ended_meanwhile() {
 /// is worked with when that is over.
 #[test]
 fn found_without_state() {
+    found_without(".local/state/sshmcp/state");
+}
+
+/// The same where all of the state directory is gone.
+#[test]
+fn found_without_state_directory() {
+    found_without(".local/state/sshmcp");
+}
+
+fn found_without(state_files: &str) {
     let local = Local::new();
     let mut shim = local.bed.shim();
     for session in ["idle", "busy"] {
@@ -95,8 +105,7 @@ fn found_without_state() {
     shim.execute(call).expect("it runs");
     kill_daemon(&local.bed);
     shim.kill();
-    let state_files = local.bed.home().join(".local/state/sshmcp/state");
-    fs::remove_dir_all(&state_files).expect("the state is removed");
+    fs::remove_dir_all(local.bed.home().join(state_files)).expect("the state is removed");
 
     let mut shim = local.bed.shim();
     eventually("it is found", || state(&mut shim, "idle") == "ready");
