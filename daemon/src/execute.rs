@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::{
     command::{Command, Status},
-    config::{Keeper, Settings},
+    config::Settings,
     id::shorten,
     registry::{Found, Registry, Wanted},
     secret::Secret,
@@ -106,16 +106,6 @@ pub async fn hand_over(registry: &Registry, execution: Execution) -> Result<Hand
     let Found { session, notice } = registry.find(&execution.wanted).await?;
     session.allow(&execution.client)?;
     refuse_if_held(registry, &session).await?;
-    if execution.durable && session.summary().keeper == Keeper::LocalTmux {
-        return Err(Fault::new(
-            Reason::NotSupported,
-            format!(
-                "`durable` is not for session {}, whose connection is OpenSSH's own; nothing was run",
-                session.name
-            ),
-        )
-        .hint("a command there outlives the daemon anyway; to outlive the link use a session with the keeper `remote-tmux` or `daemon`"));
-    }
     let Execution {
         text,
         capture,

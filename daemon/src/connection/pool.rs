@@ -4,6 +4,7 @@
 //! are ordinary members, shared by everything that runs through them.
 
 mod alone;
+mod lent;
 
 use std::{
     collections::HashMap,
@@ -21,19 +22,15 @@ use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::{sync::Semaphore, time::Instant};
 
 use super::{
-    Connection, ConnectionId, Master, Road, Room,
+    Connection, ConnectionId, Room,
     asking::Given,
     channel::Channel,
     establish,
-    handshake::keepalive,
     lease::Lease,
     open::{NoChannel, Program, Pty, count, open},
     words::place,
 };
-use crate::{
-    host::{Target, TargetKey},
-    local::Place,
-};
+use crate::host::{Target, TargetKey};
 
 /// Handshakes at a time to one target: sshd starts to drop at 10 unauthenticated connections (MaxStartups 10:30:100).
 const HANDSHAKES_MAX: usize = 5;
@@ -77,6 +74,8 @@ pub struct Pool {
     pub(super) given: Mutex<HashMap<TargetKey, Given>>,
     /// Which keys opened a target last, by their labels.
     pub(super) opened: Mutex<HashMap<TargetKey, Vec<String>>>,
+    /// Connections of OpenSSH's client that others may use.
+    lent: lent::Lent,
     /// Set by the shutdown, under the lock of `targets`: a connection that is then still being made is dropped.
     ended: AtomicBool,
 }
@@ -150,6 +149,7 @@ impl Pool {
             targets: Mutex::default(),
             given: Mutex::default(),
             opened: Mutex::default(),
+            lent: lent::Lent::default(),
             ended: AtomicBool::new(false),
         })
     }
@@ -192,28 +192,6 @@ impl Pool {
     ) -> Result<Channel, Fault> {
         let opened = self.open(target, None, Program::Subsystem(name)).await;
         opened.map(|(_, channel)| channel)
-    }
-
-    /// A command without a terminal on a session's own road; which one it was in the end.
-    pub async fn open_on(
-        self: &Arc<Self>,
-        target: &Target,
-        road: &Road,
-        command: &str,
-    ) -> Result<(Road, Channel), Fault> {
-        match road {
-            Road::Pooled(connection) => {
-                let (connection, channel) = self.open_exec(target, connection, command).await?;
-                Ok((Road::Pooled(connection), channel))
-            }
-            Road::OpenSsh(master) => Ok((road.clone(), master.open_exec(command)?)),
-        }
-    }
-
-    /// The road of a session that OpenSSH's client carries, from this place on this machine.
-    pub fn by_openssh(&self, target: &Target, place: Place) -> Arc<Master> {
-        let id = ConnectionId(self.next_id.fetch_add(1, Ordering::Relaxed));
-        Arc::new(Master::new(id, place, keepalive(target).0))
     }
 
     /// How many channels a connection takes, those that are open included and at most so many, and whether it refused one

@@ -139,7 +139,9 @@ impl Follower {
     /// Until everything is taken and cleared away.
     pub(super) async fn run(mut self) {
         let mut tries = 0;
+        let mut lent = self.pool.lent_news();
         loop {
+            lent.mark_unchanged();
             let Err(broken) = self.attached().await else {
                 Place::forget(&self.command);
                 return;
@@ -157,7 +159,15 @@ impl Follower {
             self.tell_away(&broken.cause);
             let wait = pause(tries, broken.slowly);
             tries = tries.saturating_add(1);
-            self.meanwhile(&broken.cause, sleep(wait)).await;
+            let (pool, key) = (self.pool.clone(), self.target.key());
+            // Where only OpenSSH's client logs in, the next try is due when it has.
+            let again = async {
+                tokio::select! {
+                    () = sleep(wait) => {}
+                    () = pool.wait_for_lent(&key, &mut lent) => {}
+                }
+            };
+            self.meanwhile(&broken.cause, again).await;
         }
     }
 
@@ -179,13 +189,13 @@ impl Follower {
     async fn attached(&mut self) -> Result<(), Broken> {
         let (line, script) = words::follow(&self.place.nonce, &self.place.dir);
         let (pool, target) = (self.pool.clone(), self.target.clone());
-        let opening = async move { pool.open_beside(&target, &line).await };
+        let opening = async move { pool.open_anyhow(&target, &line).await };
         let opened = if self.seen {
             self.meanwhile("it is being connected to", opening).await
         } else {
             opening.await
         };
-        let (_connection, mut channel) = opened.map_err(|fault| Broken {
+        let (_road, mut channel) = opened.map_err(|fault| Broken {
             cause: fault.message.clone(),
             attached: false,
             slowly: matches!(

@@ -141,6 +141,7 @@ async fn try_here(pool: &Arc<Pool>, target: &Target, place: &Place, kept: Kept) 
     let mut wiring = Wiring::new();
     let helper = wiring.add(Source::Helper, master.open_exec(&command)?);
     let (hello, streams) = reach(&mut wiring, &kept, &helper, script).await?;
+    pool.lend(target, &master);
     let terminal = match pane.filter(|_| ended.is_none()) {
         Some(pane) => {
             place.drop_readers().await;
