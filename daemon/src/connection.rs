@@ -44,7 +44,7 @@ use russh::client::Handle;
 use tokio::{sync::watch, time::Instant};
 
 pub use self::{
-    asking::{Asked, Asker, Question},
+    asking::{Asked, Asker, Question, is_for_password},
     backoff::Backoff,
     channel::{Channel, ChannelEvent, ChannelWriter, CloseReason},
     host_key::{KnownKey, Verdict},

@@ -2,6 +2,7 @@
 //! ended; and the ways to what runs in one. Nothing that a user or a host wrote is ever put into a command of tmux's or a
 //! shell's.
 
+mod asking;
 pub mod pane;
 mod tools;
 
@@ -17,19 +18,18 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::{process::Command, time::timeout};
 
+pub use asking::{Reader, hides_typing, reader};
 pub use tools::Tools;
 
 use crate::tmux;
 use pane::Ended;
 
-/// Where the sessions' directories are, below the state directory.
+/// Where the sessions' directories are, below what they are found by.
 const BELOW: &str = "local";
 /// Programs of this machine that only look or tell answer in milliseconds; a stuck one is not waited for longer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The pane's facts, in this order.
 const FACTS: &str = "#{pane_id} #{pane_pid}";
-/// Processes of a pane that are looked at.
-const CHILDREN_MAX: usize = 64;
 /// What a directory of ours is called, and the server with it.
 const PREFIX: &str = "sshmcp-";
 
@@ -84,7 +84,7 @@ pub struct Pane {
 }
 
 impl Place {
-    /// Makes one with this name (letters, digits, `_` and `-`) below a state directory.
+    /// Makes one with this name (letters, digits, `_` and `-`) below a directory.
     pub fn make(state: &Path, name: &str, tools: Tools) -> io::Result<Self> {
         let root = state.join(BELOW);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&root)?;
@@ -98,7 +98,7 @@ impl Place {
         })
     }
 
-    /// All directories that there are below a state directory, each with the session that it remembers.
+    /// All directories that there are below one, each with the session that it remembers.
     pub fn all(state: &Path, tools: &Tools) -> Vec<(Self, Option<Vec<u8>>)> {
         let entries = fs::read_dir(state.join(BELOW)).into_iter().flatten().flatten();
         let ours = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
@@ -391,31 +391,6 @@ async fn run(mut command: Command) -> Result<String, String> {
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("it did not answer within {} s", PATIENCE.as_secs())),
     }
-}
-
-/// Whether a program of a pane reads the terminal, so that somebody is asked; none where this machine does not tell.
-pub fn reads_terminal(pane: u32) -> Option<bool> {
-    let mut open = vec![pane];
-    let mut is_known = true;
-    // A client has few children: jump hosts and proxies.
-    for _ in 0..CHILDREN_MAX {
-        let Some(pid) = open.pop() else { break };
-        let place = PathBuf::from(format!("/proc/{pid}"));
-        match fs::read_to_string(place.join("wchan")) {
-            Ok(waits) if waits.contains("wait_woken") || waits.contains("tty_read") => return Some(true),
-            // Whoever is at work waits for nothing; the pane's own program always does.
-            Ok(waits) if waits == "0" && pid == pane => is_known = false,
-            Ok(_) => {}
-            Err(_) => is_known = false,
-        }
-        let children = fs::read_to_string(place.join(format!("task/{pid}/children"))).unwrap_or_default();
-        open.extend(
-            children
-                .split_ascii_whitespace()
-                .filter_map(|pid| pid.parse::<u32>().ok()),
-        );
-    }
-    is_known.then_some(false)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ fn key_and_password() -> SshdOptions {
 }
 
 /// Every file below a directory that has this text.
-fn having(directory: &std::path::Path, text: &str) -> Vec<std::path::PathBuf> {
+pub(crate) fn having(directory: &std::path::Path, text: &str) -> Vec<std::path::PathBuf> {
     let mut open = vec![directory.to_owned()];
     let mut found = Vec::new();
     while let Some(directory) = open.pop() {

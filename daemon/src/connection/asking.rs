@@ -145,7 +145,7 @@ pub(super) fn is_for_new_password(prompt: &str) -> bool {
 }
 
 /// True if a stored password is the answer: it is asked for without echo, and by its name.
-pub(super) fn is_for_password(prompt: &str, echo: bool) -> bool {
+pub fn is_for_password(prompt: &str, echo: bool) -> bool {
     let prompt = prompt.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| prompt.contains(word));
     !echo && has(&PASSWORD_WORDS) && !has(&OTHER_WORDS)

@@ -12,6 +12,7 @@ mod local;
 mod login;
 mod marks;
 mod prompt;
+mod stored;
 mod unseen;
 mod windows;
 

@@ -2,8 +2,10 @@
 //! that client reaches, and leave nothing on either side.
 
 mod asked;
+mod durable;
 mod lost;
 mod restarts;
+mod stored;
 
 use std::{
     fs::{self, Permissions},
@@ -39,11 +41,27 @@ impl Local {
         Self::open_as(shim, shell.host(), shell.host())
     }
 
+    /// Makes a name of bash's host for which ssh_config wants what the daemon must not judge alone.
+    fn only_openssh(&self, alias: &str) {
+        let revoked = self.bed.home().join("revoked");
+        fs::write(&revoked, "").expect("written");
+        self.bed.give("revoked");
+        let lines = format!(
+            "Host {alias}\n HostName 127.0.0.1\n User {}\n Port {}\n RevokedHostKeys {}\n",
+            self.bed.user(Shell::Bash).name,
+            self.bed.sshd().port(),
+            revoked.display()
+        );
+        self.bed.append(".ssh/config", &lines);
+    }
+
     /// Where sessions are on the operator's machine: each directory is named like its tmux server.
     fn places(&self) -> Vec<PathBuf> {
-        let root = self.bed.home().join(".local/state/sshmcp/local");
-        let entries = fs::read_dir(root).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).collect()
+        let anchors = fs::read_dir(self.bed.home().join(".local/share/sshmcp"));
+        let anchors = anchors.into_iter().flatten().flatten();
+        let entries =
+            anchors.flat_map(|anchor| fs::read_dir(anchor.path().join("local")).into_iter().flatten());
+        entries.flatten().map(|entry| entry.path()).collect()
     }
 
     /// The tmux server of a session.
@@ -189,7 +207,7 @@ fn every_byte_arrives() {
 }
 
 /// A host behind a ProxyCommand is reached, by the daemon as well, whatever else a person's ssh_config wants of their own
-/// logins there; `durable` is refused there, in words.
+/// logins there; a command outlives it there as anywhere.
 #[test]
 fn a_proxy_command_is_followed() {
     let local = Local::new();
@@ -207,9 +225,10 @@ fn a_proxy_command_is_followed() {
         .expect("closed");
     Local::open_as(&mut shim, "proxied", "proxied");
     assert_eq!(shim.run("proxied", "echo through").stdout, "through\n");
-    let durable = json!({"host": "proxied", "command": "true", "durable": true});
-    let fault = shim.execute(durable).expect_err("it is refused");
-    assert_eq!(fault.code, "not_supported", "{fault:?}");
+    let durable = json!({"host": "proxied", "command": "echo durable; exit 4", "durable": true});
+    let durable = shim.execute(durable).expect("it runs");
+    let got = (durable.exit_code, &*durable.stdout);
+    assert_eq!(got, (Some(4), "durable\n"), "{durable:?}");
     local.finish(shim);
 }
 
@@ -217,16 +236,7 @@ fn a_proxy_command_is_followed() {
 #[test]
 fn chosen_by_itself() {
     let mut local = Local::new();
-    let revoked = local.bed.home().join("revoked");
-    fs::write(&revoked, "").expect("written");
-    local.bed.give("revoked");
-    let lines = format!(
-        "Host strict\n HostName 127.0.0.1\n User {}\n Port {}\n RevokedHostKeys {}\n",
-        local.bed.user(Shell::Bash).name,
-        local.bed.sshd().port(),
-        revoked.display()
-    );
-    local.bed.append(".ssh/config", &lines);
+    local.only_openssh("strict");
     // The daemon has no such exchange of keys.
     let options = SshdOptions {
         lines: vec!["KexAlgorithms sntrup761x25519-sha512@openssh.com".to_owned()],

@@ -83,7 +83,7 @@ fn a_missing_or_invalid_one_is_a_clear_error() {
     bed.finish();
 }
 
-/// The older of its places; its password is one that OpenSSH's client would not be given, so that the keeper is another.
+/// The older of its places; its password is typed at OpenSSH's client, where its sessions were.
 #[test]
 fn a_password_is_used_as_it_was() {
     let mut bed = TestBed::new();
@@ -99,7 +99,7 @@ fn a_password_is_used_as_it_was() {
     let mut shim = profile(&bed, "interactive");
     let open = json!({"connection_config_name": "old", "session_name": "main"});
     let opened = shim.call("open_connection", open).expect("it opens");
-    assert_ne!(opened["keeper"], "local-tmux", "{opened}");
+    assert_eq!(opened["keeper"], "local-tmux", "{opened}");
     let (_, listed) = told(&mut shim, "list_available_configs", &json!({}));
     let (_, connections) = told(&mut shim, "list_connections", &json!({}));
     for text in [listed, connections, opened.to_string()] {

@@ -3,7 +3,6 @@
 
 use std::{
     ffi::OsString,
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -19,21 +18,22 @@ use crate::{
         link::{Source, Wiring},
     },
     shell::order::{self, Keeping},
+    state::Store,
 };
 
 /// Where it is opened on this machine.
 #[derive(Clone)]
 pub struct Here {
-    state: PathBuf,
+    store: Store,
     /// What is to be ended unless a session comes of it.
     begun: Arc<Mutex<Option<Place>>>,
 }
 
 impl Here {
-    /// Below this state directory.
-    pub fn below(state: PathBuf) -> Self {
+    /// Below what this store's sessions are found by.
+    pub fn of(store: Store) -> Self {
         Self {
-            state,
+            store,
             begun: Arc::default(),
         }
     }
@@ -44,8 +44,9 @@ impl Here {
     }
 
     fn make(&self, name: &str, tools: Tools) -> Result<(Guarded, Place), Fault> {
-        let place = Place::make(&self.state, name, tools)
-            .map_err(|error| not_begun(&format!("{}: {error}", self.state.display())))?;
+        let anchor = self.store.anchor();
+        let place = Place::make(&anchor, name, tools)
+            .map_err(|error| not_begun(&format!("{}: {error}", anchor.display())))?;
         *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(place.clone());
         let guarded = Guarded {
             here: self.clone(),
@@ -108,6 +109,7 @@ pub async fn open_local(
     opening.kept = Some(keep.name.clone());
     terminal.capture().await?;
     opening.log_in(&place, pane.pid).await?;
+    pool.lend(target, &master);
     let keeping = Keeping::Beside {
         orphan_after: keep.orphan_after,
     };

@@ -9,10 +9,11 @@ use super::{
     Opening,
     dialog::{Login, Question},
     last_words,
+    stored::Stored,
 };
 use crate::{
     host::Target,
-    local::{Place, reads_terminal},
+    local::{Place, Reader, reader},
     terminal::clean::clean,
 };
 
@@ -29,17 +30,34 @@ impl Opening {
         let limit = self.target.connect_timeout + LOGIN_MAX;
         let mut asked_before = false;
         let mut since = Instant::now();
+        let mut stored = Stored::of(&self.target);
         while !place.has_master() {
             if self.pass(tokio::time::Instant::now() + LOOK).await? {
                 since = Instant::now();
             }
             let words = last_words(&self.shown);
             let silent = self.last_shown.map(|at| at.elapsed());
-            let asks = match reads_terminal(pane) {
-                Some(true) => silent.is_some(),
-                Some(false) => silent.is_some_and(|silent| silent > SILENCE) && waits_for_touch(&words),
+            let reads = reader(pane);
+            let asks = match reads {
+                // What it reads may be our answer, to which nothing was said yet.
+                Some(_) if stored.is_on_its_way(self.shown_total) => false,
+                Some(Reader::Client | Reader::Below) => silent.is_some(),
+                Some(Reader::Nobody) => {
+                    silent.is_some_and(|silent| silent > SILENCE) && waits_for_touch(&words)
+                }
                 None => silent.is_some_and(|silent| silent > SILENCE) && looks_like_question(&words),
             };
+            if asks
+                && asked_before
+                && reads == Some(Reader::Client)
+                && let Some(answer) = stored.answer(&words, pane).await?
+            {
+                stored.was_typed(self.shown_total);
+                self.write(answer).await?;
+                since = Instant::now();
+                asked_before = false;
+                continue;
+            }
             if asks && asked_before {
                 self.asks(Some(Question {
                     text: words,
