@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     command::{Command, Status},
-    connection::{ChannelEvent, ChannelWriter, CloseReason, Pool},
+    connection::{ChannelEvent, ChannelWriter, CloseReason, Pool, Road},
     host::Target,
     shell::{
         durable::{self as words, Frame, Reached, Started, State},
@@ -77,6 +77,8 @@ pub(super) struct Follower {
     away: Option<String>,
     /// It was attached once: until then signals wait.
     seen: bool,
+    /// The last way to it was a connection of a session's client.
+    by_lent: bool,
 }
 
 /// Why the link is of no more use.
@@ -133,6 +135,7 @@ impl Follower {
             clearing: false,
             away: None,
             seen: false,
+            by_lent: false,
         }
     }
 
@@ -155,6 +158,7 @@ impl Follower {
             (self.sizes_asked, self.clearing) = (false, false);
             if broken.attached {
                 tries = 0;
+                self.by_lent = false;
             }
             self.tell_away(&broken.cause);
             let wait = pause(tries, broken.slowly);
@@ -189,13 +193,14 @@ impl Follower {
     async fn attached(&mut self) -> Result<(), Broken> {
         let (line, script) = words::follow(&self.place.nonce, &self.place.dir);
         let (pool, target) = (self.pool.clone(), self.target.clone());
-        let opening = async move { pool.open_anyhow(&target, &line).await };
+        let was_lent = std::mem::take(&mut self.by_lent);
+        let opening = async move { pool.open_anyhow(&target, &line, was_lent).await };
         let opened = if self.seen {
             self.meanwhile("it is being connected to", opening).await
         } else {
             opening.await
         };
-        let (_road, mut channel) = opened.map_err(|fault| Broken {
+        let (road, mut channel) = opened.map_err(|fault| Broken {
             cause: fault.message.clone(),
             attached: false,
             slowly: matches!(
@@ -208,6 +213,7 @@ impl Follower {
                     | Reason::PermissionDenied
             ),
         })?;
+        self.by_lent = matches!(road, Road::OpenSsh(_));
         let orders = writer(channel.writer());
         let mut own = Scanner::new(&helper_introducer(&self.place.nonce), TERMINATOR);
         let mut looks = interval(LOOK);

@@ -80,20 +80,24 @@ impl Pool {
     }
 
     /// A command without a terminal, on whatever connection there is: of ours, or of a session's client; or on one that is made,
-    /// where that is not OpenSSH's client's matter alone.
+    /// where that is not OpenSSH's client's matter alone. `was_lent`: one that was lent was of no use just now.
     pub async fn open_anyhow(
         self: &Arc<Self>,
         target: &Target,
         command: &str,
+        was_lent: bool,
     ) -> Result<(Road, Channel), Fault> {
-        if self.free(target).is_none() {
+        let only = target.only_keeper();
+        // Its server may take no further channel on that one.
+        let is_by_own = was_lent && only.is_none();
+        if self.free(target).is_none() && !is_by_own {
             for master in self.lent.on(&target.key()) {
                 if master.place().is_up().await {
                     let channel = master.open_exec(command)?;
                     return Ok((Road::OpenSsh(master), channel));
                 }
             }
-            if let Some(keeper) = target.only_keeper() {
+            if let Some(keeper) = only {
                 return Err(Fault::new(
                     Reason::Unreachable,
                     format!(
