@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::json;
-use sshmcp_tests::{Shell, Shim, SshdOptions, Sudoer, eventually};
+use sshmcp_tests::{Shell, Shim, SshdOptions, Sudoer};
 
 use super::{super::state, Local};
 use crate::{attach::Pane, login::having};
@@ -64,7 +64,8 @@ fn a_stored_password() {
     });
     person.types(&sudoer.password);
     person.keys("Enter");
+    person.shows("its shell", |seen| seen.contains("wrong · ready"));
     person.close();
-    eventually("it is open", || state(&mut shim, "wrong") == "ready");
+    assert_eq!(state(&mut shim, "wrong"), "ready");
     local.finish(shim);
 }
