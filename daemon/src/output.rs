@@ -6,6 +6,7 @@
 mod budget;
 mod chunk;
 mod drawn;
+mod fit;
 mod found;
 mod grep;
 mod journal;
@@ -34,6 +35,9 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// Raw bytes at the end in which the last line is looked for: 200 characters with plenty of colour.
 const LAST_LINE_WINDOW: u64 = 2 << 10;
+
+/// Raw bytes at the end in which an unfinished character or escape sequence is looked for. Longer ones are not waited for.
+const UNFINISHED_MAX: usize = 4 << 10;
 
 /// Characters of the last line that are shown.
 const LAST_LINE_CHARS: usize = 200;
@@ -120,6 +124,7 @@ pub struct Output {
     losses: Losses,
     last: StreamKind,
     drawn: Drawn,
+    has_ended: bool,
     spool: Spool,
     /// It outlives the daemon: then this is in the place of the spool.
     kept: Option<Box<Kept>>,
@@ -141,6 +146,7 @@ impl Output {
             losses: Losses::default(),
             last: StreamKind::Stdout,
             drawn: Drawn::default(),
+            has_ended: false,
             spool: Spool::new(spool_file, limits.disk_bytes, budget),
             kept: None,
         }
@@ -189,6 +195,7 @@ impl Output {
 
     /// Nothing more comes from the command itself.
     pub const fn end(&mut self) {
+        self.has_ended = true;
         self.drawn.end();
     }
 
@@ -205,6 +212,17 @@ impl Output {
     /// Raw bytes taken so far, both streams: the next offset.
     pub const fn total(&self) -> u64 {
         self.total
+    }
+
+    /// Offset up to which output is given out. While more may come this leaves a character or escape sequence that has only
+    /// begun for later, with what came behind it: given in halves, neither half would be shown as what it is.
+    pub fn settled(&self) -> u64 {
+        if self.has_ended {
+            return self.total;
+        }
+        let from = self.total.saturating_sub(UNFINISHED_MAX as u64);
+        let from = from.max(self.contiguous_from());
+        render::unfinished(&self.read(from, UNFINISHED_MAX)).unwrap_or(self.total)
     }
 
     /// Raw bytes of `stream` taken so far.

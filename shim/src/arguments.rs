@@ -89,6 +89,17 @@ pub(crate) fn millis(name: &str, seconds: f64) -> Result<u64, Fault> {
     Ok(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
+/// Characters of output that an answer may have; 0 on the wire leaves that to the daemon.
+pub(crate) fn output_limit(limit: Option<u32>) -> Result<u32, Fault> {
+    match limit {
+        Some(0) => Err(
+            invalid("`output_limit` is 0, and at least one character of output is returned")
+                .hint("call again with 1 to 40000, or without it for 8000"),
+        ),
+        limit => Ok(limit.unwrap_or(0)),
+    }
+}
+
 /// The known name that an unknown one probably means.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_ascii_lowercase();

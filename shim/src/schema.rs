@@ -124,7 +124,7 @@ pub(crate) fn command_fields() -> Vec<(&'static str, Value)> {
         ("command_id", maybe("string")),
         (
             "status",
-            maybe("completed, running, awaiting_input, interrupted, lost, or queued (waits for its turn)"),
+            maybe("completed, running, awaiting_input, interrupted or lost"),
         ),
         (
             "exit_code",
@@ -140,7 +140,7 @@ pub(crate) fn command_fields() -> Vec<(&'static str, Value)> {
         ),
         (
             "omitted_bytes",
-            maybe("integer: raw bytes left out between head and tail"),
+            maybe("integer: raw bytes left out between head and tail, or before the tail asked for"),
         ),
         ("total_bytes", maybe("integer: raw bytes written so far")),
         ("offset", maybe("integer: where to go on reading")),

@@ -75,6 +75,58 @@ fn a_pattern_of_what_was_not_shown() {
     bed.finish();
 }
 
+/// What does not fit into an answer follows in the next, and each says so; a character in two halves is told once, whole.
+#[test]
+fn more_than_fits() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    let go = bed.scratch(Shell::Bash).join("go");
+    let command = format!(
+        "seq 1 3000; printf 'a\\342\\202'; until [ -e {0} ]; do sleep 0.05; done; printf '\\254z\\033[3'; \
+         until [ -e {0}2 ]; do sleep 0.05; done; printf '1mred\\033[0m\\n'",
+        go.display()
+    );
+    let id = begin(&mut shim, "long", "bash", &command);
+    let mut all = String::new();
+    let mut reads_on = |shim: &mut Shim, arguments: Value| -> (u64, u64) {
+        let answer = shim.begin_call("wait_for", arguments);
+        let answer = shim.answer(answer);
+        let command = &answer["result"]["structuredContent"]["commands"][0];
+        let number = |name: &str| command[name].as_u64().expect("a number");
+        all.push_str(command["stdout"].as_str().expect("text"));
+        let follow = number("total_bytes") - number("offset");
+        let told = text(&answer, "/result/content/0/text").contains("bytes follow: get_command_output(");
+        assert_eq!((told, number("omitted_bytes")), (follow > 0, 0), "{answer}");
+        (follow, number("offset"))
+    };
+    let from = |offset: u64| json!({"commands": [id], "pattern": "a$|^3000$", "output_limit": 5000, "offset": offset});
+    let (mut follow, mut offset) = reads_on(&mut shim, from(0));
+    assert!(follow > 8000 && offset <= 5000, "{follow} behind {offset}");
+    while follow > 2 {
+        (follow, offset) = reads_on(
+            &mut shim,
+            json!({"commands": [id], "timeout": 0, "output_limit": 5000, "offset": offset}),
+        );
+    }
+    // What has only begun waits.
+    let now = Outcome::read(
+        shim.call("get_command_output", json!({"command_id": id, "tail": 1}))
+            .expect("a line"),
+    );
+    assert_eq!(
+        (&*now.stdout, now.number("total_bytes") - now.number("offset")),
+        ("a", 2)
+    );
+    fs::write(&go, "").expect("a file");
+    reads_on(&mut shim, json!({"commands": [id], "pattern": "z"}));
+    fs::write(bed.scratch(Shell::Bash).join("go2"), "").expect("a file");
+    reads_on(&mut shim, json!({"commands": [id]}));
+    let numbers: String = (1..=3000).map(|at| format!("{at}\n")).collect();
+    assert_eq!(all, format!("{numbers}a\u{20ac}zred\n"));
+    shim.close();
+    bed.finish();
+}
+
 /// One of many is enough, or all have to come; each says what came to pass with it.
 #[test]
 fn any_and_all() {

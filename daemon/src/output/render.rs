@@ -59,7 +59,8 @@ impl Rendered {
     }
 }
 
-fn clip(piece: &Piece, from: u64, to: u64) -> &[u8] {
+/// The bytes of a piece that are within a range.
+pub(super) fn clip(piece: &Piece, from: u64, to: u64) -> &[u8] {
     let index = |offset: u64| {
         let within = offset.clamp(piece.offset, piece.end()) - piece.offset;
         usize::try_from(within).unwrap_or(usize::MAX)
@@ -163,6 +164,40 @@ fn find_cuts(pieces: &[Piece], care: Care) -> Cuts {
         }
     }
     cuts
+}
+
+/// Offset of the first byte of a character or escape sequence that is not finished at the end of these pieces, of either
+/// stream; none if all are. One that began before them is not seen.
+pub(super) fn unfinished(pieces: &[Piece]) -> Option<u64> {
+    let start = pieces.first()?.offset;
+    let mut walkers = [Walker::new(start), Walker::new(start)];
+    let mut since = [None, None];
+    for piece in pieces {
+        let [stdout, stderr] = &mut walkers;
+        let [stdout_since, stderr_since] = &mut since;
+        let (own, since) = match piece.stream {
+            StreamKind::Stdout => (stdout, stdout_since),
+            StreamKind::Stderr => (stderr, stderr_since),
+        };
+        for (at, byte) in (piece.offset..).zip(&piece.data) {
+            let was_text = own.parser.is_ground();
+            match own.parser.next(&mut std::slice::from_ref(byte)) {
+                Some(Event::Text(_)) => own.take(*byte),
+                Some(_) => own.break_text(),
+                None if was_text => {
+                    own.break_text();
+                    *since = Some(at);
+                }
+                None => {}
+            }
+            if own.is_between() {
+                *since = None;
+            } else if own.parser.is_ground() && !utf8::is_continuation(*byte) {
+                *since = Some(at);
+            }
+        }
+    }
+    since.into_iter().flatten().min()
 }
 
 /// Text up to a newline, or the newline: nothing else means anything in raw bytes.

@@ -276,6 +276,31 @@ fn tails() {
     );
     let view = tail(&output, 3000, 1000, false);
     assert!(view.stdout.len() <= 1000 && view.stdout.len() > 900 && view.stdout.starts_with(b"line"));
+    // What was asked for and did not fit is told, to the byte.
+    let asked: String = (97_000..100_000).map(|at| format!("line {at}\n")).collect();
+    let from = lines.len() - asked.len();
+    assert_eq!(view.omitted_bytes as usize, asked.len() - view.stdout.len());
+    assert!(view.words.contains(&format!("offset={from} ")), "{}", view.words);
+    let rest = forward(&output, from as u64, 40_000, false);
+    assert!(asked.starts_with(text(&rest.stdout)));
+    // Of lines that are longer than any window their beginning is known as well.
+    let (_directory, mut output) = stdout(b"first\n");
+    for _ in 0..3 {
+        output.append(StreamKind::Stdout, &b"x".repeat(400_000));
+        output.append(StreamKind::Stdout, b"\n");
+    }
+    let view = tail(&output, 2, 100, false);
+    assert_eq!((view.omitted_bytes, view.stdout.len()), (800_002 - 100, 100));
+    assert_eq!(tail(&output, 9, 100, false).omitted_bytes, 1_200_009 - 100);
+    // Bytes are exact, and spelled within the limit.
+    let noise: Vec<u8> = (0..100_000_u32)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
+    let (_directory, output) = stdout(&noise);
+    let view = tail(&output, usize::MAX, 8000, true);
+    assert!(noise.ends_with(&view.stdout) && view.stdout.len() > 4400);
+    assert!(view.stdout.len().div_ceil(3) * 4 <= 8000);
+    assert_eq!(view.omitted_bytes as usize, noise.len() - view.stdout.len());
 }
 
 /// Matching lines, with context and groups, on cleaned text, each stream by itself.
@@ -299,11 +324,151 @@ fn greps() {
     );
     assert_eq!(found("^a", 3, 100).0, "a1\nb\nc\nd\ne\na2\nf\n");
     assert_eq!(found("nothing", 2, 100), (String::new(), String::new(), 0));
-    let (stdout, _, matches) = found("^.", 0, 4);
-    assert_eq!(
-        (stdout.as_str(), matches),
-        ("a1\n[… 7 more matching lines are not shown …]\n", 8)
+    assert_eq!(found("^.", 0, 4), ("a1\n".into(), String::new(), 8));
+    let (view, _) = grep(&output, &Regex::new("^.").expect("a pattern"), 0, 4);
+    assert!(
+        view.words.starts_with("7 more matching lines are not shown"),
+        "{}",
+        view.words
     );
+}
+
+/// Where not everything fits it is context that goes, the farthest first; a match stays, and of a long line the match.
+#[test]
+fn greps_in_little_room() {
+    let mut lines: Vec<String> = (0..2000).map(|at| format!("line {at}")).collect();
+    for at in [500, 1000, 1003, 1990] {
+        lines[at] = format!("needle {at}");
+    }
+    let (_directory, output) = stdout(lines.join("\n").as_bytes());
+    let needle = Regex::new("needle").expect("a pattern");
+    for context in [0, 1, 3, 50, 400, 5000] {
+        for limit in [60, 100, 300, 2000, 8000] {
+            let (view, matches) = grep(&output, &needle, context, limit);
+            let shown: Vec<&str> = text(&view.stdout).lines().collect();
+            assert_eq!(matches, 4);
+            for at in [500, 1000, 1003, 1990] {
+                assert!(
+                    shown.contains(&&*format!("needle {at}")),
+                    "{context} in {limit}: {shown:?}"
+                );
+            }
+            assert!(
+                view.stdout.len() <= limit,
+                "{context} in {limit}: {}",
+                view.stdout.len()
+            );
+            let (all, _) = grep(&output, &needle, context, 1 << 20);
+            assert!(all.words.is_empty());
+            assert_eq!(
+                view.words.is_empty(),
+                view.stdout == all.stdout,
+                "{context} in {limit}: {}",
+                view.words
+            );
+            assert!(
+                view.stdout == all.stdout || all.stdout.len() + 20 > limit,
+                "{context} in {limit}"
+            );
+            // What is shown together is together.
+            for pair in shown
+                .windows(2)
+                .filter(|pair| !pair.contains(&"--") && context > 0)
+            {
+                let number = |line: &str| line.rsplit(' ').next().and_then(|at| at.parse::<u64>().ok());
+                assert_eq!(
+                    number(pair[1]),
+                    number(pair[0]).map(|at| at + 1),
+                    "{context} in {limit}"
+                );
+            }
+        }
+    }
+    let long = format!("{}needle{}\n", "a".repeat(20_000), "b".repeat(20_000));
+    let (_directory, output) = stdout(long.repeat(2).as_bytes());
+    let (view, matches) = grep(&output, &needle, 3, 8000);
+    assert!(text(&view.stdout).contains("aneedleb") && text(&view.stdout).chars().count() <= 8000);
+    assert_eq!(matches, 2);
+    assert!(view.words.contains("1 more matching lines"), "{}", view.words);
+    assert!(view.words.contains("what is around its match"), "{}", view.words);
+}
+
+/// While a command runs, a character or sequence that has only begun waits for its end, with what is behind it; once it
+/// has ended, what there is is told.
+#[test]
+fn unfinished_ends_wait() {
+    for (bytes, settled) in [
+        (&b"abc"[..], 3),
+        (b"abc\xE2\x82", 3),
+        (b"abc\xE2\x82\xAC", 6),
+        (b"abc\x1b", 3),
+        (b"abc\x1b[3", 3),
+        (b"abc\x1b[31mx", 9),
+        (b"\x1b]0;title", 0),
+        (b"\x1b]0;title\x07", 10),
+        (b"\xE2\x1b[1m", 5),
+        (b"\xE2\xE2\x82", 1),
+        (b"\x80\x80", 2),
+        (b"\x1b[1\x1b[2", 0),
+    ] {
+        let (_directory, mut output) = stdout(bytes);
+        assert_eq!(output.settled(), settled, "{:?}", bytes.escape_ascii());
+        for view in [
+            forward(&output, 0, 100, false),
+            whole(&output, 100, false, "c42"),
+            tail(&output, 5, 100, false),
+            grep(&output, &Regex::new("").expect("a pattern"), 0, 100).0,
+            whole(&output, 100, true, "c42"),
+        ] {
+            assert_eq!((view.offset, view.omitted_bytes), (settled, 0));
+            assert!(!String::from_utf8_lossy(&view.stdout).contains('\u{FFFD}') || settled != 3);
+        }
+        output.end();
+        assert_eq!(whole(&output, 100, false, "c42").offset, output.total());
+        assert_eq!(whole(&output, 100, true, "c42").stdout, bytes);
+    }
+    // Of the other stream little is held back, and an endless sequence holds nothing back for ever.
+    let (_directory, mut output) = stdout(b"\xE2");
+    output.append(StreamKind::Stderr, b"err");
+    assert_eq!(output.settled(), 0);
+    output.append(StreamKind::Stderr, &b"x".repeat(UNFINISHED_MAX));
+    assert_eq!(output.settled(), output.total());
+    let (_directory, output) = stdout(&[b"\x1b[".to_vec(), b"1;".repeat(5000)].concat());
+    assert_eq!(output.settled(), output.total());
+}
+
+/// The smallest limits are kept, and reading forward ends.
+#[test]
+fn tiny_limits() {
+    let bytes = "é漢e\u{301}\x1b[31m\u{202e}ab\ncd\x1b[0m\n".as_bytes();
+    let (_directory, mut output) = stdout(bytes);
+    output.append(StreamKind::Stderr, b"ef\xFFgh");
+    output.end();
+    for limit in 1..30 {
+        let view = whole(&output, limit, false, "c42");
+        let note = text(&view.stdout).lines().find(|line| line.contains("left out"));
+        let note = note.map_or(0, |line| line.chars().count() + 1);
+        assert!(
+            text(&view.stdout).chars().count() <= limit + note + 1,
+            "{limit}: {view:?}"
+        );
+        assert!(tail(&output, 9, limit, false).stdout.len() <= limit * 4);
+        for raw in [false, true] {
+            let (mut at, mut shown) = (0, [Vec::new(), Vec::new()]);
+            while at < output.total() {
+                let view = forward(&output, at, limit, raw);
+                assert!(view.offset > at, "{limit}");
+                at = view.offset;
+                shown[0].extend(view.stdout);
+                shown[1].extend(view.stderr);
+            }
+            if raw {
+                assert_eq!(shown, [bytes.to_vec(), b"ef\xFFgh".to_vec()]);
+            } else {
+                assert_eq!(text(&shown[0]), clean(bytes), "{limit}");
+            }
+        }
+    }
 }
 
 /// Searching a spool of many megabytes with a line longer than the cap.
@@ -410,7 +575,7 @@ fn throughput() {
 #[test]
 fn an_erased_line_that_fits_in_parts_alone() {
     let (_directory, output) = stdout(format!("{}\x1b[2Kb", "a".repeat(40)).as_bytes());
-    for limit in 16..41 {
+    for limit in 1..41 {
         let view = whole(&output, limit, false, "c42");
         assert!(view.omitted_bytes > 0, "{limit}");
         assert!(view.stdout.ends_with(b"b"), "{limit}");
@@ -439,6 +604,18 @@ fn writes() -> impl Strategy<Value = Vec<(StreamKind, Vec<u8>)>> {
         1 => Just("long ".repeat(60).into_bytes()),
     ];
     prop::collection::vec((stream(), bytes), 0..60)
+}
+
+/// What programs write that move no cursor.
+fn item() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => "[a-z ]{1,12}\n",
+        2 => "[a-zé漢😀]{1,8}",
+        2 => prop::sample::select(vec![
+            "\x1b[1;31mred\x1b[0m", "\r\n", "\x1b]0;title\x07", "\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "e\u{301}",
+            "👩\u{200d}👧", "\x1b(B", "\x1b[?25l", "\x1b[38;2;1;2;3m", "\u{202e}", "\t", "\x1bP1000p\x1b\\",
+        ]).prop_map(str::to_owned),
+    ]
 }
 
 fn filled(
@@ -485,7 +662,8 @@ proptest! {
     /// Head and tail are the cleaned ends, and the note is exact: what lies between is precisely what was left out.
     #[test]
     fn whole_accounts(writes in writes(), limit in 16_usize..600, raw: bool) {
-        let (_directory, output, all) = filled(&writes, LIMITS);
+        let (_directory, mut output, all) = filled(&writes, LIMITS);
+        output.end();
         prop_assume!(output.dropped() == 0);
         let view = whole(&output, limit, raw, "c42");
         prop_assert_eq!(view.offset, output.total());
@@ -495,6 +673,23 @@ proptest! {
         };
         let total = output.total();
         let count = |bytes: &[u8]| if raw { bytes.len() } else { String::from_utf8_lossy(bytes).chars().count() };
+        if raw && view.omitted_bytes > 0 {
+            // Bytes alone: what is left out is told beside them.
+            let pattern = regex::Regex::new(r"^(\d+) bytes are left out \((.*) from offset (\d+) to (\d+)\); get_command_output offset=").expect("a pattern");
+            let found = pattern.captures(&view.words).expect("words");
+            let [omitted, from, to] = [1, 3, 4].map(|at| found[at].parse::<u64>().expect("a number"));
+            prop_assert_eq!((omitted, to - from), (view.omitted_bytes, omitted));
+            for (name, stream, shown) in [("stdout", StreamKind::Stdout, &view.stdout), ("stderr", StreamKind::Stderr, &view.stderr)] {
+                let (head, tail) = (show(stream, 0, from), show(stream, to, total));
+                prop_assert_eq!(shown, &[&*head, &*tail].concat());
+                let left = part(&all, stream, from, to).len();
+                let place = format!("{left} of {name} behind its first {}", head.len());
+                prop_assert_eq!(found[2].contains(&place), left > 0, "{}", &view.words);
+            }
+            let spelled = |bytes: &[u8]| if std::str::from_utf8(bytes).is_ok() { bytes.len() } else { bytes.len().div_ceil(3) * 4 };
+            prop_assert!(spelled(&view.stdout) + spelled(&view.stderr) <= limit);
+            return Ok(());
+        }
         if view.omitted_bytes == 0 {
             prop_assert_eq!(&view.stdout, &show(StreamKind::Stdout, 0, total));
             prop_assert_eq!(&view.stderr, &show(StreamKind::Stderr, 0, total));
@@ -524,7 +719,8 @@ proptest! {
     /// Reading on from each answer's offset covers everything, in order, within the limit.
     #[test]
     fn forward_covers(writes in writes(), limit in 16_usize..300, raw: bool) {
-        let (_directory, output, all) = filled(&writes, LIMITS);
+        let (_directory, mut output, all) = filled(&writes, LIMITS);
+        output.end();
         let mut at = 0;
         let mut omitted = 0;
         while at < output.total() {
@@ -548,6 +744,44 @@ proptest! {
         prop_assert_eq!(omitted, output.dropped());
         let end = forward(&output, at, limit, raw);
         prop_assert_eq!(end, View { offset: at, ..View::default() });
+    }
+
+    /// Answers given while the bytes come, one behind the other, are the clean text of all of them: however they are
+    /// split, whatever of them was there at each answer, whoever answers.
+    #[test]
+    fn answers_in_turn_are_the_whole(
+        items in prop::collection::vec((stream(), item()), 1..80),
+        splits in prop::collection::vec(1_usize..9, 1..60),
+        limit in prop_oneof![Just(40_000_usize), 200_usize..400],
+    ) {
+        let directory = directory();
+        let mut output = output(&directory, OutputLimits::default());
+        let (mut shown, mut at) = ([String::new(), String::new()], 0);
+        let mut expected = [Vec::new(), Vec::new()];
+        let mut sizes = splits.iter().copied().cycle();
+        let mut answer = |output: &Output, at: &mut u64| {
+            let total = output.total();
+            let view = if *at == 0 && total < 200 { whole(output, limit, false, "c42") } else { forward(output, *at, limit, false) };
+            shown[0] += text(&view.stdout);
+            shown[1] += text(&view.stderr);
+            *at = view.offset;
+        };
+        for (stream, item) in &items {
+            expected[*stream as usize].extend_from_slice(item.as_bytes());
+            let mut rest = item.as_bytes();
+            while !rest.is_empty() {
+                let (now, later) = rest.split_at(sizes.next().unwrap_or(1).min(rest.len()));
+                output.append(*stream, now);
+                answer(&output, &mut at);
+                rest = later;
+            }
+        }
+        output.end();
+        while at < output.total() {
+            answer(&output, &mut at);
+        }
+        prop_assert_eq!(&shown[0], &clean(&expected[0]));
+        prop_assert_eq!(&shown[1], &clean(&expected[1]));
     }
 
     /// No cut makes valid text invalid, in either stream.

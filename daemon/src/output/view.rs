@@ -1,24 +1,16 @@
 //! What a caller is given of an output: at most so many characters, cut where a reader would cut, with every byte
 //! accounted for. Cleaning changes lengths, so each cut is a raw offset, and each part is cleaned by itself.
-//!
-//! Only windows of bounded size are looked at, never a whole large output.
 
 use super::{
-    Output, Piece, StreamKind,
-    render::{Rendered, cuts, poor_cuts, render},
+    Output, StreamKind,
+    fit::{self, Part},
+    render::{Rendered, clip, render},
 };
 use crate::terminal::clean::Cleaner;
 
 /// Raw bytes up to which an output is cleaned as a whole to see whether it fits: a progress display may shrink to one
 /// line.
 const TRY_WHOLE: u64 = 8 << 20;
-
-/// Smallest and largest stretch of raw bytes looked at for one end of a cut output.
-const WINDOW_MIN: usize = 4 << 10;
-const WINDOW_MAX: usize = 256 << 10;
-
-/// Smallest limit that is honoured: one character may be spelled out as this many.
-const LIMIT_MIN: usize = 16;
 
 /// Text above the current line that the cursor may still change, about: more than this is taken for settled.
 const UNSETTLED: usize = 64 << 10;
@@ -33,67 +25,110 @@ pub struct View {
     pub stdout: Vec<u8>,
     /// Standard error.
     pub stderr: Vec<u8>,
-    /// Raw bytes between the first and the last of this view that it does not show.
+    /// Raw bytes between the first and the last of this view that it does not show, or that were asked for before them.
     pub omitted_bytes: u64,
     /// Where to go on reading.
     pub offset: u64,
+    /// What is left out and how to read it, where the text itself does not say so; empty if nothing is.
+    pub words: String,
 }
 
-/// The whole output in at most `limit` characters (bytes if raw) of both streams together: all of it, or head and tail
-/// with a line between them that says exactly what was left out and how to read it. That line comes on top.
-pub fn whole(output: &Output, limit: usize, raw: bool, hint_id: &str) -> View {
-    let limit = limit.max(LIMIT_MIN);
-    let total = output.total();
-    if let Some(all) = try_whole(output, limit, raw) {
-        return View {
-            stdout: all.stdout,
-            stderr: all.stderr,
-            omitted_bytes: 0,
-            offset: total,
-        };
+impl View {
+    /// This part, and nothing left out.
+    fn of(rendered: Rendered, offset: u64) -> Self {
+        Self {
+            stdout: rendered.stdout,
+            stderr: rendered.stderr,
+            offset,
+            ..Self::default()
+        }
     }
-    let stop = output.gap_from(0).map_or(total, |(start, _)| start);
-    let mut head = fit_head(output, 0, stop, limit / 2, raw);
+}
+
+/// The whole output in at most `limit` characters (bytes if raw) of both streams together: all of it, or head and tail.
+/// In text a line between them says exactly what was left out and how to read it, which comes on top; of bytes the view's
+/// words say so.
+pub fn whole(output: &Output, limit: usize, raw: bool, hint_id: &str) -> View {
+    spelled(limit, raw, |limit| whole_within(output, limit, raw, hint_id))
+}
+
+/// Bytes that are no text are spelled in base64, in four characters for three of them: then fewer fit.
+fn spelled(limit: usize, raw: bool, view: impl Fn(usize) -> View) -> View {
+    let all = view(limit);
+    let length = |bytes: &[u8]| {
+        if std::str::from_utf8(bytes).is_ok() {
+            bytes.len()
+        } else {
+            bytes.len().div_ceil(3) * 4
+        }
+    };
+    if raw && length(&all.stdout) + length(&all.stderr) > limit {
+        // Each stream is filled up to a multiple of four.
+        return view((limit / 4 * 3).saturating_sub(4).max(1));
+    }
+    all
+}
+
+fn whole_within(output: &Output, limit: usize, raw: bool, hint_id: &str) -> View {
+    let end = output.settled();
+    if let Some(all) = try_whole(output, end, limit, raw) {
+        return View::of(all, end);
+    }
+    let stop = output.gap_from(0).map_or(end, |(start, _)| start.min(end));
+    let mut head = fit::head(output, 0, stop, limit / 2, raw);
     let floor = head.end.max(output.contiguous_from());
-    let tail = fit_tail(output, floor, limit - head.rendered.chars.min(limit), raw);
+    let tail = fit::tail(output, floor, end, limit - head.rendered.chars.min(limit), raw);
     if tail.start == head.end && head.end > 0 && !raw {
         // By themselves both are shorter than together: what is written behind an erased line stands behind its blanks.
         // As all of it does not fit, something is left out.
         let budget = limit.saturating_sub(tail.rendered.chars).min(limit / 2);
-        head = fit_head(output, 0, head.end - 1, budget, raw);
+        head = fit::head(output, 0, head.end - 1, budget, raw);
         if head.rendered.chars > budget {
-            head = Part::new(output, &[], 0, 0, raw);
+            head = Part::empty(0);
         }
     }
     let omitted = tail.start - head.end;
-    let left_out = |stream| output.total_of(stream) - head.shown(stream) - tail.shown(stream);
-    let (stdout, stderr) = (left_out(StreamKind::Stdout), left_out(StreamKind::Stderr));
+    let mut held = [0, 0];
+    for piece in output.read(end, usize::try_from(output.total() - end).unwrap_or(usize::MAX)) {
+        let [stdout, stderr] = &mut held;
+        *match piece.stream {
+            StreamKind::Stdout => stdout,
+            StreamKind::Stderr => stderr,
+        } += piece.data.len() as u64;
+    }
+    let left_out = |stream, held| output.total_of(stream) - held - head.shown(stream) - tail.shown(stream);
+    let [stdout_held, stderr_held] = held;
+    let left_out = Left {
+        stdout: left_out(StreamKind::Stdout, stdout_held),
+        stderr: left_out(StreamKind::Stderr, stderr_held),
+    };
     let mut view = View {
-        stdout: head.rendered.stdout,
-        stderr: head.rendered.stderr,
         omitted_bytes: omitted,
-        offset: total,
+        ..View::of(head.rendered, end)
     };
     if omitted > 0 {
-        let streams = match (stdout, stderr) {
-            (_, 0) => "stdout",
-            (0, _) => "stderr",
-            _ => "stdout and stderr",
-        };
         let lost = match output.dropped() {
             0 => String::new(),
             dropped => format!("; {dropped} of them were dropped for good, past the limit of what is kept"),
         };
-        let note = format!(
-            "[… {omitted} bytes left out ({streams} from offset {} to {}){lost}; get_command_output \
-             command_id={hint_id} offset={} reads them …]\n",
-            head.end, tail.start, head.end
-        );
-        if stdout > 0 {
-            push_line(&mut view.stdout, &note);
-        }
-        if stderr > 0 {
-            push_line(&mut view.stderr, &note);
+        let (from, to) = (head.end, tail.start);
+        if raw {
+            view.words = format!(
+                "{omitted} bytes are left out ({} from offset {from} to {to}){lost}; get_command_output offset={from} reads them",
+                left_out.places(view.stdout.len(), view.stderr.len()),
+            );
+        } else {
+            let note = format!(
+                "[… {omitted} bytes left out ({} from offset {from} to {to}){lost}; get_command_output command_id={hint_id} \
+                 offset={from} reads them …]\n",
+                left_out.streams(),
+            );
+            if left_out.stdout > 0 {
+                push_line(&mut view.stdout, &note);
+            }
+            if left_out.stderr > 0 {
+                push_line(&mut view.stderr, &note);
+            }
         }
     }
     view.stdout.extend_from_slice(&tail.rendered.stdout);
@@ -101,24 +136,64 @@ pub fn whole(output: &Output, limit: usize, raw: bool, hint_id: &str) -> View {
     view
 }
 
+/// How many bytes of each stream are left out.
+struct Left {
+    stdout: u64,
+    stderr: u64,
+}
+
+impl Left {
+    /// Of which streams.
+    const fn streams(&self) -> &'static str {
+        match (self.stdout, self.stderr) {
+            (_, 0) => "stdout",
+            (0, _) => "stderr",
+            _ => "stdout and stderr",
+        }
+    }
+
+    /// Of which streams, and behind how many bytes of each.
+    fn places(&self, stdout: usize, stderr: usize) -> String {
+        let place = |name, left: u64, shown| format!("{left} of {name} behind its first {shown}");
+        let (of_stdout, of_stderr) = (
+            place("stdout", self.stdout, stdout),
+            place("stderr", self.stderr, stderr),
+        );
+        match (self.stdout, self.stderr) {
+            (_, 0) => of_stdout,
+            (0, _) => of_stderr,
+            _ => format!("{of_stdout}, {of_stderr}"),
+        }
+    }
+}
+
 /// Output from offset `from` on in at most `limit` characters (bytes if raw); the view's `offset` is where to go on.
 /// At a dropped range it stops, or, if that is where it begins, passes over it and counts it. As long as there is
-/// anything behind `from`, it goes on.
+/// anything settled behind `from`, it goes on by at least one character, however that is spelled.
 pub fn forward(output: &Output, from: u64, limit: usize, raw: bool) -> View {
-    let limit = limit.max(LIMIT_MIN);
+    spelled(limit, raw, |limit| forward_within(output, from, limit, raw))
+}
+
+fn forward_within(output: &Output, from: u64, limit: usize, raw: bool) -> View {
     let mut start = from.min(output.total());
-    let mut stop = output.total();
+    let mut stop = output.settled().max(start);
     let mut omitted = 0;
     if let Some((gap, end)) = output.gap_from(start) {
         if gap <= start {
             omitted = end - start;
             start = end;
-            stop = output.gap_from(start).map_or(stop, |(next, _)| next);
+            stop = output.gap_from(start).map_or(stop, |(next, _)| next.min(stop));
         } else {
-            stop = gap;
+            stop = gap.min(stop);
         }
     }
-    let head = fit_head(output, start, stop, limit, raw);
+    let mut head = fit::head(output, start, stop, limit, raw);
+    if head.end == start
+        && start < stop
+        && let Some(least) = fit::least(output, start, stop, raw)
+    {
+        head = least;
+    }
     let mut end = head.end;
     if end == start && start < stop {
         // The disk does not give these bytes back.
@@ -127,64 +202,67 @@ pub fn forward(output: &Output, from: u64, limit: usize, raw: bool) -> View {
         end = next;
     }
     View {
-        stdout: head.rendered.stdout,
-        stderr: head.rendered.stderr,
         omitted_bytes: omitted,
-        offset: end,
+        ..View::of(head.rendered, end)
     }
 }
 
-/// The last `lines` lines, of both streams together as they arrived, in at most `limit` characters (bytes if raw).
-/// Lines are counted before cleaning, so that a progress display makes them fewer.
+/// The last `lines` lines, of both streams together as they arrived, in at most `limit` characters (bytes if raw): of
+/// more, their end. Lines are counted before cleaning, so that a progress display makes them fewer.
 pub fn tail(output: &Output, lines: usize, limit: usize, raw: bool) -> View {
-    let limit = limit.max(LIMIT_MIN);
-    let floor = output.contiguous_from();
-    let mut window = WINDOW_MIN;
-    let start = loop {
-        let from = output.total().saturating_sub(window as u64).max(floor);
-        if let Some(start) = line_from_end(&output.read(from, window), lines) {
-            break start;
+    let end = output.settled();
+    let start = lines_start(output, end, lines);
+    spelled(limit, raw, |limit| {
+        let part = fit::tail(output, start, end, limit, raw);
+        let omitted = part.start - start;
+        let words = if omitted > 0 {
+            format!(
+                "{omitted} bytes at the beginning of these lines are left out; get_command_output offset={start} reads them"
+            )
+        } else {
+            String::new()
+        };
+        View {
+            omitted_bytes: omitted,
+            words,
+            ..View::of(part.rendered, end)
         }
-        if from == floor || window >= WINDOW_MAX {
-            break floor;
-        }
-        window *= 4;
-    };
-    let part = fit_tail(output, start, limit, raw);
-    View {
-        stdout: part.rendered.stdout,
-        stderr: part.rendered.stderr,
-        omitted_bytes: 0,
-        offset: output.total(),
-    }
+    })
 }
 
-/// Where the last `lines` lines of these pieces begin; none if they have no more than those.
-fn line_from_end(pieces: &[Piece], lines: usize) -> Option<u64> {
-    let end = pieces.last()?.end();
-    let mut left = lines;
-    for piece in pieces.iter().rev() {
-        for at in memchr::memrchr_iter(b'\n', &piece.data) {
-            let behind = piece.offset + at as u64 + 1;
-            if behind == end && lines > 0 {
-                continue;
+/// Where the last `lines` lines before `end` begin; of what is kept, where there are fewer.
+fn lines_start(output: &Output, end: u64, lines: usize) -> u64 {
+    let floor = output.contiguous_from().min(end);
+    let (mut at, mut left) = (end, lines);
+    if lines == 0 {
+        return end;
+    }
+    while at > floor {
+        let from = at.saturating_sub(READ_BYTES as u64).max(floor);
+        let pieces = output.read(from, usize::try_from(at - from).unwrap_or(usize::MAX));
+        for piece in pieces.iter().rev() {
+            for newline in memchr::memrchr_iter(b'\n', &piece.data) {
+                let behind = piece.offset + newline as u64 + 1;
+                if behind >= end {
+                    continue;
+                }
+                left -= 1;
+                if left == 0 {
+                    return behind;
+                }
             }
-            left = match left.checked_sub(1) {
-                None | Some(0) => return Some(behind),
-                Some(left) => left,
-            };
         }
+        at = from;
     }
-    None
+    floor
 }
 
-fn try_whole(output: &Output, limit: usize, raw: bool) -> Option<Rendered> {
-    let total = output.total();
+fn try_whole(output: &Output, total: u64, limit: usize, raw: bool) -> Option<Rendered> {
     if output.dropped() > 0 || total > TRY_WHOLE || (raw && total > limit as u64) {
         return None;
     }
     if raw {
-        let pieces = output.read(0, limit);
+        let pieces = output.read(0, usize::try_from(total).unwrap_or(limit));
         let read = pieces.iter().map(|piece| piece.data.len() as u64).sum::<u64>();
         return (read == total).then(|| render(output, &pieces, 0, total, true));
     }
@@ -202,7 +280,7 @@ fn try_whole(output: &Output, limit: usize, raw: bool) -> Option<Rendered> {
                 StreamKind::Stdout => &mut stdout,
                 StreamKind::Stderr => &mut stderr,
             };
-            for text in output.drawn.text(piece.offset, &piece.data) {
+            for text in output.drawn.text(piece.offset, clip(piece, 0, total)) {
                 target.feed(text);
             }
         }
@@ -213,145 +291,6 @@ fn try_whole(output: &Output, limit: usize, raw: bool) -> Option<Rendered> {
     }
     let all = Rendered::from_text(stdout.finish(), stderr.finish());
     (all.chars <= limit).then_some(all)
-}
-
-/// A part of the output that fits, and what it shows of each stream.
-struct Part {
-    start: u64,
-    end: u64,
-    rendered: Rendered,
-    shown: [u64; 2],
-}
-
-impl Part {
-    fn new(output: &Output, pieces: &[Piece], start: u64, end: u64, raw: bool) -> Self {
-        let mut shown = [0; 2];
-        for piece in pieces {
-            let len = piece.end().min(end).saturating_sub(piece.offset.max(start));
-            let [stdout, stderr] = &mut shown;
-            match piece.stream {
-                StreamKind::Stdout => *stdout += len,
-                StreamKind::Stderr => *stderr += len,
-            }
-        }
-        Self {
-            start,
-            end,
-            rendered: render(output, pieces, start, end, raw),
-            shown,
-        }
-    }
-
-    const fn shown(&self, stream: StreamKind) -> u64 {
-        let [stdout, stderr] = self.shown;
-        match stream {
-            StreamKind::Stdout => stdout,
-            StreamKind::Stderr => stderr,
-        }
-    }
-}
-
-/// The longest part from `start` that ends at `stop` or at a good place before it and fits into `budget`. Whatever
-/// `start..stop` has of unfinished characters or sequences at its end is left for the next part, if it is not all.
-fn fit_head(output: &Output, start: u64, stop: u64, budget: usize, raw: bool) -> Part {
-    let mut window = budget.saturating_mul(2).clamp(WINDOW_MIN, WINDOW_MAX);
-    let (pieces, end, fits) = loop {
-        let size = window.min(usize::try_from(stop.saturating_sub(start)).unwrap_or(usize::MAX));
-        let pieces = contiguous(output.read(start, size), start);
-        let end = pieces.last().map_or(start, Piece::end);
-        let fits = render(output, &pieces, start, end, raw).chars <= budget;
-        if !fits || end >= stop || window >= WINDOW_MAX || pieces.is_empty() {
-            break (pieces, end, fits);
-        }
-        window *= 4;
-    };
-    let cuts = cuts(&pieces, raw);
-    let fit = |end: u64| render(output, &pieces, start, end, raw).chars;
-    let cut = if fits {
-        // Without the end, that may erase much, it may be more.
-        let last = cuts.all.last().copied();
-        last.filter(|&cut| fit(cut) <= budget).unwrap_or(end)
-    } else {
-        let line = last_fitting(&cuts.lines, budget, fit).unwrap_or(start);
-        if line > start && fit(line) >= budget - budget / 4 {
-            line
-        } else {
-            let inner = cuts.all.get(cuts.all.partition_point(|&cut| cut <= line)..);
-            last_fitting(inner.unwrap_or_default(), budget, fit).unwrap_or(line)
-        }
-    };
-    if cut > start {
-        return Part::new(output, &pieces, start, cut, raw);
-    }
-    // One sequence or cluster, or streams that break into each other's, longer than the budget.
-    let cut = last_fitting(&poor_cuts(&pieces).all, budget, fit).unwrap_or(end);
-    Part::new(output, &pieces, start, cut, raw)
-}
-
-/// The longest part from `floor`, or from a good place behind it, to the end of the output that fits into `budget`.
-fn fit_tail(output: &Output, floor: u64, budget: usize, raw: bool) -> Part {
-    let total = output.total();
-    let mut window = budget.saturating_mul(2).clamp(WINDOW_MIN, WINDOW_MAX);
-    let (pieces, start) = loop {
-        let start = total.saturating_sub(window as u64).max(floor);
-        let mut pieces = output.read(start, window);
-        if let Some(broken) = pieces.windows(2).rposition(|pair| match pair {
-            [a, b] => a.end() != b.offset,
-            _ => false,
-        }) {
-            pieces.drain(..=broken);
-        }
-        let start = pieces.first().map_or(total, |piece| piece.offset);
-        let fits = render(output, &pieces, start, total, raw).chars <= budget;
-        if fits && start <= floor {
-            return Part::new(output, &pieces, start, total, raw);
-        }
-        if !fits || window >= WINDOW_MAX || pieces.is_empty() {
-            break (pieces, start);
-        }
-        window *= 4;
-    };
-    let mut cuts = cuts(&pieces, raw);
-    // From the end backwards, so that a longer part comes later, as at the head.
-    cuts.lines.reverse();
-    cuts.all.reverse();
-    let fit = |start: u64| render(output, &pieces, start, total, raw).chars;
-    let line = last_fitting(&cuts.lines, budget, fit).unwrap_or(total);
-    let cut = if line < total && fit(line) >= budget - budget / 4 {
-        line
-    } else {
-        let inner = cuts.all.get(cuts.all.partition_point(|&cut| cut >= line)..);
-        last_fitting(inner.unwrap_or_default(), budget, fit).unwrap_or(line)
-    };
-    Part::new(output, &pieces, cut.max(start), total, raw)
-}
-
-/// The pieces up to the first that does not follow its neighbour.
-fn contiguous(mut pieces: Vec<Piece>, start: u64) -> Vec<Piece> {
-    let mut at = start;
-    let good = pieces
-        .iter()
-        .take_while(|piece| piece.offset == std::mem::replace(&mut at, piece.end()))
-        .count();
-    pieces.truncate(good);
-    pieces
-}
-
-/// The last of these cuts whose text fits, as far as a search by halves finds it: what it finds does fit.
-fn last_fitting(cuts: &[u64], budget: usize, chars: impl Fn(u64) -> usize) -> Option<u64> {
-    let mut best = None;
-    let (mut low, mut high) = (0, cuts.len());
-    while low < high {
-        let middle = low + (high - low) / 2;
-        let &cut = cuts.get(middle)?;
-        if chars(cut) <= budget {
-            best = Some(cut);
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    best
 }
 
 fn push_line(text: &mut Vec<u8>, line: &str) {

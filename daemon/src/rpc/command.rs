@@ -8,10 +8,13 @@ mod wait;
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures::{Stream, future::join_all};
-use sshmcp_proto::v1::{
-    self, ExecuteEvent, ExecuteRequest, FollowOutputEvent, FollowOutputRequest, GetOutputRequest,
-    GetOutputResponse, InterruptRequest, InterruptResponse, ListCommandsRequest, ListCommandsResponse,
-    WaitRequest, WaitResponse, command_service_server::CommandService,
+use sshmcp_proto::{
+    error::Fault,
+    v1::{
+        self, ExecuteEvent, ExecuteRequest, FollowOutputEvent, FollowOutputRequest, GetOutputRequest,
+        GetOutputResponse, InterruptRequest, InterruptResponse, ListCommandsRequest, ListCommandsResponse,
+        Reason, WaitRequest, WaitResponse, command_service_server::CommandService,
+    },
 };
 use tonic::{Request, Response, Status};
 
@@ -94,6 +97,14 @@ impl CommandService for CommandRpc {
         let pattern = pattern
             .map(|text| from_proto::pattern("grep", &text))
             .transpose()?;
+        if raw && pattern.is_some() {
+            return Err(Fault::new(
+                Reason::InvalidArgument,
+                "`raw` and `grep` do not go together: lines are searched as they are read, without escape sequences",
+            )
+            .hint("leave one of them out")
+            .into());
+        }
         look_now(&self.0, &command).await;
         let mut state = command.state();
         let mut matches = 0;

@@ -126,7 +126,7 @@ impl TerminalService for TerminalRpc {
         let before = session.summary();
         let from = command
             .as_ref()
-            .map_or(0, |command| command.state().output.total());
+            .map_or(0, |command| command.state().output.settled());
         session.allow(&by)?;
         if secret {
             stored::not_shown(&session, command.as_deref()).await?;
@@ -152,8 +152,18 @@ impl TerminalService for TerminalRpc {
         session.show_to(&client.id, terminal.cursor);
         let command = command.map(|command| {
             let mut state = command.state();
+            let shown = state.shown_to(&client.id);
+            // A little that was written before is told with it. Of much, what came of the input is, and the rest is kept
+            // for whoever waits.
+            let from = if shown + OUTPUT as u64 / 2 >= from {
+                shown
+            } else {
+                from
+            };
             let view = forward(&state.output, from, OUTPUT, false);
-            state.show_to(&client.id, view.offset);
+            if from <= shown {
+                state.show_to(&client.id, view.offset);
+            }
             let told = to_proto::command(&command, &state, Some(view), false);
             to_proto::told(told, Some(session.as_ref()))
         });

@@ -35,11 +35,13 @@ pub(super) fn command(command: &Command, state: &State, view: Option<View>, raw:
         stderr,
         omitted_bytes,
         offset,
+        words,
     } = view.unwrap_or(View {
         offset: total,
         ..View::default()
     });
     let mut notices = state.notices.clone();
+    notices.extend(Some(words).filter(|words| !words.is_empty()));
     notices.extend(lost(state.output.losses()));
     if let Some(cause) = state.output.journal_problem() {
         notices.push(format!("its output is not kept beyond the daemon now: {cause}"));

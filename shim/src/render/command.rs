@@ -7,6 +7,8 @@ use sshmcp_proto::v1::{Command, CommandStatus, Completion, Progress};
 
 use super::{duration, known, line, thousands};
 
+/// A command that is accepted counts as running, but that is not all of the truth.
+const WAITS: &str = "it waits for its turn in the session: nothing of it was run yet";
 /// Characters of a command's text that a listing shows.
 const TEXT_CHARS: usize = 120;
 
@@ -58,8 +60,16 @@ pub(crate) fn object(command: &Command, with_output: bool) -> JsonObject {
             told
         }),
     );
-    put("notice", known(&command.notice));
+    put("notice", known(&notice(command)));
     object
+}
+
+/// What the reader must know beside the status.
+fn notice(command: &Command) -> String {
+    let words = [WAITS, command.notice.as_str()];
+    let first = usize::from(command.status() != CommandStatus::Queued);
+    let words = words.iter().skip(first).filter(|words| !words.is_empty());
+    words.copied().collect::<Vec<_>>().join("; ")
 }
 
 /// The object of a listing: no output, but what was run and what it last said.
@@ -172,11 +182,25 @@ fn notes(command: &Command) -> Vec<String> {
     let (id, session) = (line(&command.id), line(&command.session));
     let mut notes = Vec::new();
     if command.omitted_bytes > 0 {
+        let how = if command.omitted_bytes > command.dropped_bytes {
+            format!(
+                "; get_command_output(command_id=\"{id}\") reads them: offset=0 from the start, tail for the last lines, \
+                 grep for a pattern"
+            )
+        } else {
+            ": they are gone for good".to_owned()
+        };
         notes.push(format!(
-            "[{} of {} bytes are left out in the middle; get_command_output(command_id=\"{id}\") reads them: offset=0 \
-             from the start, tail for the last lines, grep for a pattern]",
+            "[{} of {} bytes are left out{how}]",
             thousands(command.omitted_bytes),
             thousands(command.total_bytes),
+        ));
+    }
+    if command.offset < command.total_bytes {
+        notes.push(format!(
+            "[{} bytes follow: get_command_output(command_id=\"{id}\", offset={}) reads on]",
+            thousands(command.total_bytes.saturating_sub(command.offset)),
+            command.offset
         ));
     }
     if command.late_bytes > 0 {
@@ -240,8 +264,7 @@ fn asks(command: &Command, id: &str, session: &str) -> String {
 /// The contract's word for a command's status.
 pub(crate) fn status(command: &Command) -> &'static str {
     match command.status() {
-        CommandStatus::Queued => "queued",
-        CommandStatus::Running => "running",
+        CommandStatus::Queued | CommandStatus::Running => "running",
         CommandStatus::AwaitingInput => "awaiting_input",
         CommandStatus::Completed => "completed",
         CommandStatus::Interrupted => "interrupted",

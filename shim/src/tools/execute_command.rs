@@ -129,7 +129,7 @@ fn request(arguments: Arguments, progress: bool) -> Result<ExecuteRequest, Fault
         durable: durable.unwrap_or(false),
         terminal: terminal.unwrap_or(false),
         stdin: stdin.map(String::into_bytes),
-        output_limit: output_limit.unwrap_or(0),
+        output_limit: arguments::output_limit(output_limit)?,
         raw: raw.unwrap_or(false),
         sudo_password,
         enable_password,

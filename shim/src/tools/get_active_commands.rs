@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sshmcp_proto::{error::Fault, v1::ListCommandsRequest};
+use sshmcp_proto::{
+    error::Fault,
+    v1::{Command, CommandStatus, ListCommandsRequest},
+};
 
 use super::{Effect, Tool};
 use crate::{
@@ -29,10 +32,23 @@ pub(super) const TOOL: Tool = Tool {
                 schema::maybe("string or null: last line of output so far"),
             ),
         ]);
-        schema::output(&[(
-            "commands",
-            schema::list(&schema::output(&fields), "running ones first, no output"),
-        )])
+        schema::output(&[
+            (
+                "commands",
+                schema::list(&schema::output(&fields), "running ones first, no output"),
+            ),
+            (
+                "queued",
+                schema::list(
+                    &schema::output(&[
+                        ("session", schema::field("string", "where it waits for its turn")),
+                        ("command_id", schema::field("string", "its id")),
+                        ("command", schema::field("string", "what is to be run")),
+                    ]),
+                    "calls that wait for their turn: nothing of them was run yet",
+                ),
+            ),
+        ])
     },
     run: |call, given| Box::pin(async move { run(call, arguments::decode(given)?).await }),
 };
@@ -56,6 +72,7 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         })
         .await?;
     let commands = &response.commands;
+    let is_queued = |command: &&Command| command.status() == CommandStatus::Queued;
     let mut text: String = commands
         .iter()
         .map(|command| render::command::row(command) + "\n")
@@ -65,9 +82,14 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         1 => "[1 command]".to_owned(),
         many => format!("[{many} commands]"),
     });
-    let objects: Vec<Value> = commands
-        .iter()
+    let (queued, begun): (Vec<_>, Vec<_>) = commands.iter().partition(is_queued);
+    let begun: Vec<Value> = begun
+        .into_iter()
         .map(|command| render::command::listed(command).into())
         .collect();
-    Ok(Reply::new(json!({"commands": objects}), text))
+    let queued: Vec<Value> = queued
+        .into_iter()
+        .map(|one| json!({"session": one.session, "command_id": one.id, "command": one.text}))
+        .collect();
+    Ok(Reply::new(json!({"commands": begun, "queued": queued}), text))
 }

@@ -78,7 +78,7 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         tail,
         grep,
         context: context.unwrap_or(0),
-        output_limit: output_limit.unwrap_or(0),
+        output_limit: arguments::output_limit(output_limit)?,
         raw: raw.unwrap_or(false),
     };
     let response = call
@@ -101,12 +101,6 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
             } else {
                 "lines match"
             }
-        ));
-    } else if command.offset < command.total_bytes && tail.is_none() {
-        text.push_str(&format!(
-            "\n[{} bytes follow: read on with offset={}]",
-            render::thousands(command.total_bytes.saturating_sub(command.offset)),
-            command.offset
         ));
     }
     Ok(Reply::new(object.into(), text))

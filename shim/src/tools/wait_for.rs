@@ -117,7 +117,7 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         idle_ms: idle
             .map(|seconds| arguments::millis("idle", seconds))
             .transpose()?,
-        output_limit: output_limit.unwrap_or(0),
+        output_limit: arguments::output_limit(output_limit)?,
         offset,
         unbounded_wait: false,
         raw: false,

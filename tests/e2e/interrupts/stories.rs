@@ -87,7 +87,7 @@ fn a_queued_command() {
         let mut id = Value::Null;
         eventually("it is queued", || {
             let all = shim.call("get_active_commands", json!({})).expect("a list");
-            let commands = all["commands"].as_array().cloned().unwrap_or_default();
+            let commands = all["queued"].as_array().cloned().unwrap_or_default();
             let found = commands.iter().find(|command| command["command"] == json!(text));
             id = found.map_or(Value::Null, |command| command["command_id"].clone());
             !id.is_null()

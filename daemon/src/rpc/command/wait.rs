@@ -85,7 +85,7 @@ pub(super) async fn wait(
             () = timer => false,
         },
     };
-    let share = from_proto::output_limit(output_limit) / items.len();
+    let share = (from_proto::output_limit(output_limit) / items.len().max(1)).max(1);
     let reports = items.iter().map(|item| item.report(&wanted, client, share, raw));
     let items = join_all(reports).await;
     Ok(WaitResponse { items, satisfied })

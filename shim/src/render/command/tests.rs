@@ -163,15 +163,44 @@ fn each_status_reads_well() {
             Command {
                 omitted_bytes: 5_000_000,
                 total_bytes: 5_008_000,
+                offset: 5_008_000,
                 ..done()
             },
-            "hello world\n[exit 0 · web1 · c42 · /srv · 3 ms]\n[5,000,000 of 5,008,000 bytes are left out in the middle; \
+            "hello world\n[exit 0 · web1 · c42 · /srv · 3 ms]\n[5,000,000 of 5,008,000 bytes are left out; \
              get_command_output(command_id=\"c42\") reads them: offset=0 from the start, tail for the last lines, grep \
              for a pattern]",
+        ),
+        (
+            Command {
+                omitted_bytes: 500,
+                dropped_bytes: 500,
+                total_bytes: 1_512,
+                ..done()
+            },
+            "hello world\n[exit 0 · web1 · c42 · /srv · 3 ms]\n[500 of 1,512 bytes are left out: they are gone for good]\n\
+             [1,500 bytes follow: get_command_output(command_id=\"c42\", offset=12) reads on]",
         ),
     ] {
         assert_eq!(text(&command), expected);
     }
+}
+
+/// The contract has no word for a command that waits for its turn: it is said beside.
+#[test]
+fn one_that_waits_says_so() {
+    let waits = Command {
+        status: CommandStatus::Queued.into(),
+        exit_code: None,
+        notice: "opened again".to_owned(),
+        ..done()
+    };
+    let object = object(&waits, true);
+    assert_eq!(object.get("status"), Some(&json!("running")));
+    assert_eq!(
+        object.get("notice"),
+        Some(&json!(format!("{WAITS}; opened again")))
+    );
+    assert!(text(&waits).contains("[queued, not started · web1"));
 }
 
 /// A listing shows no output, and keeps to its lines whatever was run.
