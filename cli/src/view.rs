@@ -277,11 +277,15 @@ pub(crate) fn terminal_json(terminal: &v1::GetTerminalResponse) -> Value {
         alternate_screen,
         dropped_bytes,
         line_count,
+        omitted_lines,
+        first_cursor,
+        following_bytes,
     } = terminal;
     json!({
         "session": session, "text": text, "row": row, "column": column, "cols": cols, "rows": rows, "cursor": cursor,
         "command": command.as_ref().map(command_json), "title": or_null(title), "alternate_screen": alternate_screen,
-        "dropped_bytes": dropped_bytes, "lines": line_count,
+        "dropped_bytes": dropped_bytes, "lines": line_count, "omitted_lines": omitted_lines,
+        "first_cursor": first_cursor, "following_bytes": following_bytes,
     })
 }
 

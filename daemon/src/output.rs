@@ -21,6 +21,7 @@ use std::{collections::VecDeque, path::PathBuf, sync::Arc};
 pub use budget::Budget;
 use chunk::{Chunk, Place, Records};
 use drawn::Drawn;
+pub use fit::{prefix, settled_len};
 pub use found::Found;
 pub use grep::{LINE_CAP, grep};
 pub use journal::Consumed;

@@ -12,7 +12,10 @@ use std::{
     collections::{BTreeMap, HashMap},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak, atomic::AtomicUsize},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -108,6 +111,8 @@ struct Desk {
     queue: Mutex<Queue>,
     /// Counts what was written, for whoever follows.
     written: watch::Sender<u64>,
+    /// Bytes of the transcript that are of this session: what is before them is an earlier one's of the name.
+    own: AtomicU64,
 }
 
 /// A session's handle; clones share it. The recording ends when the last is gone.
@@ -142,6 +147,7 @@ impl Recordings {
             shared: self.shared.clone(),
             queue: Mutex::new(Queue::new(Instant::now())),
             written: watch::Sender::new(0),
+            own: AtomicU64::new(0),
         }))
     }
 
@@ -154,7 +160,7 @@ impl Recordings {
     /// The last so many lines of a session's transcript, also of one that is not open; a fault if there is none.
     pub async fn tail(&self, name: &SessionName, lines: usize) -> std::io::Result<Tail> {
         let (path, _) = self.places(name);
-        let tail = tokio::task::spawn_blocking(move || read::tail(&path, lines));
+        let tail = tokio::task::spawn_blocking(move || read::tail(&path, lines, u64::MAX));
         tail.await.map_err(std::io::Error::other)?
     }
 
@@ -210,6 +216,15 @@ impl Recorder {
         if runs {
             let _ = tokio::time::timeout(FLUSH_MAX, written).await;
         }
+    }
+
+    /// The last so many lines of the transcript, as far as they are this session's.
+    pub async fn tail(&self, lines: usize) -> std::io::Result<String> {
+        let shared = &self.0.shared;
+        let path = shared.directory.join(format!("{}.log", self.0.name));
+        let own = self.0.own.load(Ordering::Acquire);
+        let tail = tokio::task::spawn_blocking(move || read::tail(&path, lines, own));
+        Ok(tail.await.map_err(std::io::Error::other)??.text)
     }
 
     /// Sees every writing from now on.
@@ -384,6 +399,7 @@ impl Writing {
             (writer, Arc::downgrade(desk))
         });
         let flushed = writer.write(taken, limits);
+        desk.own.store(writer.log_written(), Ordering::Release);
         let mut problem = writer.problem();
         if writer.is_closed() {
             self.writers.remove(&desk.id);
@@ -410,6 +426,7 @@ impl Writing {
             if writer.due().is_some_and(|due| due <= now) {
                 writer.on_time(limits);
                 if let Some(desk) = desk.upgrade() {
+                    desk.own.store(writer.log_written(), Ordering::Release);
                     desk.tell_written();
                 }
                 shared.tell(writer.name(), writer.problem());

@@ -155,6 +155,8 @@ pub enum Look {
     Tail(usize),
     /// What is new since a cursor.
     Since(u64),
+    /// The same, in at most so many characters: the first of it.
+    Next(u64, usize),
     /// What is new since a cursor and no command's text or output; the screen is left out.
     Own(u64),
 }

@@ -130,7 +130,14 @@ pub(crate) async fn read(
             })
             .await
             .map_err(|fault| error(&fault, uri))?;
-        ResourceContents::text(shown.text, uri)
+        let text = if shown.omitted_lines > 0 {
+            // Who attaches it sees nothing but the text.
+            let above = render::thousands(shown.omitted_lines.into());
+            format!("[{above} lines above these are left out]\n{}", shown.text)
+        } else {
+            shown.text
+        };
+        ResourceContents::text(text, uri)
     };
     Ok(ReadResourceResult::new(vec![contents]))
 }

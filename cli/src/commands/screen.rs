@@ -34,6 +34,12 @@ pub(crate) async fn run(args: ScreenArgs, context: &Context) -> Result<u8, Failu
             terminal.dropped_bytes
         ))?;
     }
+    if terminal.omitted_lines > 0 {
+        out.note(&format!(
+            "{} lines above these are left out: `sshctl logs {}` has them",
+            terminal.omitted_lines, terminal.session
+        ))?;
+    }
     if args.cursor.is_some() {
         out.note(&format!("go on with --cursor {}", terminal.cursor))?;
     }

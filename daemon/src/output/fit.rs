@@ -3,8 +3,9 @@
 
 use super::{
     Output, Piece, StreamKind,
-    render::{Rendered, cuts, poor_cuts, render},
+    render::{Rendered, cuts, poor_cuts, render, unfinished},
 };
+use crate::terminal::clean::clean;
 
 /// Smallest and largest stretch of raw bytes looked at for one end of a cut output.
 const WINDOW_MIN: usize = 4 << 10;
@@ -175,4 +176,41 @@ fn last_fitting(cuts: &[u64], budget: usize, chars: impl Fn(u64) -> usize) -> Op
         }
     }
     best
+}
+
+/// The beginning of a terminal's bytes that has at most `budget` characters when it is cleaned: that text, and how many
+/// bytes it is made of. As long as there are any, it is of one character at least.
+pub fn prefix(bytes: &[u8], budget: usize) -> (String, usize) {
+    let all = clean(bytes);
+    if all.chars().count() <= budget {
+        return (all, bytes.len());
+    }
+    let cuts = cuts(&[terminals(bytes)], false);
+    let upto = |cut: u64| usize::try_from(cut - BEGIN).unwrap_or(usize::MAX);
+    let text = |cut: u64| clean(bytes.get(..upto(cut)).unwrap_or_default());
+    let fit = |cut: u64| text(cut).chars().count();
+    let cut = last_fitting(&cuts.lines, budget, fit).or_else(|| last_fitting(&cuts.all, budget, fit));
+    match cut.or_else(|| cuts.all.first().copied()) {
+        Some(cut) => (text(cut), upto(cut)),
+        None => (all, bytes.len()),
+    }
+}
+
+/// How many of a terminal's bytes stand for themselves: at their end, a character or sequence that has only begun does not.
+pub fn settled_len(bytes: &[u8]) -> usize {
+    let begun = unfinished(&[terminals(bytes)]);
+    begun.map_or(bytes.len(), |at| {
+        usize::try_from(at - BEGIN).unwrap_or(usize::MAX)
+    })
+}
+
+/// Anywhere but at the beginning: what is before these bytes is not known.
+const BEGIN: u64 = 1;
+
+fn terminals(bytes: &[u8]) -> Piece {
+    Piece {
+        stream: StreamKind::Stdout,
+        offset: BEGIN,
+        data: bytes.to_vec(),
+    }
 }

@@ -33,18 +33,20 @@ pub struct Follower {
     at: u64,
 }
 
-/// The last so many lines of the transcript at this path.
-pub(super) fn tail(path: &Path, lines: usize) -> io::Result<Tail> {
+/// The last so many lines of the transcript at this path, and none before its last `most` bytes.
+pub(super) fn tail(path: &Path, lines: usize, most: u64) -> io::Result<Tail> {
+    let most = most.min(TEXT_MAX);
     let file = open_to_read(path)?;
     let at = file.metadata()?.len();
-    let mut bytes = end(&file, at, lines)?;
+    let mut bytes = end(&file, at, lines, most)?;
     let mut number = 1;
-    while count(&bytes) < lines && (bytes.len() as u64) < TEXT_MAX && number < FILES_MAX {
+    while count(&bytes) < lines && (bytes.len() as u64) < most && number < FILES_MAX {
         let earlier = match open_to_read(&numbered(path, number)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => break,
             earlier => earlier?,
         };
-        let mut before = end(&earlier, earlier.metadata()?.len(), lines - count(&bytes))?;
+        let left = most - bytes.len() as u64;
+        let mut before = end(&earlier, earlier.metadata()?.len(), lines - count(&bytes), left)?;
         before.append(&mut bytes);
         bytes = before;
         number += 1;
@@ -67,14 +69,15 @@ fn count(bytes: &[u8]) -> usize {
     memchr::memchr_iter(b'\n', bytes).count()
 }
 
-/// The last bytes before `end` that have so many line ends, or a few more.
-fn end(file: &File, end: u64, lines: usize) -> io::Result<Vec<u8>> {
+/// The last bytes before `end` that have so many line ends, or a few more; at most so many bytes.
+fn end(file: &File, end: u64, lines: usize, most: u64) -> io::Result<Vec<u8>> {
     let mut from = end;
+    let first = end.saturating_sub(most);
     let mut found = 0;
     let mut blocks = Vec::new();
     // One more than the lines: what is before it belongs to the line above them.
-    while from > 0 && found <= lines && end - from < TEXT_MAX {
-        let length = BLOCK.min(from);
+    while from > first && found <= lines {
+        let length = BLOCK.min(from - first);
         from -= length;
         let mut block = vec![0; usize::try_from(length).unwrap_or_default()];
         file.read_exact_at(&mut block, from)?;
@@ -140,9 +143,9 @@ mod tests {
             (6, "0\n1\n2\n3\n4\n5"),
             (100, "0\n1\n2\n3\n4\n5"),
         ] {
-            assert_eq!(tail(&path, lines).unwrap().text, text);
+            assert_eq!(tail(&path, lines, u64::MAX).unwrap().text, text);
         }
-        let mut follower = tail(&path, 1).unwrap().follower;
+        let mut follower = tail(&path, 1, u64::MAX).unwrap().follower;
         assert_eq!(follower.more().unwrap(), b"");
         write(&path, " more\n");
         fs::rename(&path, numbered(&path, 3)).unwrap();
@@ -150,7 +153,22 @@ mod tests {
         assert_eq!(follower.more().unwrap(), b" more\n");
         assert_eq!(follower.more().unwrap(), b"6\n");
         assert_eq!(follower.more().unwrap(), b"");
-        assert!(tail(&place.path().join("b.log"), 1).is_err());
+        assert!(tail(&place.path().join("b.log"), 1, u64::MAX).is_err());
+    }
+
+    /// What is before the last so many bytes is somebody else's, over files too.
+    #[test]
+    fn within_its_own() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a.log");
+        write(&numbered(&path, 2), "other 0\n");
+        write(&numbered(&path, 1), "other 1\nours 2\nours 3\n");
+        write(&path, "ours 4\nours 5\n");
+        let told = |most| tail(&path, 100, most).unwrap().text;
+        assert_eq!(told(28), "ours 2\nours 3\nours 4\nours 5\n");
+        assert_eq!(told(14), "ours 4\nours 5\n");
+        assert_eq!(told(0), "");
+        assert_eq!(tail(&path, 1, 28).unwrap().text, "ours 5\n");
     }
 
     /// Of a large file the end alone is read.
@@ -162,9 +180,9 @@ mod tests {
             .map(|number| format!("line {number} of many\n"))
             .collect();
         write(&path, &text);
-        let found = tail(&path, 10_000).unwrap().text;
+        let found = tail(&path, 10_000, u64::MAX).unwrap().text;
         assert_eq!(found.lines().count(), 10_000);
         assert!(text.ends_with(&found));
-        assert!(tail(&path, usize::MAX).unwrap().text.len() as u64 <= TEXT_MAX + BLOCK);
+        assert!(tail(&path, usize::MAX, u64::MAX).unwrap().text.len() as u64 <= TEXT_MAX);
     }
 }

@@ -49,6 +49,8 @@ struct Kept {
     out: String,
     /// How many of the terminal's bytes they are made of.
     bytes: u64,
+    /// Bytes that this writer has put into the file, and into those set aside.
+    written: u64,
     gap: Option<Gap>,
 }
 
@@ -58,7 +60,12 @@ impl Kept {
         if self.gap.as_ref().is_some_and(|gap| Instant::now() < gap.again) {
             return None;
         }
-        self.file.open().map_err(|error| self.fail(&error)).ok()
+        let found = self.file.open().map_err(|error| self.fail(&error)).ok();
+        if found.is_some_and(|found| found != Found::Same) {
+            // Somebody may have taken the last one away, with what was written.
+            self.written = 0;
+        }
+        found
     }
 
     /// Writes what is to be written; false if that failed.
@@ -68,6 +75,7 @@ impl Kept {
         }
         match self.file.append(self.out.as_bytes()) {
             Ok(()) => {
+                self.written += self.out.len() as u64;
                 self.out.clear();
                 self.bytes = 0;
                 self.gap = None;
@@ -145,6 +153,7 @@ impl Writer {
             file: Appended::new(directory.join(format!("{name}.{ending}"))),
             out: String::new(),
             bytes: 0,
+            written: 0,
             gap: None,
         };
         Self {
@@ -168,6 +177,11 @@ impl Writer {
 
     pub(super) const fn is_closed(&self) -> bool {
         self.is_closed
+    }
+
+    /// Bytes of the transcript that are this session's.
+    pub(super) const fn log_written(&self) -> u64 {
+        self.log.written
     }
 
     /// What is wrong now, in words.
@@ -419,9 +433,11 @@ impl Writer {
             }
         }
         if log && self.log.file.len() >= file_bytes && !self.text.is_within_line() {
+            let written = self.log.written;
             match self.log.file.set_aside(keep) {
                 Ok(()) => {
                     self.ready();
+                    self.log.written = written;
                     self.log
                         .out
                         .push_str(&own_line("what came before is in the file set aside"));

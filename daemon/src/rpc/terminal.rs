@@ -1,5 +1,6 @@
 //! `TerminalService`: what a session's terminal shows, and typing into it.
 
+mod shown;
 mod stored;
 
 use std::{sync::Arc, time::Duration};
@@ -15,6 +16,8 @@ use sshmcp_proto::{
 use tokio::time::{Instant, sleep_until};
 use tonic::{Request, Response, Status, Streaming};
 
+use shown::show;
+
 use super::{attach, caller, from_proto, to_proto};
 use crate::{
     command::{self, Command},
@@ -23,7 +26,7 @@ use crate::{
     output::forward,
     registry::Registry,
     session::{Look, Session},
-    terminal::{fullscreen::InputMode, keys, screen::SCROLLBACK},
+    terminal::{fullscreen::InputMode, keys},
 };
 
 /// Largest input of one call.
@@ -32,8 +35,6 @@ const INPUT_MAX: usize = 1 << 20; // 1 MiB
 const SETTLE: Duration = Duration::from_secs(5);
 /// A shell draws its prompt in this time, unless it does much for it.
 const PROMPT: Duration = Duration::from_millis(300);
-/// Lines of one answer.
-const LINES_MAX: u32 = 10_000;
 /// Output of the answered command in the answer.
 const OUTPUT: usize = 8000;
 
@@ -54,10 +55,18 @@ impl TerminalService for TerminalRpc {
             aside,
         } = request.into_inner();
         let session = self.0.session(&session)?;
-        let look = match cursor {
-            Some(cursor) => Look::Since(cursor),
-            None if lines == 0 => Look::Screen,
-            None => Look::Tail(usize::try_from(lines.min(LINES_MAX)).unwrap_or(0)),
+        let look = match (cursor, lines) {
+            (Some(cursor), 0) => Look::Next(cursor, shown::TEXT_MAX),
+            (None, 0) => Look::Screen,
+            (None, lines) => Look::Tail(usize::try_from(lines).unwrap_or(usize::MAX)),
+            (Some(_), _) => {
+                return Err(Fault::new(
+                    Reason::InvalidArgument,
+                    "`lines` and `cursor` are two ways to look: back from now, or on from an earlier answer",
+                )
+                .hint("call again with one of them")
+                .into());
+            }
         };
         settle(&session).await;
         let shown = show(&self.0, &session, look).await?;
@@ -271,48 +280,6 @@ async fn settle(session: &Session) {
     let settled = changes.wait_for(|summary| !summary.settling);
     // It is late, or the session is closed: what there is is shown.
     let _ = tokio::time::timeout(PROMPT, settled).await;
-}
-
-async fn show(registry: &Registry, session: &Arc<Session>, look: Look) -> Result<GetTerminalResponse, Fault> {
-    let mut shown = session.look(look).await?;
-    if let Look::Tail(lines) = look
-        && lines > SCROLLBACK
-        && shown.text.lines().count() > SCROLLBACK
-    {
-        // What the emulator has let go of is in the transcript.
-        session.recorder.flush().await;
-        if let Ok(tail) = registry.recordings.tail(&session.name, lines).await {
-            let rows: Vec<&str> = tail.text.lines().map(str::trim_end).collect();
-            shown.text = rows.join("\n");
-        }
-    }
-    let summary = session.summary();
-    let running = summary
-        .running
-        .and_then(|id| registry.commands.find(&id.to_string()).ok());
-    let text = match look {
-        Look::Since(_) | Look::Own(_) => shown.text.as_str(),
-        // Empty rows below are seen by nobody.
-        Look::Screen | Look::Tail(_) => shown.text.trim_end_matches('\n'),
-    };
-    let (cols, rows) = shown.size;
-    Ok(GetTerminalResponse {
-        session: session.name.to_string(),
-        row: shown.row.into(),
-        column: shown.column.into(),
-        cols: cols.into(),
-        rows: rows.into(),
-        cursor: shown.cursor,
-        command: running.map(|command| {
-            let told = to_proto::command(&command, &command.state(), None, false);
-            to_proto::told(told, Some(session.as_ref()))
-        }),
-        title: shown.title,
-        alternate_screen: shown.alternate,
-        dropped_bytes: shown.dropped,
-        line_count: u32::try_from(text.lines().count()).unwrap_or(u32::MAX),
-        text: text.to_owned(),
-    })
 }
 
 /// The wait behind what was typed.

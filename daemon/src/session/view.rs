@@ -3,6 +3,7 @@
 
 mod before_echo;
 mod echo;
+mod reading;
 mod typed;
 
 use std::{collections::VecDeque, time::Instant};
@@ -13,14 +14,12 @@ use before_echo::BeforeEcho;
 use echo::Echo;
 use typed::typed;
 
-use super::Look;
 use crate::{
     recording::Recorder,
     state::{EarlierShown, ShownLog},
     terminal::{
-        clean::clean,
         fullscreen::{FullScreen, InputMode},
-        screen::{Painting, SCROLLBACK, Screen, Shot},
+        screen::{Painting, Screen, Shot},
     },
     tmux,
 };
@@ -80,10 +79,16 @@ pub struct View {
 pub struct Shown {
     /// Text, a line a row.
     pub text: String,
-    /// Position behind the last byte.
+    /// Position behind the last byte of the text, or of what is settled of all.
     pub cursor: u64,
     /// Bytes that were asked for and are not kept any more.
     pub dropped: u64,
+    /// Position of the oldest byte that is kept.
+    pub first: u64,
+    /// Bytes behind `cursor` that the text does not show.
+    pub follows: u64,
+    /// More lines were shown before those that are kept here.
+    pub has_earlier: bool,
     /// Row of the terminal's cursor on the screen, from 0.
     pub row: u16,
     /// Column of it, from 0.
@@ -421,53 +426,6 @@ impl View {
         self.weave(from);
     }
 
-    /// What somebody wants to see of it.
-    pub fn look(&mut self, look: Look) -> Shown {
-        match look {
-            Look::Screen => self.screen_now(0),
-            Look::Tail(lines) => self.tail(lines),
-            Look::Since(cursor) => self.since(cursor),
-            Look::Own(cursor) => self.own_since(cursor),
-        }
-    }
-
-    /// The screen, below so many lines of what was scrolled out of it.
-    pub fn screen_now(&mut self, scrollback: usize) -> Shown {
-        let Shot {
-            mut rows,
-            row,
-            column,
-            title,
-            alternate,
-        } = self.screen().shot(0);
-        if scrollback > 0 && !alternate {
-            rows.splice(0..0, self.scrolled(scrollback));
-        }
-        Shown {
-            text: rows.join("\n"),
-            row,
-            column,
-            title,
-            alternate,
-            ..self.shown()
-        }
-    }
-
-    /// So many lines of what was scrolled out of the screen, as far as the bytes are kept, in the terminal's width now.
-    fn scrolled(&self, lines: usize) -> Vec<String> {
-        let (cols, rows) = self.size;
-        let mut screen = Screen::new(cols, rows, lines.min(SCROLLBACK));
-        let (first, second) = self.bytes.as_slices();
-        // Where the beginning is gone, what is left may begin within a sequence.
-        let is_cut = self.end > self.bytes.len() as u64;
-        let from = memchr::memchr(b'\n', first).filter(|_| is_cut).unwrap_or(0);
-        screen.feed(first.get(from..).unwrap_or_default());
-        screen.feed(second);
-        let mut all = screen.shot(lines).rows;
-        all.truncate(all.len().saturating_sub(usize::from(rows.max(2))));
-        all
-    }
-
     /// The screen for a person's terminal of so many columns and rows.
     pub fn paint(&mut self, cols: u16, rows: u16) -> Painting {
         self.screen().paint(cols, rows)
@@ -478,83 +436,9 @@ impl View {
         self.size
     }
 
-    /// The last so many lines that have text, and what is below them on the screen down to the cursor.
-    pub fn tail(&mut self, lines: usize) -> Shown {
-        let mut shown = self.screen_now(lines);
-        let text = shown.text.trim_end_matches('\n');
-        let kept: Vec<&str> = text.split('\n').collect();
-        let from = kept.len().saturating_sub(lines);
-        shown.text = kept.get(from..).unwrap_or_default().join("\n");
-        shown
-    }
-
-    /// The bytes from a cursor on, as far as they are kept.
-    pub fn raw_since(&self, cursor: u64) -> Vec<u8> {
-        let first = self.end - self.bytes.len() as u64;
-        let skip = usize::try_from(cursor.saturating_sub(first)).unwrap_or(usize::MAX);
-        self.bytes.iter().skip(skip).copied().collect()
-    }
-
     /// Column of the cursor, from 0.
     pub fn column(&mut self) -> u16 {
         self.screen().line().column
-    }
-
-    /// What is new since a cursor.
-    pub fn since(&mut self, cursor: u64) -> Shown {
-        let first = self.end - self.bytes.len() as u64;
-        let from = cursor.clamp(first, self.end);
-        let skip = usize::try_from(from - first).unwrap_or(usize::MAX);
-        let bytes: Vec<u8> = self.bytes.iter().skip(skip).copied().collect();
-        let now = self.screen_now(0);
-        Shown {
-            text: clean(&bytes),
-            dropped: first.saturating_sub(cursor),
-            ..now
-        }
-    }
-
-    /// What is new since a cursor and no command's: prompts, what people type, what background jobs print.
-    pub fn own_since(&self, cursor: u64) -> Shown {
-        let first = self.end - self.bytes.len() as u64;
-        let start = cursor.clamp(first, self.end);
-        let mut from = start;
-        let mut own = Vec::new();
-        let rest = (self.end, self.end);
-        let woven = self.woven.iter().filter(|(_, end)| *end > start);
-        for &(begin, end) in woven.chain([&rest]) {
-            let (begin, end) = (begin.max(from), end.max(from));
-            let part = |at: u64| usize::try_from(at - first).unwrap_or(usize::MAX);
-            own.extend(self.bytes.range(part(from)..part(begin)));
-            // Lines on both sides of a command are not one.
-            own.push(b'\n');
-            from = end;
-        }
-        own.pop();
-        Shown {
-            text: clean(&own),
-            dropped: first.saturating_sub(cursor),
-            ..self.shown()
-        }
-    }
-
-    fn shown(&self) -> Shown {
-        Shown {
-            cursor: self.end,
-            size: self.size,
-            ..Shown::default()
-        }
-    }
-
-    /// The last line, unless it ended.
-    pub fn unfinished_line(&self) -> String {
-        let last: Vec<u8> = self.bytes.iter().rev().take(2000).copied().collect();
-        let last: Vec<u8> = last.into_iter().rev().collect();
-        let text = clean(&last);
-        if text.ends_with('\n') {
-            return String::new();
-        }
-        text.lines().last().unwrap_or_default().to_owned()
     }
 }
 

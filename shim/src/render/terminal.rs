@@ -20,6 +20,9 @@ fn object(terminal: &GetTerminalResponse) -> JsonObject {
         "title": known(&terminal.title),
         "alternate_screen": terminal.alternate_screen,
         "dropped_bytes": terminal.dropped_bytes,
+        "omitted_lines": terminal.omitted_lines,
+        "first_cursor": terminal.first_cursor,
+        "following_bytes": terminal.following_bytes,
         "command": terminal.command.as_ref().map(|one| command::object(one, false)),
     });
     match object {
@@ -100,6 +103,23 @@ fn body(terminal: &GetTerminalResponse) -> String {
         ));
     }
     text.push_str(&format!("[{}]", line(&facts.join(" · "))));
+    if terminal.omitted_lines > 0 {
+        text.push_str(&format!(
+            "\n[{} lines above these are left out; get_terminal_output(session=\"{session}\", cursor={}) reads on from the oldest \
+             that is kept, the log_path of list_sessions has all]",
+            thousands(terminal.omitted_lines.into()),
+            terminal.first_cursor,
+            session = line(&terminal.session),
+        ));
+    }
+    if terminal.following_bytes > 0 {
+        text.push_str(&format!(
+            "\n[{} bytes follow: get_terminal_output(session=\"{session}\", cursor={}) reads on]",
+            thousands(terminal.following_bytes),
+            terminal.cursor,
+            session = line(&terminal.session),
+        ));
+    }
     text
 }
 
@@ -131,6 +151,35 @@ mod tests {
             "$ read x\nyes\n[screen of web1 · cursor at row 2, column 0 of 120x40 · transcript cursor 812]"
         );
         assert_eq!(reply.structured.get("command"), Some(&Value::Null));
+    }
+
+    /// What did not fit, and where it is to be had.
+    #[test]
+    fn what_is_left_out_is_told() {
+        let above = screen(&GetTerminalResponse {
+            omitted_lines: 1500,
+            first_cursor: 77,
+            ..terminal()
+        });
+        assert!(
+            above.text.ends_with(
+                "\n[1,500 lines above these are left out; get_terminal_output(session=\"web1\", cursor=77) reads on from the oldest \
+                 that is kept, the log_path of list_sessions has all]"
+            ),
+            "{}",
+            above.text
+        );
+        let behind = screen(&GetTerminalResponse {
+            following_bytes: 2000,
+            ..terminal()
+        });
+        assert!(
+            behind.text.ends_with(
+                "\n[2,000 bytes follow: get_terminal_output(session=\"web1\", cursor=812) reads on]"
+            ),
+            "{}",
+            behind.text
+        );
     }
 
     /// After typing: the screen, why it settled, and how the command goes.

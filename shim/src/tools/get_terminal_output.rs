@@ -70,6 +70,18 @@ pub(super) fn fields() -> Vec<(&'static str, Value)> {
             schema::field("integer", "between the asked cursor and what is kept"),
         ),
         (
+            "omitted_lines",
+            schema::field("integer", "lines asked for that are above text and did not fit"),
+        ),
+        (
+            "first_cursor",
+            schema::field("integer", "oldest position that cursor still reads"),
+        ),
+        (
+            "following_bytes",
+            schema::field("integer", "behind cursor, that did not fit: read on there"),
+        ),
+        (
             "command",
             schema::maybe("object or null: the running command as execute_command reports it"),
         ),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use sshmcp_tests::{TestBed, eventually, program::tool};
+use sshmcp_tests::{Shim, TestBed, eventually, program::tool};
 
 use super::{in_order, logs};
 use crate::{attach::Pane, clients::installed};
@@ -68,22 +68,69 @@ fn logs_are_told_and_followed() {
     bed.finish();
 }
 
-/// An agent that asks for more lines than the emulator keeps gets them from the transcript.
+/// An agent that asks for more lines than the emulator keeps gets them from the transcript, of this session alone, and no
+/// more than an answer has room for; what did not fit is told and can be read by cursor.
 #[test]
 fn lines_that_scrolled_away() {
     let bed = TestBed::new();
     let mut shim = bed.shim();
-    let command = "seq -f 'line %g' 1 6000";
-    let ran = shim.execute(json!({"host": "bash", "command": command, "terminal": true}));
-    assert_eq!(ran.expect("it runs").exit_code, Some(0));
-    let mut lines = |count: u32| {
-        let shown = shim.call("get_terminal_output", json!({"session": "bash", "lines": count}));
-        shown.expect("shown")["text"].as_str().expect("text").to_owned()
+    let write = |shim: &mut Shim, host: &str, word: &str| {
+        let command = format!("seq -f '{word} %g' 1 6000");
+        let ran =
+            shim.execute(json!({"host": host, "session": "work", "command": command, "terminal": true}));
+        assert_eq!(ran.expect("it runs").exit_code, Some(0));
     };
-    let many = lines(5000);
-    assert_eq!(many.lines().count(), 5000);
-    in_order(&many, &["line 1002\n", "line 1003\n", "line 6000\n"]);
-    assert!(many.ends_with(&lines(1000)), "{}", lines(5));
+    let look = |shim: &mut Shim, arguments: Value| {
+        let shown = shim.call("get_terminal_output", arguments).expect("shown");
+        let text = shown["text"].as_str().expect("text").to_owned();
+        assert!(text.chars().count() <= 40_000);
+        (text, shown)
+    };
+    let lines = |shim: &mut Shim, count: u32| look(shim, json!({"session": "work", "lines": count}));
+    write(&mut shim, "bash", "line");
+    let (many, shown) = lines(&mut shim, 3500);
+    assert_eq!((many.lines().count(), &shown["omitted_lines"]), (3500, &json!(0)));
+    in_order(&many, &["line 2502\n", "line 2503\n", "line 6000\n"]);
+    assert!(
+        many.ends_with(&lines(&mut shim, 1000).0),
+        "{}",
+        lines(&mut shim, 5).0
+    );
+    let (most, shown) = lines(&mut shim, 5000);
+    assert!(most.ends_with(&many), "{shown}");
+    assert_eq!(
+        most.lines().count() as u64 + shown["omitted_lines"].as_u64().expect("a number"),
+        5000
+    );
+    // What an earlier session of the name showed, on another host, is not this one's.
+    shim.call("close_session", json!({"session": "work"}))
+        .expect("closed");
+    write(&mut shim, "dash", "other");
+    let (all, shown) = lines(&mut shim, 100_000);
+    assert!(
+        !all.contains("line ") && all.contains("other 6000\n"),
+        "{}",
+        lines(&mut shim, 5).0
+    );
+    let above = shown["omitted_lines"].as_u64().expect("a number") + all.lines().count() as u64;
+    assert!((6000..6050).contains(&above), "{above}");
+    let (mut read, mut cursor) = (String::new(), shown["first_cursor"].clone());
+    loop {
+        let (text, shown) = look(&mut shim, json!({"session": "work", "cursor": cursor}));
+        read.push_str(&text);
+        assert_ne!(shown["cursor"], cursor, "it goes on");
+        cursor = shown["cursor"].clone();
+        if shown["following_bytes"] == 0 {
+            break;
+        }
+    }
+    let written: String = (1..=6000).map(|at| format!("other {at}\n")).collect();
+    assert!(read.contains(&written), "{} characters", read.len());
+    let both = shim.call(
+        "get_terminal_output",
+        json!({"session": "work", "lines": 5, "cursor": 0}),
+    );
+    assert_eq!(both.expect_err("two ways").code, "invalid_argument");
     shim.close();
     bed.finish();
 }

@@ -6,6 +6,8 @@ use super::*;
 use crate::{
     id::SessionName,
     recording::{Limits, Recordings},
+    session::Look,
+    terminal::{clean::clean, screen::SCROLLBACK},
 };
 
 fn sized(cols: u16, rows: u16) -> View {
@@ -30,6 +32,39 @@ fn cursor_never_moves_back() {
     view.show(&vec![b'x'; KEPT + 5]);
     let shown = view.since(cursor);
     assert_eq!(shown.dropped, view.cursor() - KEPT as u64 - cursor);
+}
+
+/// What is new comes in answers of bounded size, one behind the other, cut where a reader would cut; a character that has
+/// only begun waits.
+#[test]
+fn what_is_new_in_parts() {
+    let mut view = view();
+    let lines: String = (0..200)
+        .map(|at| format!("\x1b[3{}mzeile {at} \u{e4}\u{20ac}\x1b[0m\r\n", at % 8))
+        .collect();
+    let mut read = String::new();
+    let mut cursor = 0;
+    for chunk in lines.as_bytes().chunks(7) {
+        view.show(chunk);
+        loop {
+            let shown = view.look(Look::Next(cursor, 10));
+            assert!(
+                shown.text.chars().count() <= 10 && !shown.text.contains('\u{fffd}'),
+                "{shown:?}"
+            );
+            assert_eq!(shown.dropped, 0);
+            read += &shown.text;
+            cursor = shown.cursor;
+            if shown.follows == 0 {
+                break;
+            }
+        }
+        assert_eq!(view.look(Look::Screen).cursor, cursor);
+    }
+    assert_eq!(cursor, view.cursor());
+    assert_eq!(read, clean(lines.as_bytes()));
+    let line = view.look(Look::Next(0, 50)).text;
+    assert!(line.ends_with('\n') && line.lines().count() == 4, "{line}");
 }
 
 /// What commands wrote is not the terminal's own.
