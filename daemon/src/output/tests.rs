@@ -1,5 +1,8 @@
 //! What goes in comes out by offset, whatever the limits; views account for every byte.
 
+mod running;
+mod searches;
+
 use std::{collections::BTreeSet, time::Instant};
 
 use proptest::prelude::*;
@@ -303,140 +306,6 @@ fn tails() {
     assert_eq!(view.omitted_bytes as usize, noise.len() - view.stdout.len());
 }
 
-/// Matching lines, with context and groups, on cleaned text, each stream by itself.
-#[test]
-fn greps() {
-    let (_directory, mut output) = stdout(b"a1\nb\nc\nd\ne\n\x1b[31ma\x1b[0m2\nf");
-    output.append(StreamKind::Stderr, b"xa3\n");
-    let found = |pattern: &str, context, limit| {
-        let (view, matches) = grep(&output, &Regex::new(pattern).expect("a pattern"), context, limit);
-        assert_eq!(view.offset, output.total());
-        (
-            text(&view.stdout).to_owned(),
-            text(&view.stderr).to_owned(),
-            matches,
-        )
-    };
-    assert_eq!(found("a[0-9]", 0, 100), ("a1\na2\n".into(), "xa3\n".into(), 3));
-    assert_eq!(
-        found("^a[0-9]$", 1, 100),
-        ("a1\nb\n--\ne\na2\nf\n".into(), String::new(), 2)
-    );
-    assert_eq!(found("^a", 3, 100).0, "a1\nb\nc\nd\ne\na2\nf\n");
-    assert_eq!(found("nothing", 2, 100), (String::new(), String::new(), 0));
-    assert_eq!(found("^.", 0, 4), ("a1\n".into(), String::new(), 8));
-    let (view, _) = grep(&output, &Regex::new("^.").expect("a pattern"), 0, 4);
-    assert!(
-        view.words.starts_with("7 more matching lines are not shown"),
-        "{}",
-        view.words
-    );
-}
-
-/// Where not everything fits it is context that goes, the farthest first; a match stays, and of a long line the match.
-#[test]
-fn greps_in_little_room() {
-    let mut lines: Vec<String> = (0..2000).map(|at| format!("line {at}")).collect();
-    for at in [500, 1000, 1003, 1990] {
-        lines[at] = format!("needle {at}");
-    }
-    let (_directory, output) = stdout(lines.join("\n").as_bytes());
-    let needle = Regex::new("needle").expect("a pattern");
-    for context in [0, 1, 3, 50, 400, 5000] {
-        for limit in [60, 100, 300, 2000, 8000] {
-            let (view, matches) = grep(&output, &needle, context, limit);
-            let shown: Vec<&str> = text(&view.stdout).lines().collect();
-            assert_eq!(matches, 4);
-            for at in [500, 1000, 1003, 1990] {
-                assert!(
-                    shown.contains(&&*format!("needle {at}")),
-                    "{context} in {limit}: {shown:?}"
-                );
-            }
-            assert!(
-                view.stdout.len() <= limit,
-                "{context} in {limit}: {}",
-                view.stdout.len()
-            );
-            let (all, _) = grep(&output, &needle, context, 1 << 20);
-            assert!(all.words.is_empty());
-            assert_eq!(
-                view.words.is_empty(),
-                view.stdout == all.stdout,
-                "{context} in {limit}: {}",
-                view.words
-            );
-            assert!(
-                view.stdout == all.stdout || all.stdout.len() + 20 > limit,
-                "{context} in {limit}"
-            );
-            // What is shown together is together.
-            for pair in shown
-                .windows(2)
-                .filter(|pair| !pair.contains(&"--") && context > 0)
-            {
-                let number = |line: &str| line.rsplit(' ').next().and_then(|at| at.parse::<u64>().ok());
-                assert_eq!(
-                    number(pair[1]),
-                    number(pair[0]).map(|at| at + 1),
-                    "{context} in {limit}"
-                );
-            }
-        }
-    }
-    let long = format!("{}needle{}\n", "a".repeat(20_000), "b".repeat(20_000));
-    let (_directory, output) = stdout(long.repeat(2).as_bytes());
-    let (view, matches) = grep(&output, &needle, 3, 8000);
-    assert!(text(&view.stdout).contains("aneedleb") && text(&view.stdout).chars().count() <= 8000);
-    assert_eq!(matches, 2);
-    assert!(view.words.contains("1 more matching lines"), "{}", view.words);
-    assert!(view.words.contains("what is around its match"), "{}", view.words);
-}
-
-/// While a command runs, a character or sequence that has only begun waits for its end, with what is behind it; once it
-/// has ended, what there is is told.
-#[test]
-fn unfinished_ends_wait() {
-    for (bytes, settled) in [
-        (&b"abc"[..], 3),
-        (b"abc\xE2\x82", 3),
-        (b"abc\xE2\x82\xAC", 6),
-        (b"abc\x1b", 3),
-        (b"abc\x1b[3", 3),
-        (b"abc\x1b[31mx", 9),
-        (b"\x1b]0;title", 0),
-        (b"\x1b]0;title\x07", 10),
-        (b"\xE2\x1b[1m", 5),
-        (b"\xE2\xE2\x82", 1),
-        (b"\x80\x80", 2),
-        (b"\x1b[1\x1b[2", 0),
-    ] {
-        let (_directory, mut output) = stdout(bytes);
-        assert_eq!(output.settled(), settled, "{:?}", bytes.escape_ascii());
-        for view in [
-            forward(&output, 0, 100, false),
-            whole(&output, 100, false, "c42"),
-            tail(&output, 5, 100, false),
-            grep(&output, &Regex::new("").expect("a pattern"), 0, 100).0,
-            whole(&output, 100, true, "c42"),
-        ] {
-            assert_eq!((view.offset, view.omitted_bytes), (settled, 0));
-            assert!(!String::from_utf8_lossy(&view.stdout).contains('\u{FFFD}') || settled != 3);
-        }
-        output.end();
-        assert_eq!(whole(&output, 100, false, "c42").offset, output.total());
-        assert_eq!(whole(&output, 100, true, "c42").stdout, bytes);
-    }
-    // Of the other stream little is held back, and an endless sequence holds nothing back for ever.
-    let (_directory, mut output) = stdout(b"\xE2");
-    output.append(StreamKind::Stderr, b"err");
-    assert_eq!(output.settled(), 0);
-    output.append(StreamKind::Stderr, &b"x".repeat(UNFINISHED_MAX));
-    assert_eq!(output.settled(), output.total());
-    let (_directory, output) = stdout(&[b"\x1b[".to_vec(), b"1;".repeat(5000)].concat());
-    assert_eq!(output.settled(), output.total());
-}
-
 /// The smallest limits are kept, and reading forward ends.
 #[test]
 fn tiny_limits() {
@@ -469,32 +338,6 @@ fn tiny_limits() {
             }
         }
     }
-}
-
-/// Searching a spool of many megabytes with a line longer than the cap.
-#[test]
-fn grep_a_large_output() {
-    let directory = directory();
-    let mut output = output(&directory, OutputLimits::default());
-    for at in 0..100_000 {
-        output.append(
-            StreamKind::Stdout,
-            format!("some line with number {at}\n").as_bytes(),
-        );
-    }
-    output.append(StreamKind::Stdout, &b"z".repeat(3 << 20));
-    output.append(StreamKind::Stdout, b"\nneedle\n");
-    let (view, matches) = grep(
-        &output,
-        &Regex::new("number 77777$|needle|^zz").expect("a pattern"),
-        0,
-        100_000,
-    );
-    assert_eq!(matches, 3);
-    let lines: Vec<_> = text(&view.stdout).lines().collect();
-    assert_eq!(lines.first(), Some(&"some line with number 77777"));
-    assert_eq!(lines.get(1).map(|line| line.len()), Some(LINE_CAP));
-    assert_eq!(lines.get(2), Some(&"needle"));
 }
 
 /// Hostile outputs: views stay within their limit, in time, and always go on.
@@ -604,18 +447,6 @@ fn writes() -> impl Strategy<Value = Vec<(StreamKind, Vec<u8>)>> {
         1 => Just("long ".repeat(60).into_bytes()),
     ];
     prop::collection::vec((stream(), bytes), 0..60)
-}
-
-/// What programs write that move no cursor.
-fn item() -> impl Strategy<Value = String> {
-    prop_oneof![
-        3 => "[a-z ]{1,12}\n",
-        2 => "[a-zé漢😀]{1,8}",
-        2 => prop::sample::select(vec![
-            "\x1b[1;31mred\x1b[0m", "\r\n", "\x1b]0;title\x07", "\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "e\u{301}",
-            "👩\u{200d}👧", "\x1b(B", "\x1b[?25l", "\x1b[38;2;1;2;3m", "\u{202e}", "\t", "\x1bP1000p\x1b\\",
-        ]).prop_map(str::to_owned),
-    ]
 }
 
 fn filled(
@@ -744,44 +575,6 @@ proptest! {
         prop_assert_eq!(omitted, output.dropped());
         let end = forward(&output, at, limit, raw);
         prop_assert_eq!(end, View { offset: at, ..View::default() });
-    }
-
-    /// Answers given while the bytes come, one behind the other, are the clean text of all of them: however they are
-    /// split, whatever of them was there at each answer, whoever answers.
-    #[test]
-    fn answers_in_turn_are_the_whole(
-        items in prop::collection::vec((stream(), item()), 1..80),
-        splits in prop::collection::vec(1_usize..9, 1..60),
-        limit in prop_oneof![Just(40_000_usize), 200_usize..400],
-    ) {
-        let directory = directory();
-        let mut output = output(&directory, OutputLimits::default());
-        let (mut shown, mut at) = ([String::new(), String::new()], 0);
-        let mut expected = [Vec::new(), Vec::new()];
-        let mut sizes = splits.iter().copied().cycle();
-        let mut answer = |output: &Output, at: &mut u64| {
-            let total = output.total();
-            let view = if *at == 0 && total < 200 { whole(output, limit, false, "c42") } else { forward(output, *at, limit, false) };
-            shown[0] += text(&view.stdout);
-            shown[1] += text(&view.stderr);
-            *at = view.offset;
-        };
-        for (stream, item) in &items {
-            expected[*stream as usize].extend_from_slice(item.as_bytes());
-            let mut rest = item.as_bytes();
-            while !rest.is_empty() {
-                let (now, later) = rest.split_at(sizes.next().unwrap_or(1).min(rest.len()));
-                output.append(*stream, now);
-                answer(&output, &mut at);
-                rest = later;
-            }
-        }
-        output.end();
-        while at < output.total() {
-            answer(&output, &mut at);
-        }
-        prop_assert_eq!(&shown[0], &clean(&expected[0]));
-        prop_assert_eq!(&shown[1], &clean(&expected[1]));
     }
 
     /// No cut makes valid text invalid, in either stream.
