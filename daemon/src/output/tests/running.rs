@@ -6,6 +6,7 @@ use super::*;
 /// has ended, what there is is told.
 #[test]
 fn unfinished_ends_wait() {
+    let anything = Regex::new("").expect("a pattern");
     for (bytes, settled) in [
         (&b"abc"[..], 3),
         (b"abc\xE2\x82", 3),
@@ -26,7 +27,7 @@ fn unfinished_ends_wait() {
             forward(&output, 0, 100, false),
             whole(&output, 100, false, "c42"),
             tail(&output, 5, 100, false),
-            grep(&output, &Regex::new("").expect("a pattern"), 0, 100).0,
+            grep(&output, &anything, 0, 100).0,
             whole(&output, 100, true, "c42"),
         ] {
             assert_eq!((view.offset, view.omitted_bytes), (settled, 0));
