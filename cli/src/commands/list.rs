@@ -1,7 +1,7 @@
 //! `sshctl commands`: what runs, and what ended lately. Carries no output.
 
 use serde_json::{Value, json};
-use sshmcp_proto::v1::{Command, ListCommandsRequest};
+use sshmcp_proto::v1::{Command, CommandStatus, ListCommandsRequest};
 
 use crate::args::CommandsArgs;
 use crate::context::Context;
@@ -19,7 +19,14 @@ pub(crate) async fn run(args: CommandsArgs, context: &Context) -> Result<u8, Fai
     let commands = answer.into_inner().commands;
     let out = &context.out;
     if out.is_json() {
-        out.json(&json!({"commands": commands.iter().map(view::command_json).collect::<Vec<Value>>()}))?;
+        let is_queued = |command: &&Command| command.status() == CommandStatus::Queued;
+        let (queued, begun): (Vec<_>, Vec<_>) = commands.iter().partition(is_queued);
+        let begun: Vec<Value> = begun.into_iter().map(view::command_json).collect();
+        let queued: Vec<Value> = queued
+            .into_iter()
+            .map(|one| json!({"session": one.session, "command_id": one.id, "command": one.text}))
+            .collect();
+        out.json(&json!({"commands": begun, "queued": queued}))?;
     } else {
         table(&commands, out)?;
     }
