@@ -30,7 +30,8 @@ fn a_silent_host_holds_nobody_up() {
     let mut shim = bed.shim();
     let begun = shim.execute(json!({"host": "mute", "command": "echo no", "timeout": 0}));
     let begun = begun.expect("it is taken");
-    assert_eq!(begun.status, "queued", "{begun:?}");
+    assert_eq!(begun.status, "running", "{begun:?}");
+    assert!(begun.notice.contains("nothing of it was run yet"), "{begun:?}");
     assert!(begun.notice.contains("still being opened"), "{begun:?}");
     let refused = shim.execute(json!({"host": "dumb", "command": "echo no", "timeout": 0.2}));
     assert_eq!(refused.expect_err("no turn came").code, "session_busy");

@@ -99,7 +99,10 @@ fn archives_have_what_they_should() {
         wanted.extend(files(&pages, "man"));
         wanted.extend(files(&workspace().join("docs"), "docs"));
         let units = if is_apple { "launchd" } else { "systemd" };
-        wanted.extend(files(&workspace().join(units), units));
+        let units = files(&workspace().join(units), units);
+        // Beside the plist stands what the daemon is built from.
+        let is_unit = |name: &String| !is_apple || name.ends_with(".plist");
+        wanted.extend(units.into_iter().filter(is_unit));
         wanted.extend(["bash", "zsh", "fish"].map(|shell| format!("completions/sshctl.{shell}")));
         wanted.extend(["README.md", "CHANGELOG.md", "LICENSE"].map(str::to_owned));
         if tried == "untried" {
