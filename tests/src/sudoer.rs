@@ -1,12 +1,16 @@
 //! Users who have a password and what sudoers says of them. Made for one story as root, and gone with it.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::Write as _,
     os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use crate::{
@@ -17,13 +21,16 @@ use crate::{
 /// Users of this process so far.
 static USERS: AtomicU32 = AtomicU32::new(0);
 
+/// What sudoers says of each of them, in one file: sudo lists the directory before it reads it, and says so to a story
+/// beside us if a file has gone meanwhile.
+static RULES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
 /// A host user with a password; removed when dropped.
 pub struct Sudoer {
     /// The user.
     pub user: User,
     /// The user's password.
     pub password: String,
-    rules: PathBuf,
 }
 
 impl Sudoer {
@@ -45,7 +52,6 @@ impl Sudoer {
         }
         let sudoer = Self {
             password: format!("Pw-{number}-{:016x}", rand::random::<u64>()),
-            rules: Path::new("/etc/sudoers.d").join(&name),
             user,
         };
         let mut chpasswd = Command::new(tool("chpasswd"))
@@ -61,13 +67,8 @@ impl Sudoer {
 
     /// What sudoers says from now on; `@` is the user's name. A password that sudo remembers is forgotten.
     pub fn allow(&self, rules: &str) {
-        let partial = self.rules.with_extension("new");
-        fs::write(&partial, rules.replace('@', &self.user.name) + "\n").expect("sudoers");
-        fs::set_permissions(&partial, fs::Permissions::from_mode(0o440)).expect("chmod");
-        let checked = Command::new(tool("visudo")).arg("-cqf").arg(&partial).status();
-        assert!(checked.expect("visudo runs").success(), "{rules}");
-        // A name with a dot is not read, so that it is whole when it counts.
-        fs::rename(&partial, &self.rules).expect("rename");
+        let rules = rules.replace('@', &self.user.name) + "\n";
+        change(|all| drop(all.insert(self.user.name.clone(), rules)));
         self.forget();
     }
 
@@ -85,10 +86,29 @@ impl Sudoer {
     }
 }
 
+/// Changes what sudoers says; the file goes with the last who is in it.
+fn change(change: impl FnOnce(&mut BTreeMap<String, String>)) {
+    let mut all = RULES.lock().unwrap_or_else(PoisonError::into_inner);
+    change(&mut all);
+    let file = Path::new("/etc/sudoers.d").join(format!("sshmcp-s{}", std::process::id()));
+    if all.is_empty() {
+        fs::remove_file(&file).ok();
+        return;
+    }
+    // A name with a dot is not read, so that it is whole when it counts.
+    let partial = file.with_extension("new");
+    let text: String = all.values().map(String::as_str).collect();
+    fs::write(&partial, &text).expect("sudoers");
+    fs::set_permissions(&partial, fs::Permissions::from_mode(0o440)).expect("chmod");
+    let checked = Command::new(tool("visudo")).arg("-cqf").arg(&partial).status();
+    assert!(checked.expect("visudo runs").success(), "{text}");
+    fs::rename(&partial, &file).expect("rename");
+}
+
 impl Drop for Sudoer {
     fn drop(&mut self) {
         self.forget();
-        fs::remove_file(&self.rules).ok();
+        change(|all| drop(all.remove(&self.user.name)));
         // What still runs as the user keeps it from being removed.
         Command::new(tool("pkill"))
             .args(["-KILL", "-U", &self.user.uid().to_string()])
