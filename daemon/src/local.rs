@@ -334,7 +334,7 @@ const SERVER_OPTIONS: [&[&str]; 10] = [
 /// What OpenSSH's client is told whatever the host: no key of the terminal's is its own, nor is a word in the shell's last
 /// output; the connection takes others along; and nothing but a shell is wanted of it. What ssh_config says of the rest
 /// holds.
-const CLIENT_OPTIONS: [&str; 12] = [
+const CLIENT_OPTIONS: [&str; 20] = [
     "-e",
     "none",
     "-o",
@@ -345,6 +345,14 @@ const CLIENT_OPTIONS: [&str; 12] = [
     "ControlPath=ctl",
     "-o",
     "RemoteCommand=none",
+    "-o",
+    "RequestTTY=yes",
+    "-o",
+    "PermitLocalCommand=no",
+    "-o",
+    "ForwardX11=no",
+    "-o",
+    "Tunnel=no",
     "-o",
     "ClearAllForwardings=yes",
 ];

@@ -9,6 +9,9 @@ use crate::config::HostKeyPolicy;
 /// What logs in where nothing else is said.
 const METHODS: [&str; 3] = ["publickey", "keyboard-interactive", "password"];
 
+/// What keeps OpenSSH's own client in its terminal.
+pub(super) const NO_FORK: &str = "ForkAfterAuthentication=no";
+
 /// The directives that we follow; what is missing was not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Directives {
@@ -45,6 +48,9 @@ pub(super) struct Directives {
     pub(super) refused: Option<String>,
     /// Directives with their values that OpenSSH's own client alone obeys.
     pub(super) openssh: Vec<(String, String)>,
+    /// What OpenSSH's own client is told instead, where it would not give a shell in its terminal; the `ssh` that says such a
+    /// directive takes it as an option, an older one does not.
+    pub(super) instead: Vec<&'static str>,
 }
 
 impl Directives {
@@ -120,6 +126,7 @@ pub(super) fn parse(output: &str) -> Directives {
     let mut found = Directives::default();
     let mut alive_interval = 0;
     let mut alive_count = 3;
+    let mut is_batch = false;
     for line in output.lines() {
         let Some((keyword, value)) = line.split_once(' ') else {
             continue;
@@ -145,6 +152,10 @@ pub(super) fn parse(output: &str) -> Directives {
             "connecttimeout" => found.connect_timeout = seconds(value).map(Duration::from_secs),
             "serveraliveinterval" => alive_interval = seconds(value).unwrap_or(0),
             "serveralivecountmax" => alive_count = value.parse().unwrap_or(3),
+            "batchmode" => is_batch = is_yes(value),
+            "sessiontype" if value != "default" => found.instead.push("SessionType=default"),
+            "stdinnull" if is_yes(value) => found.instead.push("StdinNull=no"),
+            "forkafterauthentication" if is_yes(value) => found.instead.push(NO_FORK),
             "proxyjump" if value != "none" => found.proxy_jump = text(),
             "proxycommand" if value != "none" => found.proxy_command = text(),
             "addressfamily" => {
@@ -183,7 +194,9 @@ pub(super) fn parse(output: &str) -> Directives {
     }
     found.identity_files.retain(|file| file != "none");
     found.certificate_files.retain(|file| file != "none");
-    if alive_interval > 0 {
+    // Debian's OpenSSH says so of every host with BatchMode, whoever did not ask for it.
+    let is_debians = is_batch && (alive_interval, alive_count) == (300, 3);
+    if alive_interval > 0 && !is_debians {
         found.keepalive = Some((Duration::from_secs(alive_interval), alive_count));
     }
     found

@@ -33,6 +33,9 @@ pub(super) const SYSTEM_CONFIG: &str = "/etc/ssh/ssh_config";
 /// Places where `ssh` is even if a poor environment's PATH does not say so.
 const USUAL_PLACES: [&str; 2] = ["/usr/bin", "/usr/local/bin"];
 
+/// How `ssh` (9.2) refuses ForkAfterAuthentication for a shell.
+const FORKS: &str = "Cannot fork into background without a command";
+
 /// What to ask about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Question {
@@ -92,7 +95,15 @@ pub(super) async fn ask(ssh: &Path, question: &Question) -> Result<Arc<Directive
         arguments.extend(["-l".into(), user.into()]);
     }
     arguments.extend(["--".into(), question.name.clone().into()]);
-    let output = run(ssh, &arguments).await.map_err(|mut fault| {
+    let mut output = run(ssh, &arguments).await;
+    // ForkAfterAuthentication is refused where nothing is run, and a session is a shell all the same.
+    let is_fork = |fault: &Fault| fault.message.contains(FORKS);
+    let forks = output.as_ref().is_err_and(is_fork);
+    if forks {
+        arguments.splice(1..1, ["-o".into(), directives::NO_FORK.into()]);
+        output = run(ssh, &arguments).await;
+    }
+    let output = output.map_err(|mut fault| {
         if let Some(copy) = &elsewhere {
             let named = copy.path().display().to_string();
             fault.message = fault.message.replace(&named, "~/.ssh/config");
@@ -100,6 +111,9 @@ pub(super) async fn ask(ssh: &Path, question: &Question) -> Result<Arc<Directive
         fault
     })?;
     let mut found = directives::parse(&output);
+    if forks {
+        found.instead.push(directives::NO_FORK);
+    }
     if let Some(account_home) = account_home.filter(|_| elsewhere.is_some()) {
         move_home(&mut found, &account_home, &question.home);
     }
@@ -262,6 +276,9 @@ pub async fn client_words(
     option(format!("Port={}", target.port));
     if target.openssh.key.is_some() {
         option("IdentitiesOnly=yes".into());
+    }
+    for word in &target.openssh.instead {
+        option((*word).to_owned());
     }
     words.extend(["-l".into(), target.user.clone().into()]);
     if let Some(key) = &target.openssh.key {

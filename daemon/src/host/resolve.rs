@@ -252,6 +252,7 @@ impl<'a> Wanted<'a> {
             name: self.name.clone(),
             key: self.key.clone(),
             own_jump,
+            instead: said.instead.clone(),
         };
         // A stored secret is for the user and the address that it was stored for.
         let is_other = self.other_user || self.hostname.is_some();

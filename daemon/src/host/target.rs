@@ -28,6 +28,8 @@ pub struct OpenSsh {
     pub key: Option<PathBuf>,
     /// The jump hosts are the configuration's, which ssh_config does not know.
     pub own_jump: bool,
+    /// Options against directives by which it would not give a shell in its terminal.
+    pub instead: Vec<&'static str>,
 }
 
 /// A host resolved.

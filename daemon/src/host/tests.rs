@@ -1,5 +1,6 @@
 //! Names to targets with a real `ssh -G` where one is installed, in a home directory of the test's own.
 
+mod no_effect;
 mod snippets;
 
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use crate::host::openssh;
 use crate::host::resolve::resolve_by;
 
 /// The host that is asked about, and the text. `%HOME` is the home directory, which has files below `.ssh`.
-const SNIPPETS: &[(&str, &str)] = &[
+pub(super) const SNIPPETS: &[(&str, &str)] = &[
     // Names, blocks, patterns.
     ("a", ""),
     ("a", "User early\nHost a\n User late\n Port 2200\n"),
@@ -188,7 +188,7 @@ const FILES: [(&str, &str); 8] = [
 ];
 
 /// What is compared: all but who said it.
-fn shown(outcome: Result<Target, Fault>) -> String {
+pub(super) fn shown(outcome: Result<Target, Fault>) -> String {
     match outcome {
         Ok(target) => format!("{target:#?}")
             .lines()
@@ -199,7 +199,7 @@ fn shown(outcome: Result<Target, Fault>) -> String {
     }
 }
 
-fn first_difference(one: &str, other: &str) -> String {
+pub(super) fn first_difference(one: &str, other: &str) -> String {
     let lines = one.lines().zip(other.lines());
     let differing = lines.filter(|(one, other)| one != other);
     let differing: Vec<String> = differing
@@ -247,34 +247,37 @@ async fn both_resolvers_agree() {
     assert!(SNIPPETS.len() >= 60);
 }
 
+/// What is refused: whether by `ssh -G` too, if the installed one can be asked, and what our own parser names.
+pub(super) const REFUSED: &[(&str, Option<bool>, &str)] = &[
+    ("Port many\n", Some(true), "line 1"),
+    ("\nNoSuchThing yes\n", Some(true), "line 2"),
+    ("Match host\n", Some(true), "Match host"),
+    ("Match\n", Some(true), "no criteria"),
+    ("ConnectTimeout soon\n", Some(true), "connecttimeout"),
+    (
+        "CanonicalizeHostname yes\nCanonicalDomains example.com\n",
+        Some(false),
+        "canonicalizehostname",
+    ),
+    // Later versions of it know these.
+    ("Match tagged x\n Port 5\n", None, "Match tagged"),
+    (
+        "Match localnetwork 10.0.0.0/8\n Port 5\n",
+        None,
+        "Match localnetwork",
+    ),
+    ("Tag x\n", None, "tag"),
+];
+
 /// What OpenSSH refuses, ours refuses; and what ours alone does not understand, it refuses by name.
 #[tokio::test]
 async fn refused_rather_than_half_understood() {
     let ssh = openssh::program().expect("ssh is installed");
-    for (text, by_openssh, words) in [
-        ("Port many\n", Some(true), "line 1"),
-        ("\nNoSuchThing yes\n", Some(true), "line 2"),
-        ("Match host\n", Some(true), "Match host"),
-        ("Match\n", Some(true), "no criteria"),
-        ("ConnectTimeout soon\n", Some(true), "connecttimeout"),
-        (
-            "CanonicalizeHostname yes\nCanonicalDomains example.com\n",
-            Some(false),
-            "canonicalizehostname",
-        ),
-        // Later versions of it know these.
-        ("Match tagged x\n Port 5\n", None, "Match tagged"),
-        (
-            "Match localnetwork 10.0.0.0/8\n Port 5\n",
-            None,
-            "Match localnetwork",
-        ),
-        ("Tag x\n", None, "tag"),
-    ] {
+    for (text, by_openssh, words) in REFUSED {
         let home = Home::new(text, "", &[]);
         if let Some(by_openssh) = by_openssh {
             let theirs = resolve_by(Some(&ssh), &home.config, "a", &Overrides::default()).await;
-            assert_eq!(theirs.is_err(), by_openssh, "{text}: {theirs:?}");
+            assert_eq!(theirs.is_err(), *by_openssh, "{text}: {theirs:?}");
         }
         let fault = resolve_by(None, &home.config, "a", &Overrides::default()).await;
         let fault = fault.expect_err(text);
