@@ -34,10 +34,11 @@ use crate::host::{Target, TargetKey};
 
 /// Handshakes at a time to one target: sshd starts to drop at 10 unauthenticated connections (MaxStartups 10:30:100).
 const HANDSHAKES_MAX: usize = 5;
-/// Connections that one opening tries before it gives up; each refusal means that somebody else took the place.
-const OPENINGS_MAX: usize = 12;
 /// Connections to one target; with sshd's default of ten channels each, that is several hundred sessions.
 const CONNECTIONS_MAX: usize = 64;
+/// Connections that one opening tries before it gives up. Each refusal means that others took the places of a connection, and
+/// among hundreds that open at once that can befall the same one on each.
+const OPENINGS_MAX: usize = CONNECTIONS_MAX;
 
 /// sshd frees a closed channel's place a moment after it said so: a short wait is cheaper than a login.
 const CLEARING_WAIT: Duration = Duration::from_millis(10);

@@ -1,7 +1,7 @@
 //! Each directive of "no effect", in a snippet of its own: `ssh -G` takes it as said, and the target is what it is without.
 //! That each directive of the table has a snippet somewhere is asked here too.
 
-use super::snippets::{SNIPPETS, first_difference, shown};
+use super::snippets::{CANONICAL, REFUSED, SNIPPETS, first_difference, shown};
 use super::*;
 use crate::host::openssh;
 use crate::host::resolve::resolve_by;
@@ -167,7 +167,8 @@ fn each_directive_has_a_snippet() {
     let others: Vec<String> = SNIPPETS
         .iter()
         .map(|(_, text)| *text)
-        .chain(super::snippets::REFUSED.iter().map(|(text, ..)| *text))
+        .chain(REFUSED.iter().map(|(text, ..)| *text))
+        .chain([CANONICAL])
         .flat_map(|text| text.lines().map(str::to_ascii_lowercase))
         .filter_map(|line| {
             Some(

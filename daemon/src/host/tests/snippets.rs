@@ -123,6 +123,14 @@ pub(super) const SNIPPETS: &[(&str, &str)] = &[
     ("a", "KbdInteractiveAuthentication no\n"),
     ("a", "ChallengeResponseAuthentication no\n"),
     ("a", "PKCS11Provider /usr/lib/x.so\nHostbasedAuthentication yes\n"),
+    ("a", "EnableSSHKeysign yes\n"),
+    ("a", "GSSAPIAuthentication yes\n"),
+    ("a", "GSSAPIKeyExchange yes\n"),
+    ("a", "SecurityKeyProvider /usr/lib/x.so\n"),
+    ("a", "CanonicalizeFallbackLocal no\n"),
+    ("a", "CanonicalizeMaxDots 3\n"),
+    // With these `ssh -G` looks the name up, whatever else is said.
+    ("localhost", "CanonicalizePermittedCNAMEs *.invalid:*.invalid\n"),
     (
         "a",
         "RemoteCommand echo x\nRequestTTY force\nLocalForward 1 h:2\nControlMaster auto\n",
@@ -267,6 +275,7 @@ pub(super) const REFUSED: &[(&str, Option<bool>, &str)] = &[
         "Match localnetwork",
     ),
     ("Tag x\n", None, "tag"),
+    ("RefuseConnection \"it moved\"\n", None, "it moved"),
 ];
 
 /// What OpenSSH refuses, ours refuses; and what ours alone does not understand, it refuses by name.
@@ -287,13 +296,11 @@ async fn refused_rather_than_half_understood() {
 }
 
 /// Canonical names are OpenSSH's to find.
+pub(super) const CANONICAL: &str = "CanonicalizeHostname yes\nCanonicalizeFallbackLocal yes\nCanonicalizeMaxDots 0\n\
+    CanonicalDomains invalid\nMatch canonical host a.b\nPort 5\n";
+
 #[tokio::test]
 async fn canonical_names() {
-    let home = Home::new(
-        "CanonicalizeHostname yes\nCanonicalizeFallbackLocal yes\nCanonicalizeMaxDots 0\nCanonicalDomains invalid\n\
-         Match canonical host a.b\n Port 5\n",
-        "",
-        &[],
-    );
+    let home = Home::new(CANONICAL, "", &[]);
     assert_eq!(home.target("a.b").await.port, 5);
 }
