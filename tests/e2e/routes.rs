@@ -205,3 +205,49 @@ fn refused_by_name() {
     shim.close();
     bed.finish();
 }
+
+/// Directives that are made for a person's own `ssh` change nothing for a session, whoever keeps it.
+#[test]
+fn a_shell_whatever_is_said() {
+    let bed = bed();
+    let ran = bed.home().join("ran");
+    let local_command = format!("LocalCommand touch {}", ran.display());
+    let lines = [
+        "HostName 127.0.0.1",
+        "SessionType none",
+        "StdinNull yes",
+        "ForkAfterAuthentication yes",
+        "RequestTTY no",
+        "RemoteCommand echo not this",
+        "BatchMode yes",
+        "PermitLocalCommand yes",
+        &local_command,
+        "ControlMaster auto",
+        "ControlPersist 10m",
+        "ForwardX11 yes",
+        "Tunnel yes",
+        "EscapeChar ~",
+    ];
+    host(&bed, "said", Shell::Bash, &lines);
+    let mut shim = bed.shim();
+    for keeper in ["daemon", "local-tmux", "remote-tmux"] {
+        let arguments = json!({"host": "said", "session": keeper, "keeper": keeper});
+        let opened = shim.call("open_session", arguments).expect("a session");
+        assert_eq!(opened["keeper"], keeper, "{opened}");
+        let arguments = json!({"session": keeper, "command": "tty >/dev/null && read -r line && echo \"$line\"", "timeout": 0});
+        let begun = shim.execute(arguments).expect("a command");
+        let arguments = json!({"command_id": begun.id, "text": "~."});
+        shim.call("send_input", arguments).expect("it is typed");
+        let ended = shim.wait_for(&begun.id);
+        assert_eq!(
+            (ended.exit_code, ended.stdout.as_str()),
+            (Some(0), "~.\n"),
+            "{keeper}: {ended:?}"
+        );
+        shim.call("close_session", json!({"session": keeper}))
+            .expect("closed");
+    }
+    assert!(!ran.exists(), "LocalCommand was run");
+    shim.close();
+    bed.finish();
+}
