@@ -3,6 +3,7 @@
 
 pub(crate) mod interactive;
 pub(crate) mod session;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -117,6 +117,33 @@ fn from_either_predecessor() {
     bed.finish();
 }
 
+/// What is taken over is what the daemon reads in the same file: no password is taken for a number, and no port for a text.
+#[test]
+fn scalars_of_yaml() {
+    let bed = TestBed::new();
+    let yaml = "base: &base {user: 0042, password: 0123}\nconnections:\n  old:\n    <<: *base\n    host: 127.0.0.1\n    port: \"2222\"\n    description: yes\n";
+    put(&bed, ".ssh_mcp_config.yml", yaml, 0o600);
+    let listed = |bed: &TestBed| {
+        let hosts = told(&bed.ctl(&["hosts", "old", "--json"]));
+        let host = hosts["hosts"][0].clone();
+        ["user", "hostname", "port", "description", "problem"].map(|name| host[name].clone())
+    };
+    let before = listed(&bed);
+    assert_eq!(before[0], "0042", "{before:?}");
+    let done = told(&bed.ctl(&["config", "import", "--yes", "--json"]));
+    assert_eq!(names(&done, "taken"), ["old"], "{done}");
+    let written = fs::read_to_string(config(&bed)).expect("there");
+    assert!(
+        written.contains("\npassword = \"0123\"\n") && written.contains("\nport = 2222\n"),
+        "{written}"
+    );
+    fs::remove_file(bed.home().join(".ssh_mcp_config.yml")).expect("there");
+    let reloaded = bed.ctl(&["daemon", "restart"]);
+    assert!(reloaded.status.success(), "{reloaded:?}");
+    assert_eq!(listed(&bed), before);
+    bed.finish();
+}
+
 /// An alias goes on to mean what ssh_config says; without anything to take over that is said, and a predecessor that is not
 /// there is an error.
 #[test]
@@ -190,6 +217,19 @@ fn into_the_keyring() {
         !ctl(&["secret", "check", "box"], "").status.success(),
         "only shown"
     );
+    // Where the file cannot be written, nothing is left in the keyring either.
+    let closed = bed.home().join(".config");
+    fs::create_dir(&closed).expect("a directory");
+    bed.give(".config");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o555)).expect("chmod");
+    let failed = ctl(&[&asked[..], &["--yes"]].concat(), "");
+    assert!(!failed.status.success(), "{failed:?}");
+    assert!(
+        !ctl(&["secret", "check", "box"], "").status.success(),
+        "it is gone again"
+    );
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("chmod");
+
     let done = ctl(&[&asked[..], &["--yes"]].concat(), "");
     let done = told(&done);
     assert_eq!(names(&done, "left"), ["taken"], "{done}");

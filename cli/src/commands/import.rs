@@ -295,18 +295,25 @@ async fn check(path: &Path, draft: &Draft, count: usize) -> Result<Vec<(usize, S
     Ok(wrong)
 }
 
-/// Writes it, and tells where what was there is kept.
+/// Writes it, and tells where what was there is kept. What is then written nowhere does not stay in the keyring.
 fn write(import: &Import) -> io::Result<Option<PathBuf>> {
-    let Import {
-        path,
-        read,
-        draft,
-        stored,
-        ..
-    } = import;
-    for (name, secret) in stored {
-        keyring::store(name, secret).map_err(|fault| io::Error::other(fault.message))?;
+    let stored = import.stored.iter().try_for_each(|(name, secret)| {
+        keyring::store(name, secret).map_err(|fault| io::Error::other(fault.message))
+    });
+    let written = stored.and_then(|()| write_file(import));
+    if written.is_err() {
+        for (name, _) in &import.stored {
+            // The failure that is told is the first.
+            let _gone = keyring::remove(name);
+        }
     }
+    written
+}
+
+fn write_file(import: &Import) -> io::Result<Option<PathBuf>> {
+    let Import {
+        path, read, draft, ..
+    } = import;
     if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
         private_directory(directory).map_err(|fault| io::Error::other(fault.message))?;
     }

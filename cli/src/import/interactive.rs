@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::Found;
+use super::{Found, yaml};
 use crate::edit::Wrong;
 
 /// Its files below the home, the one with precedence first.
@@ -13,17 +13,8 @@ pub(crate) const FILES: [&str; 2] = [".ssh_mcp_config.yml", ".mcp-ssh-interactiv
 /// Where its notes are that are named without a directory.
 const NOTES: &str = "~/.mcp-ssh-interactive/info";
 
-/// Fields that are text, though YAML may take them for a number.
-const TEXTS: [&str; 8] = [
-    "host",
-    "user",
-    "password",
-    "description",
-    "key_path",
-    "notes_path",
-    "sudo_password",
-    "enable_password",
-];
+/// Fields that are whole numbers; all others are what they are written as.
+const NUMBERS: [&str; 2] = ["port", "orphan_after"];
 
 /// The order in which a person reads them; others behind.
 const ORDER: [&str; 7] = [
@@ -38,17 +29,7 @@ const ORDER: [&str; 7] = [
 
 /// Reads a file's text.
 pub(crate) fn read(text: &str, file: &Path) -> Result<Vec<Found>, Wrong> {
-    let whole: Value = if text.trim().is_empty() {
-        Value::Null
-    } else {
-        serde_saphyr::from_str(text).map_err(|error| match error.location() {
-            Some(at) => Wrong::Syntax {
-                line: usize::try_from(at.line()).unwrap_or(1),
-                column: usize::try_from(at.column()).unwrap_or(1),
-            },
-            None => Wrong::Unsure,
-        })?
-    };
+    let whole = yaml::read(text)?;
     let connections = match whole.get("connections") {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(connections) => connections
@@ -72,7 +53,11 @@ pub(crate) fn read(text: &str, file: &Path) -> Result<Vec<Found>, Wrong> {
 fn field(key: &str, value: &Value, file: &Path) -> (String, Value) {
     let key = if key == "info_file" { "notes_path" } else { key };
     let value = match value {
-        Value::Number(number) if TEXTS.contains(&key) => number.to_string().into(),
+        // What is no number there, the check refuses.
+        Value::String(number) if NUMBERS.contains(&key) => {
+            let parsed = number.parse::<i64>().ok();
+            parsed.map_or_else(|| value.clone(), Value::from)
+        }
         Value::String(path) if path.starts_with(['/', '~']) => path.as_str().into(),
         Value::String(name) if key == "notes_path" => format!("{NOTES}/{name}").into(),
         // It begins at the configuration's directory, which is another now.
@@ -88,6 +73,29 @@ fn field(key: &str, value: &Value, file: &Path) -> (String, Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What YAML takes for a number or a truth is the text that it was for the daemon, which reads the same file.
+    #[test]
+    fn scalars() {
+        let text = "base: &base {user: 007, password: 0123}\nconnections:\n  a: {<<: *base, host: 10.0, port: \"2222\"}\n  b: {host: h, password: yes, description: 1e3}\n";
+        let found = read(text, Path::new("/x.yml")).expect("YAML");
+        let fields = |at: usize| -> Value {
+            found[at]
+                .fields
+                .iter()
+                .cloned()
+                .collect::<serde_json::Map<_, _>>()
+                .into()
+        };
+        assert_eq!(
+            fields(0),
+            serde_json::json!({"host": "10.0", "user": "007", "port": 2222, "password": "0123"})
+        );
+        assert_eq!(
+            fields(1),
+            serde_json::json!({"host": "h", "password": "yes", "description": "1e3"})
+        );
+    }
 
     /// Its fields have our names, relative files their whole path.
     #[test]
