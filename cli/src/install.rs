@@ -211,13 +211,18 @@ pub(crate) async fn uninstall(
     if record.enabled && manager.is_ok() {
         run.give(run.system.forget()).await;
     }
-    run.remove_programs(&record)?;
+    // Whoever has to run this again needs them.
+    if run.has_failed() {
+        run.keep_programs(&record);
+    } else {
+        run.remove_programs(&record)?;
+    }
     if purge {
         run.purge()?;
     } else {
         run.tell_what_stays();
     }
-    if act && !run.steps.iter().any(|step| step.outcome == Outcome::Failed) {
+    if act && !run.has_failed() {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot(&path, &error)),
             _ => {}
@@ -418,6 +423,10 @@ impl<'c> Run<'c> {
             );
         }
         Ok(())
+    }
+
+    fn has_failed(&self) -> bool {
+        self.steps.iter().any(|step| step.outcome == Outcome::Failed)
     }
 
     const fn done(&self) -> Outcome {

@@ -25,7 +25,7 @@ pub(crate) async fn run(args: InstallArgs, context: &Context) -> Result<u8, Fail
     if !args.yes {
         let planned = install::install(context, false, &clients).await?;
         if !agreed(&planned, &context.out).await? {
-            return Ok(0);
+            return Ok(code(&planned));
         }
     }
     let done = install::install(context, true, &clients).await?;
@@ -38,7 +38,7 @@ pub(crate) async fn undo(args: UninstallArgs, context: &Context) -> Result<u8, F
     if !args.yes {
         let planned = install::uninstall(context, false, args.force, purge).await?;
         if !agreed(&planned, &context.out).await? {
-            return Ok(0);
+            return Ok(code(&planned));
         }
         // What sessions showed goes by a person's word alone.
         if let Some(state) = planned.stays {
@@ -115,8 +115,17 @@ fn show(report: &Report, acted: bool, out: &Output) -> Result<u8, Failure> {
             }
         }
     }
-    let failed = steps.iter().any(|step| step.outcome == Outcome::Failed);
-    Ok(if failed { exit_code(Reason::Internal) } else { 0 })
+    Ok(code(report))
+}
+
+/// Whether a step failed, or would.
+fn code(report: &Report) -> u8 {
+    let has_failed = report.steps.iter().any(|step| step.outcome == Outcome::Failed);
+    if has_failed {
+        exit_code(Reason::Internal)
+    } else {
+        0
+    }
 }
 
 fn row(step: &Step) -> Vec<Entry> {

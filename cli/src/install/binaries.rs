@@ -105,6 +105,14 @@ impl Run<'_> {
         Ok(target)
     }
 
+    /// Leaves the copies for another time.
+    pub(super) fn keep_programs(&mut self, record: &Record) {
+        for Copied { path, .. } in &record.copied {
+            let what = format!("remove {}", path.display());
+            self.step(what, Outcome::Left, "what failed is to be mended first");
+        }
+    }
+
     /// Takes the copies away, and puts back what was in their place.
     pub(super) fn remove_programs(&mut self, record: &Record) -> Result<(), Fault> {
         for copied in &record.copied {

@@ -12,6 +12,9 @@ use crate::edit::{Entry, Language};
 /// The name of our entry.
 pub(crate) const ENTRY: &str = "ssh";
 
+/// The field that says what an entry starts.
+const COMMAND: &str = "command";
+
 /// One client.
 pub(crate) struct Client {
     /// Its name on our command line.
@@ -196,8 +199,16 @@ impl Client {
             let name = Path::new(names.first()?).strip_prefix(taken).ok()?;
             Some(Path::new(&directory).join(name))
         });
+        // Where XDG has another directory for settings, those who keep theirs in ~/.config have them there.
+        let settings = std::env::var_os("XDG_CONFIG_HOME")
+            .map(PathBuf::from)
+            .filter(|directory| directory.is_absolute());
+        let place = |name: &&str| match (&settings, name.strip_prefix(".config/")) {
+            (Some(settings), Some(rest)) => settings.join(rest),
+            _ => home.join(name),
+        };
         other.unwrap_or_else(|| {
-            let mut files = names.iter().map(|name| home.join(name));
+            let mut files = names.iter().map(place);
             let first = files.clone().next().unwrap_or_default();
             files.find(|file| file.exists()).unwrap_or(first)
         })
@@ -225,6 +236,23 @@ impl Client {
         }
     }
 
+    /// Our entry as its user has it by now, with another program.
+    pub(crate) fn moved(&self, found: &Value, program: &str) -> Entry {
+        let mut entry = self.entry(program);
+        for (name, value) in found.as_object().into_iter().flatten() {
+            let value = if name == COMMAND {
+                with_program(value, program)
+            } else {
+                value.clone()
+            };
+            match entry.fields.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => *known = value,
+                None => entry.fields.push((name.clone(), value)),
+            }
+        }
+        entry
+    }
+
     /// The client as this file of its has it: version 2 of opencode reads both forms, and writes its own.
     pub(crate) fn of(&'static self, whole: &Value) -> &'static Self {
         // A server of version 1 may have that name, and is no map of servers.
@@ -239,10 +267,25 @@ impl Client {
 
 /// The program that an entry starts.
 pub(crate) fn starts(entry: &Value) -> Option<&str> {
-    let command = entry.get("command")?;
+    let command = entry.get(COMMAND)?;
     // Zed had it one table deeper once.
     let command = command.get("path").unwrap_or(command);
     command.as_str().or_else(|| command.get(0)?.as_str())
+}
+
+/// What an entry starts, with another program in the place of the first word.
+fn with_program(command: &Value, program: &str) -> Value {
+    let mut command = command.clone();
+    let first = match &mut command {
+        Value::Array(words) => words.first_mut(),
+        Value::Object(parts) => parts.get_mut("path"),
+        _ => None,
+    };
+    match first {
+        Some(first) => *first = program.into(),
+        None => command = program.into(),
+    }
+    command
 }
 
 /// True if that is our server, wherever it is.
@@ -268,6 +311,31 @@ mod tests {
             assert_eq!(client.of(&value).path, client.path, "{text}");
         }
         assert!(is_ours("mcp-ssh") && is_ours("/b/mcp-ssh") && !is_ours("/b/mcp-ssh-session"));
+    }
+
+    /// What somebody added to our entry is theirs when the program moves.
+    #[test]
+    fn moved() {
+        for (client, found, moved) in [
+            (
+                "cursor",
+                json!({"command": "/a/mcp-ssh", "args": ["--profile", "session"], "env": {"OVRD_a_USER": "u"}}),
+                json!({"command": "/b/mcp-ssh", "args": ["--profile", "session"], "env": {"OVRD_a_USER": "u"}}),
+            ),
+            (
+                "zed",
+                json!({"command": {"path": "/a/mcp-ssh", "args": ["x"]}, "args": ["y"]}),
+                json!({"command": {"path": "/b/mcp-ssh", "args": ["x"]}, "args": ["y"], "env": {}}),
+            ),
+            (
+                "opencode",
+                json!({"type": "local", "command": ["/a/mcp-ssh", "--profile", "session"], "enabled": false}),
+                json!({"type": "local", "command": ["/b/mcp-ssh", "--profile", "session"], "enabled": false}),
+            ),
+        ] {
+            let client = Client::named(client).expect("known");
+            assert_eq!(client.moved(&found, "/b/mcp-ssh").value(), moved, "{found}");
+        }
     }
 
     /// A client is here if its file or its own directory is.

@@ -140,10 +140,15 @@ impl Run<'_> {
             why,
             diff,
         };
+        // What is written down of it stays until that is mended.
+        let failed = |why: String| {
+            let why = format!("{why}; mend that, and run this again");
+            step(Outcome::Failed, why, Vec::new())
+        };
         let text = match file::read(path) {
             Ok(Some(text)) => text,
-            Ok(None) => return step(Outcome::Already, String::new(), Vec::new()),
-            Err(error) => return step(Outcome::Left, error.to_string(), Vec::new()),
+            Ok(None) => return step(Outcome::Already, kept(added), Vec::new()),
+            Err(error) => return failed(error.to_string()),
         };
         let rest = match without(added, &text) {
             Ok(Some(rest)) => rest,
@@ -151,7 +156,13 @@ impl Run<'_> {
                 self.forget(added);
                 return step(Outcome::Already, String::new(), Vec::new());
             }
-            Err(why) => return step(Outcome::Left, why, Vec::new()),
+            Err(Stays::Theirs) => {
+                let why = "somebody changed what it starts: remove it yourself if nobody needs it";
+                let kept = kept(added);
+                let why = [why, &kept].into_iter().filter(|words| !words.is_empty());
+                return step(Outcome::Left, why.collect::<Vec<_>>().join("; "), Vec::new());
+            }
+            Err(Stays::Unreadable(why)) => return failed(why),
         };
         let diff = diff::lines(&text, rest.as_deref().unwrap_or_default());
         if !self.act {
@@ -183,7 +194,8 @@ fn plan(client: &'static Client, text: &str, program: &str, known: Option<&Added
         Ok(whole) => whole.unwrap_or_default(),
         Err(wrong) => return Plan::Left(wrong.to_string()),
     };
-    let entry = client.of(&whole).entry(program);
+    let client = client.of(&whole);
+    let mut entry = client.entry(program);
     let servers = edit::find(&whole, &entry.path);
     let mut base = text.to_owned();
     if let Some(found) = servers.and_then(|servers| servers.get(&entry.name)) {
@@ -206,6 +218,7 @@ fn plan(client: &'static Client, text: &str, program: &str, known: Option<&Added
             Ok(rest) => base = rest,
             Err(wrong) => return Plan::Left(wrong.to_string()),
         }
+        entry = client.moved(found, program);
     } else if let Some((name, _)) = servers
         .and_then(Value::as_object)
         .into_iter()
@@ -223,18 +236,35 @@ fn plan(client: &'static Client, text: &str, program: &str, known: Option<&Added
     }
 }
 
+/// Where what the file was before is kept, if it is.
+fn kept(added: &Added) -> String {
+    let backup = added.backup.as_ref().filter(|backup| backup.exists());
+    backup.map_or_else(String::new, |backup| {
+        format!("what the file was is kept as {}", backup.display())
+    })
+}
+
+/// Why an entry stays.
+enum Stays {
+    /// Somebody made it theirs.
+    Theirs,
+    /// Nobody knows whether it is there.
+    Unreadable(String),
+}
+
 /// What a file is without our entry; `None` within if it has none, or a file that was made for it is to go.
-fn without(added: &Added, text: &str) -> Result<Option<Option<String>>, String> {
-    let client = Client::named(&added.client).ok_or("that client is not known here")?;
+fn without(added: &Added, text: &str) -> Result<Option<Option<String>>, Stays> {
+    let unknown = || Stays::Unreadable("that client is not known here".to_owned());
+    let client = Client::named(&added.client).ok_or_else(unknown)?;
     let language = client.language();
-    let told = |wrong: Wrong| wrong.to_string();
+    let told = |wrong: Wrong| Stays::Unreadable(wrong.to_string());
     let whole = language.read(text).map_err(told)?.unwrap_or_default();
     let entry = client.of(&whole).entry(&added.program);
     let Some(found) = edit::find(&whole, &entry.path).and_then(|servers| servers.get(&entry.name)) else {
         return Ok(None);
     };
     if starts(found) != Some(&added.program) {
-        return Err("somebody changed what it starts: remove it yourself if nobody needs it".to_owned());
+        return Err(Stays::Theirs);
     }
     // Where nothing else has changed, the file is to the byte what it was.
     if added.created && language.with("", &entry).as_deref() == Ok(text) {
@@ -250,7 +280,9 @@ fn without(added: &Added, text: &str) -> Result<Option<Option<String>>, String> 
     let rest = language
         .without(text, &entry.path, &entry.name, added.made)
         .map_err(told)?;
-    Ok(Some(Some(rest)))
+    // Of a file that was made for it nothing may be left but brackets.
+    let is_empty = rest.chars().all(|c| c.is_whitespace() || "{}".contains(c));
+    Ok(Some(Some(rest).filter(|_| !(added.created && is_empty))))
 }
 
 /// The clients of these names.

@@ -2,8 +2,10 @@
 //! touched.
 
 mod archives;
+mod asked;
 mod clients;
 mod copies;
+mod mended;
 mod pages;
 
 use std::{
