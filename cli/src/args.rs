@@ -169,7 +169,7 @@ q leaves. The recordings are `logs/SESSION.cast` in the state directory; asciine
     #[command(
         after_help = "Examples:\n  sshctl cp web1:/etc/hosts .\n  sshctl cp app.conf web1:/etc/app/ --sudo
   date | sshctl cp - web1:notes.txt\n
-Up to 2 MiB a file is replaced in one moment; more is added to it in pieces."
+The file that is there stays until the whole copy is, whatever its size; where that cannot be, it is written in place, and told."
     )]
     Cp(CpArgs),
     /// Close sessions; says what was still running

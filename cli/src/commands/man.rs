@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use clap::CommandFactory as _;
+use clap_mangen::Man;
 use sshmcp_proto::client::daemon_program;
 use sshmcp_proto::error::Fault;
 use sshmcp_proto::v1::Reason;
@@ -16,7 +17,9 @@ use crate::error::Failure;
 /// Writes them.
 pub(crate) async fn run(args: ManArgs, context: &Context) -> Result<u8, Failure> {
     let directory = &args.directory;
-    clap_mangen::generate_to(Cli::command(), directory)?;
+    let mut whole = Cli::command();
+    whole.build();
+    pages(&whole, directory)?;
     let own = std::env::current_exe()?.canonicalize()?;
     for (name, program) in [
         ("sshmcpd", daemon_program()),
@@ -27,6 +30,26 @@ pub(crate) async fn run(args: ManArgs, context: &Context) -> Result<u8, Failure>
     }
     context.out.line(&format!("written to {}", directory.display()))?;
     Ok(0)
+}
+
+/// The page of a verb and of those below it.
+fn pages(command: &clap::Command, directory: &Path) -> std::io::Result<()> {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        pages(below, directory)?;
+    }
+    Man::new(told(command.clone())).generate_to(directory)?;
+    Ok(())
+}
+
+/// With the usage that its help has, which knows of `--`, and with the examples of the short help and the words of the long.
+fn told(mut command: clap::Command) -> clap::Command {
+    let usage = command.render_usage().to_string();
+    if let (Some(examples), Some(words)) = (command.get_after_help(), command.get_after_long_help()) {
+        let both = format!("{examples}\n\n{words}");
+        command = command.after_long_help(both);
+    }
+    let usage = usage.strip_prefix("Usage: ").unwrap_or(&usage).to_owned();
+    command.override_usage(usage)
 }
 
 /// A program's own page.
