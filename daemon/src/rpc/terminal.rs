@@ -70,6 +70,9 @@ impl TerminalService for TerminalRpc {
         };
         settle(&session).await;
         let shown = show(&self.0, &session, look).await?;
+        if let Some(beyond) = cursor.filter(|cursor| *cursor > shown.cursor) {
+            return Err(no_such_place(beyond, shown.cursor).into());
+        }
         if !aside {
             session.show_to(&client, shown.cursor);
         }
@@ -272,6 +275,17 @@ fn bytes(
         );
     }
     Ok(bytes)
+}
+
+/// A cursor that this session gave to nobody: whoever reads on from there would miss what comes until then.
+fn no_such_place(cursor: u64, end: u64) -> Fault {
+    Fault::new(
+        Reason::InvalidArgument,
+        format!("`cursor` {cursor} is beyond the end of what this session has shown, {end}"),
+    )
+    .hint(format!(
+        "it is of another session, or of one that was closed since: look without `cursor`, or go on from {end}"
+    ))
 }
 
 /// Lets the prompt behind a command's end be drawn, if it comes soon.

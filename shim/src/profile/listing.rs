@@ -251,6 +251,12 @@ mod tests {
             ),
             (
                 Session,
+                "read_file",
+                json!({"host": "w", "remote_path": "/x", "max_bytes": 0}),
+                json!(["read_file", {"host": "w", "path": "/x", "encoding": "utf-8", "errors": "replace"}]),
+            ),
+            (
+                Session,
                 "execute_command",
                 json!({"host": "w"}),
                 json!("`command` is missing"),

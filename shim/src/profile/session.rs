@@ -266,6 +266,8 @@ pub(super) static LISTINGS: [Listing; 17] = [
         presets: &[
             ("encoding", Preset::Unless(Setting::Word("utf-8"))),
             ("errors", Preset::Unless(Setting::Word("replace"))),
+            // There it was as good as left out.
+            ("limit", Preset::Unsaid(Setting::Number(0))),
         ],
         told: files::read,
     },

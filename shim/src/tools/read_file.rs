@@ -9,7 +9,7 @@ use sshmcp_proto::{
 
 use super::{Effect, Tool, target::Hidden};
 use crate::{
-    arguments,
+    arguments::{self, invalid},
     call::Call,
     daemon::Connected,
     encoding::{Encoding, Errors, guess},
@@ -84,6 +84,10 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
     } = arguments;
     let encoding = encoding.as_deref().map(Encoding::named).transpose()?;
     let errors = errors.as_deref().map(Errors::named).transpose()?;
+    if limit == Some(0) {
+        return Err(invalid("`limit` is 0, and at least one byte is read")
+            .hint("call again with 1 to 2097152, or without it for as much as a call reads"));
+    }
     let offset = offset.unwrap_or(0);
     let has_secret = hidden.has_secret();
     let request = ReadFileRequest {

@@ -131,6 +131,21 @@ fn lines_that_scrolled_away() {
         json!({"session": "work", "lines": 5, "cursor": 0}),
     );
     assert_eq!(both.expect_err("two ways").code, "invalid_argument");
+    // A cursor of the closed session is none of this one, which may have shown less; the next to come would be missed.
+    let end = cursor.as_u64().expect("a number");
+    let (nothing, _) = look(&mut shim, json!({"session": "work", "cursor": end}));
+    assert_eq!(nothing, "");
+    let beyond = json!({"session": "work", "cursor": end + 1});
+    let beyond = shim
+        .call("get_terminal_output", beyond)
+        .expect_err("nobody was given it");
+    assert_eq!(beyond.code, "invalid_argument", "{beyond:?}");
+    assert!(
+        beyond.message.contains(&end.to_string()) && beyond.hint.contains("without `cursor`"),
+        "{beyond:?}"
+    );
+    let looked = bed.ctl(&["screen", "work", "--cursor", &(end + 1).to_string()]);
+    assert_eq!(looked.status.code(), Some(64), "{looked:?}");
     shim.close();
     bed.finish();
 }

@@ -138,20 +138,16 @@ pub(super) fn interrupted(_: &JsonObject, structured: &JsonObject) -> String {
 
 /// Commands that run, each with its session.
 pub(super) fn active(_: &JsonObject, structured: &JsonObject) -> String {
-    commands(
-        "Active Commands:",
-        "No active commands",
-        &list(structured, "commands"),
-    )
+    let waits = list(structured, "queued");
+    let runs = list(structured, "commands");
+    commands("Active Commands:", "No active commands", &runs, &waits)
 }
 
 /// Commands that run, by their ids.
 pub(super) fn running(_: &JsonObject, structured: &JsonObject) -> String {
-    commands(
-        "Running Commands:",
-        "No running commands",
-        &list(structured, "commands"),
-    )
+    let waits = list(structured, "queued");
+    let runs = list(structured, "commands");
+    commands("Running Commands:", "No running commands", &runs, &waits)
 }
 
 /// Commands that ended, behind those that run.
@@ -161,23 +157,19 @@ pub(super) fn history(_: &JsonObject, structured: &JsonObject) -> String {
         &format!("Command History (last {}):", all.len()),
         "No command history",
         &all,
+        &[],
     )
 }
 
-fn commands(title: &str, none: &str, commands: &[&JsonObject]) -> String {
-    if commands.is_empty() {
+/// A list of commands, and of those that wait for their turn behind them.
+fn commands(title: &str, none: &str, commands: &[&JsonObject], waits: &[&JsonObject]) -> String {
+    if commands.is_empty() && waits.is_empty() {
         return none.to_owned();
     }
     let mut told = format!("{title}\n");
     for command in commands {
-        let shown: String = text(command, "command").chars().take(TEXT_CHARS).collect();
-        told.push_str(&format!(
-            "\n- ID: {}\n  Session: {}\n  Command: {}\n  Status: {}\n",
-            line(text(command, "command_id")),
-            line(text(command, "session")),
-            line(&shown),
-            line(text(command, "status"))
-        ));
+        told.push_str(&named(command));
+        told.push_str(&format!("  Status: {}\n", line(text(command, "status"))));
         if command.get("exit_code").is_some_and(|code| !code.is_null()) {
             told.push_str(&format!("  Exit Code: {}\n", exit_code(command)));
         }
@@ -187,7 +179,22 @@ fn commands(title: &str, none: &str, commands: &[&JsonObject]) -> String {
             told.push_str(&format!("  Last line: {}\n", line(last)));
         }
     }
+    for command in waits {
+        told.push_str(&named(command));
+        told.push_str("  Status: running (it waits for its turn: nothing of it was run yet)\n");
+    }
     told
+}
+
+/// Which command it is, in a list.
+fn named(command: &JsonObject) -> String {
+    let shown: String = text(command, "command").chars().take(TEXT_CHARS).collect();
+    format!(
+        "\n- ID: {}\n  Session: {}\n  Command: {}\n",
+        line(text(command, "command_id")),
+        line(text(command, "session")),
+        line(&shown)
+    )
 }
 
 /// The shells that are open, each as its target.
@@ -477,6 +484,18 @@ mod tests {
         assert_eq!(
             told,
             "Command History (last 1):\n\n- ID: c4\n  Session: web\n  Command: make all\n  Status: completed\n  Exit Code: 2\n  Duration: 3 ms\n"
+        );
+    }
+
+    /// What waits for its turn has an id by which it is asked for, so it is told.
+    #[test]
+    fn what_waits_is_listed() {
+        let waits =
+            json!({"commands": [], "queued": [{"session": "web", "command_id": "c5", "command": "make"}]});
+        let told = active(&JsonObject::new(), &object(&waits));
+        assert_eq!(
+            told,
+            "Active Commands:\n\n- ID: c5\n  Session: web\n  Command: make\n  Status: running (it waits for its turn: nothing of it was run yet)\n"
         );
     }
 
