@@ -12,6 +12,7 @@ import re
 import sys
 
 from mcp import Client, StdioServerParameters
+from strict import Answers, Complaints
 
 # Longer than the longest wait of one call, 50 s.
 CALL_SECONDS = 60
@@ -91,11 +92,13 @@ class Agent:
         self.scratch = scratch
         self.used = set()
         self.steps = 0
+        self.answers = None
 
     async def ask(self, tool, **arguments):
         """Calls a tool; gives whether that failed, its text, and its structured content."""
         self.used.add(tool)
         result = await self.client.call_tool(tool, arguments, read_timeout_seconds=CALL_SECONDS)
+        self.answers.check(tool, result)
         text = "\n".join(block.text for block in result.content if block.type == "text")
         assert text.strip(), f"{tool}: no text"
         assert text != json.dumps(result.structured_content), f"{tool}: the JSON again"
@@ -128,6 +131,7 @@ class Agent:
 async def compare(agent, facts):
     """What is listed is what the table says, and nothing else, in its order."""
     listed = (await agent.client.list_tools()).tools
+    agent.answers = Answers(listed)
     assert [tool.name for tool in listed] == [name for name, _, _ in facts], [tool.name for tool in listed]
     for tool, (name, effect, parameters) in zip(listed, facts):
         schema = dict(tool.input_schema)
@@ -392,10 +396,12 @@ async def main():
     profile, mode, host, scratch, command, *arguments = sys.argv[1:]
     server = StdioServerParameters(command=command, args=[*arguments, "--profile", profile])
     facts, story = {"interactive": (INTERACTIVE, interactive), "session": (SESSION, session)}[profile]
+    complaints = Complaints()
     async with Client(server, mode=mode) as client:
         agent = Agent(client, host, scratch)
         await compare(agent, facts)
         await story(agent)
+        complaints.none()
         unused = {name for name, _, _ in facts} - agent.used
         assert not unused, f"not played: {unused}"
         agent.done("every tool was used")

@@ -10,6 +10,7 @@ import json
 import sys
 
 from mcp import Client, MCPError, StdioServerParameters
+from strict import Answers, Complaints
 
 TOOLS = [
     "list_hosts", "open_session", "list_sessions", "close_session", "execute_command", "get_active_commands",
@@ -29,10 +30,12 @@ class Agent:
         self.host = host
         self.scratch = scratch
         self.steps = 0
+        self.answers = None
 
     async def call(self, tool, **arguments):
-        """Calls a tool and gives its structured content, which the client has checked against the tool's schema."""
+        """Calls a tool and gives its structured content, which was checked against the tool's schema."""
         result = await self.client.call_tool(tool, arguments, read_timeout_seconds=CALL_SECONDS)
+        self.answers.check(tool, result)
         text = "\n".join(block.text for block in result.content if block.type == "text")
         assert not result.is_error, f"{tool} {arguments}: {text}"
         assert text.strip(), f"{tool}: no text"
@@ -56,6 +59,7 @@ def expect(got, **wanted):
 
 async def story(agent):
     listed = await agent.client.list_tools()
+    agent.answers = Answers(listed.tools)
     names = sorted(tool.name for tool in listed.tools)
     assert names == sorted(TOOLS), names
     assert agent.client.instructions, "no instructions"
@@ -164,8 +168,10 @@ async def story(agent):
 async def main():
     mode, host, scratch, command, *arguments = sys.argv[1:]
     server = StdioServerParameters(command=command, args=arguments)
+    complaints = Complaints()
     async with Client(server, mode=mode) as client:
         await story(Agent(client, host, scratch))
+        complaints.none()
 
 
 asyncio.run(main())

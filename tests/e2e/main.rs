@@ -10,6 +10,7 @@ mod documents;
 mod durable;
 mod errors;
 mod exec;
+mod exposed;
 mod far_ends;
 mod files;
 mod first;

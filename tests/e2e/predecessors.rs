@@ -56,6 +56,8 @@ fn yaml(bed: &TestBed, name: &str, more: &str) -> String {
 fn play(bed: &TestBed, profile: &str, mode: &str, host: &str) {
     let scratch = bed.scratch(Shell::Bash);
     let output = Command::new(installed("venv/bin/python"))
+        // The checkout is not written to.
+        .arg("-B")
         .arg(workspace().join("tests/clients/predecessors.py"))
         .args([profile, mode, host])
         .arg(scratch)
@@ -74,29 +76,33 @@ fn play(bed: &TestBed, profile: &str, mode: &str, host: &str) {
     );
 }
 
-/// The documented workflow of mcp-ssh-interactive, over its own configuration file.
+/// The documented workflow of mcp-ssh-interactive, over its own configuration file, in both eras of MCP.
 #[test]
 fn interactive_workflow() {
-    let bed = TestBed::new();
-    let more = "    description: The shop\n    info_file: shop.md\n";
-    put(
-        &bed,
-        ".mcp-ssh-interactive/config.yml",
-        &yaml(&bed, "my-server", more),
-    );
-    put(
-        &bed,
-        ".mcp-ssh-interactive/info/shop.md",
-        "# The shop\nDeploy with care.\n",
-    );
-    play(&bed, "interactive", "auto", "my-server");
-    bed.finish();
+    for mode in ["auto", "legacy"] {
+        let bed = TestBed::new();
+        let more = "    description: The shop\n    info_file: shop.md\n";
+        put(
+            &bed,
+            ".mcp-ssh-interactive/config.yml",
+            &yaml(&bed, "my-server", more),
+        );
+        put(
+            &bed,
+            ".mcp-ssh-interactive/info/shop.md",
+            "# The shop\nDeploy with care.\n",
+        );
+        play(&bed, "interactive", mode, "my-server");
+        bed.finish();
+    }
 }
 
-/// The tools of mcp-ssh-session in the order in which its users meet them, over ssh_config.
+/// The tools of mcp-ssh-session in the order in which its users meet them, over ssh_config, in both eras of MCP.
 #[test]
 fn session_workflow() {
-    let bed = TestBed::new();
-    play(&bed, "session", "legacy", Shell::Bash.host());
-    bed.finish();
+    for mode in ["legacy", "auto"] {
+        let bed = TestBed::new();
+        play(&bed, "session", mode, Shell::Bash.host());
+        bed.finish();
+    }
 }

@@ -23,6 +23,8 @@ fn tell(mode: &str) {
     let bed = TestBed::new();
     let scratch = bed.scratch(Shell::Bash);
     let output = Command::new(installed("venv/bin/python"))
+        // The checkout is not written to.
+        .arg("-B")
         .arg(workspace().join("tests/clients/story.py"))
         .args([mode, Shell::Bash.host()])
         .arg(scratch)
