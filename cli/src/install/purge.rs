@@ -1,6 +1,7 @@
 //! What daemons leave below the state directory, taken away where a person asks for that. Nothing else there is touched.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Outcome, Run, cannot};
@@ -67,8 +68,11 @@ impl Run<'_> {
                 .ancestors()
                 .take_while(|path| *path != self.home && path.starts_with(&self.home));
             for directory in directories {
-                if fs::remove_dir(directory).is_err() {
-                    break;
+                match fs::remove_dir(directory) {
+                    Ok(()) => {}
+                    // A daemon takes its own away with the last session, and not what is above.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(_) => break,
                 }
             }
         }
