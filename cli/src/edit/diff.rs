@@ -12,18 +12,7 @@ pub(crate) fn lines(old: &str, new: &str) -> Vec<String> {
         return Vec::new();
     }
     let (before, after): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
-    let head = before
-        .iter()
-        .zip(&after)
-        .take_while(|(one, other)| one == other)
-        .count();
-    let rest = before.len().min(after.len()) - head;
-    let (one, other) = (before.iter().rev(), after.iter().rev());
-    let tail = one
-        .zip(other)
-        .take(rest)
-        .take_while(|(one, other)| one == other)
-        .count();
+    let (head, tail) = alike(&before, &after);
     let gone = before.get(head..before.len() - tail).unwrap_or_default();
     let come = after.get(head..after.len() - tail).unwrap_or_default();
     let around = |lines: &[&str]| {
@@ -49,21 +38,19 @@ pub(crate) fn lines(old: &str, new: &str) -> Vec<String> {
     shown
 }
 
+/// How much of two sequences is the same at their beginnings, and at the ends of what is left.
+fn alike<T: PartialEq>(before: &[T], after: &[T]) -> (usize, usize) {
+    let pairs = before.iter().zip(after);
+    let head = pairs.take_while(|(one, other)| one == other).count();
+    let rest = before.len().min(after.len()) - head;
+    let pairs = before.iter().rev().zip(after.iter().rev()).take(rest);
+    (head, pairs.take_while(|(one, other)| one == other).count())
+}
+
 /// What changes within one long line.
 fn within(old: &str, new: &str) -> Vec<String> {
     let (before, after): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());
-    let head = before
-        .iter()
-        .zip(&after)
-        .take_while(|(one, other)| one == other)
-        .count();
-    let rest = before.len().min(after.len()) - head;
-    let (one, other) = (before.iter().rev(), after.iter().rev());
-    let tail = one
-        .zip(other)
-        .take(rest)
-        .take_while(|(one, other)| one == other)
-        .count();
+    let (head, tail) = alike(&before, &after);
     let part = |sign: char, line: &[char]| {
         let part: String = line
             .get(head..line.len() - tail)
