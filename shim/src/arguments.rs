@@ -14,6 +14,9 @@ const ALIKE: f64 = 0.6;
 /// The longest time in seconds that is asked for: ten years; more is no other wish, and the daemon bounds every wait.
 const SECONDS_MAX: f64 = 315_360_000.0;
 
+/// What the hint that names all parameters begins with.
+pub(crate) const PARAMETERS: &str = "its parameters are ";
+
 /// A fault of the caller, in one sentence.
 pub(crate) fn invalid(message: impl Into<String>) -> Fault {
     Fault::new(Reason::InvalidArgument, message)
@@ -122,7 +125,7 @@ fn unknown(name: &str, properties: &JsonObject) -> Fault {
             if all.is_empty() {
                 "call again without parameters".to_owned()
             } else {
-                format!("its parameters are {}", all.join(", "))
+                format!("{PARAMETERS}{}", all.join(", "))
             }
         },
         |name| format!("did you mean `{name}`?"),

@@ -5,6 +5,7 @@ pub(crate) mod environment;
 mod interactive;
 mod listing;
 mod session;
+mod words;
 
 use std::str::FromStr;
 
@@ -45,11 +46,12 @@ impl Profile {
 
     /// A failure of a tool, in its words.
     pub(crate) fn told_fault(self, tool: &str, fault: &Fault) -> Reply {
-        let mut reply = render::fault(fault);
+        let fault = self.fault_in_words(tool, fault);
+        let mut reply = render::fault(&fault);
         match self {
             Self::Default => {}
-            Self::Interactive => reply.text = interactive::failed(fault),
-            Self::Session => reply.text = session::files::failed(tool, fault, &reply.text),
+            Self::Interactive => reply.text = interactive::failed(&fault),
+            Self::Session => reply.text = session::files::failed(tool, &fault, &reply.text),
         }
         reply
     }

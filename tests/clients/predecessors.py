@@ -19,6 +19,12 @@ CALL_SECONDS = 60
 # A loaded machine does anything that it does at all in this time.
 LONG = 45
 
+# Tools of ours: an error names none that is not listed, for its reader could not call it.
+OURS = {
+    "list_hosts", "open_session", "list_sessions", "close_session", "execute_command", "get_active_commands",
+    "get_command_output", "wait_for", "interrupt_command", "get_terminal_output", "send_input", "read_file", "write_file",
+}  # fmt: skip
+
 STRING, INTEGER, BOOLEAN = "string", "integer", "boolean"
 NONE = object()
 
@@ -102,6 +108,9 @@ class Agent:
         text = "\n".join(block.text for block in result.content if block.type == "text")
         assert text.strip(), f"{tool}: no text"
         assert text != json.dumps(result.structured_content), f"{tool}: the JSON again"
+        if result.is_error:
+            named = OURS.intersection(re.findall(r"\w+", text)) - set(self.answers.validators)
+            assert not named, f"{tool}: {text}"
         return result.is_error, text, result.structured_content
 
     async def call(self, tool, **arguments):
@@ -241,6 +250,10 @@ async def interactive(agent):
     assert structured["error"]["code"] == told["code"] == "session_not_found", structured
     failed, text, _ = await agent.ask("get_terminal_output")
     assert failed and "`session_name` is missing" in json.loads(text)["error"], text
+    failed, text, _ = await agent.ask("open_connection", connection_config_name=agent.host)
+    assert failed and "`session_name` is missing" in json.loads(text)["error"], text
+    failed, text, _ = await agent.ask("get_terminal_output", session_name="main", num_lines=-1)
+    assert failed and json.loads(text)["error"].startswith("`num_lines` must be"), text
     agent.done("what cannot be is told")
 
     text, _ = await agent.call("close_connection", session_name="main")
@@ -376,6 +389,14 @@ async def session(agent):
     failed, text, structured = await agent.ask("read_file", host=host, remote_path=f"{path}/none", use_sudo=False)
     assert failed and structured["error"]["code"] == "not_found", text
     assert text.startswith("Exit Status: 1\n\nSTDERR:\n"), text
+    failed, text, _ = await agent.ask("read_file", host=host, remote_path="")
+    assert failed and "`remote_path` is empty" in text, text
+    failed, text, _ = await agent.ask("get_command_status", command_id="c999999")
+    assert failed and text.startswith("Error: ") and "list_command_history lists" in text, text
+    failed, text, _ = await agent.ask("list_command_history", limit=-1)
+    assert failed and text.startswith("Error: `limit` must be"), text
+    failed, text, _ = await agent.ask("close_session", host=host, other=1)
+    assert failed and "its parameters are host, username, port." in text, text
     agent.done("a file is written, added to and read")
 
     text, _ = await agent.call("close_session", host=host, port=22)

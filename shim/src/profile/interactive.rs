@@ -8,7 +8,7 @@ use sshmcp_proto::{
     v1::{ListHostsResponse, Reason},
 };
 
-use super::{Listing, Preset, Setting, listing::Parameter};
+use super::{Listing, Preset, Profile, Setting, listing::Parameter};
 use crate::{
     render::{Reply, line},
     tools::Effect,
@@ -276,8 +276,8 @@ fn terminal(_: &JsonObject, structured: &JsonObject) -> String {
 
 fn interrupted(_: &JsonObject, structured: &JsonObject) -> String {
     told(&json!({
-        "success": true, "session_name": structured.get("session"), "message": structured.get("message"),
-        "ended": structured.get("ended"),
+        "success": true, "session_name": structured.get("session"),
+        "message": Profile::Interactive.says(text(structured, "message")), "ended": structured.get("ended"),
     }))
 }
 
@@ -338,7 +338,7 @@ fn server_info(arguments: &JsonObject, structured: &JsonObject) -> String {
 fn with_notice(mut answer: Value, session: &JsonObject) -> Value {
     let notice = text(session, "notice");
     if let (false, Value::Object(answer)) = (notice.is_empty(), &mut answer) {
-        answer.insert("notice".to_owned(), json!(notice));
+        answer.insert("notice".to_owned(), json!(Profile::Interactive.says(notice)));
     }
     answer
 }

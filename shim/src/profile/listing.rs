@@ -7,7 +7,7 @@ use sshmcp_proto::error::Fault;
 
 use super::{Plan, Preset, Setting, plan, rename, set};
 use crate::{
-    arguments::invalid,
+    arguments::{PARAMETERS, invalid},
     tools::{Catalog, Effect},
 };
 
@@ -101,6 +101,29 @@ impl Listing {
         }
     }
 
+    /// Our names of its parameters, each with the one that is listed, where that is another.
+    pub(super) fn renamed_parameters(&self) -> Vec<(String, &'static str)> {
+        let all = self.parameters.iter().map(|parameter| parameter.name);
+        let mut renamed: Vec<_> = all
+            .map(|name| (self.ours(name), name))
+            .filter(|(ours, name)| ours != name)
+            .collect();
+        // Text and keys are one there.
+        if renamed.iter().any(|(ours, _)| ours == "typed") {
+            renamed.push(("text".to_owned(), "keys"));
+        }
+        renamed
+    }
+
+    /// The hint that names them.
+    pub(super) fn parameters_told(&self) -> String {
+        let all: Vec<&str> = self.parameters.iter().map(|parameter| parameter.name).collect();
+        if all.is_empty() {
+            return "call again without parameters".to_owned();
+        }
+        format!("{PARAMETERS}{}", all.join(", "))
+    }
+
     /// A call of it in our names.
     pub(crate) fn plan(&self, given: JsonObject) -> Plan<'static> {
         let mut plan = self.renamed(self.without_blanks(given));
@@ -142,9 +165,15 @@ impl Listing {
     /// What is missing is told by the name that is listed.
     fn check_required(&self, arguments: &JsonObject) -> Result<(), Fault> {
         let is_given = |name: &str| arguments.get(name).is_some_and(|value| !value.is_null());
+        let is_place = |name: &str| WHERE.contains(&&*self.ours(name));
+        let has_one_place = self
+            .required()
+            .filter(|parameter| is_place(parameter.name))
+            .count()
+            == 1;
         for Parameter { name, .. } in self.required() {
             let ours = self.ours(name);
-            let is_there = if WHERE.contains(&&*ours) {
+            let is_there = if has_one_place && is_place(name) {
                 WHERE.iter().any(|place| is_given(place))
             } else {
                 is_given(&ours)
@@ -200,6 +229,18 @@ mod tests {
                 "open_connection",
                 json!({"connection_name": "w", "session_name": "s"}),
                 json!(["open_session", {"host": "w", "session": "s", "prefer_local_tmux": true}]),
+            ),
+            (
+                Interactive,
+                "open_connection",
+                json!({"connection_config_name": "w"}),
+                json!("`session_name` is missing"),
+            ),
+            (
+                Interactive,
+                "open_connection",
+                json!({"session_name": "s"}),
+                json!("`connection_config_name` is missing"),
             ),
             (
                 Interactive,

@@ -4,7 +4,10 @@ use rmcp::model::JsonObject;
 use sshmcp_proto::{error::Fault, v1::Reason};
 
 use super::told::{is_true, number, text};
-use crate::render::{line, thousands};
+use crate::{
+    profile::Profile,
+    render::{line, thousands},
+};
 
 /// A file's content.
 pub(super) fn read(_: &JsonObject, file: &JsonObject) -> String {
@@ -34,7 +37,10 @@ pub(super) fn written(arguments: &JsonObject, file: &JsonObject) -> String {
     };
     let mut told = format!("Exit Status: 0\n\nMESSAGE:\n{done}\n");
     if !text(file, "notice").is_empty() {
-        told.push_str(&format!("[notice: {}]\n", line(text(file, "notice"))));
+        told.push_str(&format!(
+            "[notice: {}]\n",
+            line(&Profile::Session.says(text(file, "notice")))
+        ));
     }
     told
 }

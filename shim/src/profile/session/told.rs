@@ -3,7 +3,10 @@
 use rmcp::model::JsonObject;
 use serde_json::{Value, json};
 
-use crate::render::{line, thousands};
+use crate::{
+    profile::Profile,
+    render::{line, thousands},
+};
 
 /// What an answer to typed text begins with.
 const SENT: &str = "Input sent successfully\n";
@@ -122,7 +125,7 @@ pub(super) fn status(_: &JsonObject, command: &JsonObject) -> String {
 
 /// What a signal did.
 pub(super) fn interrupted(_: &JsonObject, structured: &JsonObject) -> String {
-    let mut told = line(text(structured, "message"));
+    let mut told = line(&Profile::Session.says(text(structured, "message")));
     let id = line(text(structured, "command_id"));
     if !id.is_empty() {
         let ended = if is_true(structured, "ended") {
@@ -215,7 +218,7 @@ pub(super) fn sessions(_: &JsonObject, structured: &JsonObject) -> String {
         told.push_str(&format!("\n{facts}"));
         let notice = text(session, "notice");
         if !notice.is_empty() {
-            told.push_str(&format!("\n  notice: {}", line(notice)));
+            told.push_str(&format!("\n  notice: {}", line(&Profile::Session.says(notice))));
         }
     }
     told
@@ -333,7 +336,7 @@ fn notes(told: &mut String, command: &JsonObject, id: &str) {
     }
     let notice = text(command, "notice");
     if !notice.is_empty() {
-        told.push_str(&format!("[notice: {}]\n", line(notice)));
+        told.push_str(&format!("[notice: {}]\n", line(&Profile::Session.says(notice))));
     }
 }
 
