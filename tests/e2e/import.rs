@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 use sshmcp_tests::{Shell, Sudoer, TestBed};
 
-use crate::{predecessors::faults::password_only, stored::Keyring};
+use crate::{attach::Pane, predecessors::faults::password_only, stored::Keyring};
 
 const BEFORE: &str =
     "# mine\n[settings]\nmax_wait = 40 # seconds\n\n[connections.kept]\nhost = \"127.0.0.1\"\n";
@@ -114,6 +114,47 @@ fn from_either_predecessor() {
         (Vec::new(), &Value::Bool(false))
     );
     assert_eq!(fs::read_to_string(config(&bed)).expect("there"), written);
+    bed.finish();
+}
+
+/// A person is shown what would be added, without a secret, and only a yes writes it.
+#[test]
+fn a_person_says_yes_to_what_is_shown() {
+    let bed = TestBed::new();
+    put(
+        &bed,
+        "old.yml",
+        "connections:\n  web1: {host: web1.example.org, password: hunter2}\n",
+        0o600,
+    );
+    let pane = Pane::open(&bed);
+    for (answer, told) in [
+        ("no", "Nothing was written."),
+        ("y", "Nothing was written."),
+        ("yes", "1 connection written"),
+    ] {
+        assert!(!config(&bed).exists());
+        pane.types("clear");
+        pane.keys("Enter");
+        pane.sshctl("config import --from old.yml");
+        let shown = pane.shows("the question", |seen| {
+            seen.trim_end().ends_with("Write this (yes/no)?")
+        });
+        for line in [
+            "+ [connections.web1]",
+            "+ host = \"web1.example.org\"",
+            "+ password = \"(not shown)\"",
+        ] {
+            assert!(shown.contains(line), "{line}: {shown}");
+        }
+        pane.types(answer);
+        pane.keys("Enter");
+        let shown = pane.shows(told, |seen| seen.contains(told));
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    let written = fs::read_to_string(config(&bed)).expect("there");
+    assert!(written.contains("password = \"hunter2\""), "{written}");
+    pane.close();
     bed.finish();
 }
 

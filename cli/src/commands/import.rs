@@ -383,7 +383,8 @@ fn written(import: &Import, backup: Option<&Path>, context: &Context) -> Result<
     let kept = backup
         .map(|backup| format!("; what was there is in {}", backup.display()))
         .unwrap_or_default();
-    context.out.line(&format!("{count} connections written{kept}"))?;
+    let what = if count == 1 { "connection" } else { "connections" };
+    context.out.line(&format!("{count} {what} written{kept}"))?;
     if import.draft.is_secret {
         context
             .out
