@@ -1,9 +1,12 @@
 //! The YAML of mcp-ssh-interactive as it is, in both of its places, and what a person wrote there and elsewhere for agents.
 
-use std::fs;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+};
 
 use serde_json::{Value, json};
-use sshmcp_tests::{Shell, TestBed, User, eventually, program::tool};
+use sshmcp_tests::{Shell, Shim, TestBed, User, eventually, program::tool};
 
 use super::{profile, put, told, yaml};
 
@@ -252,6 +255,37 @@ fn other_keepers_serve_where_a_local_tmux_does_not() {
         shim.call("close_connection", json!({"session_name": name}))
             .expect("closed");
     }
+    shim.close();
+    bed.finish();
+}
+
+/// Where this machine has no tmux that serves, a session has the keeper that `auto` gives, and works as ever.
+#[test]
+fn without_a_tmux_that_serves_here() {
+    let bed = TestBed::new();
+    put(&bed, ".ssh_mcp_config.yml", &yaml(&bed, "web", ""));
+    let few = bed.path("few");
+    fs::create_dir(&few).expect("a directory");
+    fs::write(few.join("tmux"), "#!/bin/sh\necho 'tmux 1.8'\n").expect("a file");
+    fs::set_permissions(few.join("tmux"), Permissions::from_mode(0o755)).expect("chmod");
+    let mut command = bed.program("mcp-ssh");
+    command
+        .args(["--profile", "interactive"])
+        .env("PATH", format!("{}:/usr/bin:/bin", few.display()));
+    let mut shim = Shim::start(command);
+    let open = json!({"connection_config_name": "web", "session_name": "main"});
+    let opened = shim.call("open_connection", open).expect("it opens");
+    let auto = json!({"host": "web", "session": "other", "keeper": "auto"});
+    let auto = shim.call("open_session", auto).expect("it opens");
+    assert_eq!(opened["keeper"], auto["keeper"], "{opened}");
+    assert_ne!(opened["keeper"], "local-tmux", "{opened}");
+    let run = json!({"session_name": "main", "command": "echo it''works"});
+    shim.call("execute_command", run).expect("typed");
+    eventually("it is shown", || {
+        let (_, text) = told(&mut shim, "get_terminal_output", &json!({"session_name": "main"}));
+        text.contains("\\nitworks")
+    });
+    shim.call("close_session", json!({"all": true})).expect("closed");
     shim.close();
     bed.finish();
 }
