@@ -3,6 +3,7 @@
 mod nasty;
 mod simulated;
 mod spoken;
+mod switches;
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 

@@ -44,6 +44,7 @@ mod services;
 mod settling;
 mod shapes;
 mod shells;
+mod simulator;
 mod start;
 mod state;
 mod stored;

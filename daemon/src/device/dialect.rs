@@ -30,6 +30,7 @@ static GENERIC: Dialect = Dialect {
     greetings: &[],
     paging: &[
         "terminal length 0",
+        "terminal datadump",
         "terminal pager 0",
         "no page",
         "no paging",
@@ -53,7 +54,7 @@ static LIKE_CISCO: Dialect = Dialect {
 };
 
 /// The others, the more particular first.
-static DIALECTS: [Dialect; 11] = [
+static DIALECTS: [Dialect; 12] = [
     Dialect {
         name: "MikroTik RouterOS",
         servers: &["ROSSSH"],
@@ -64,10 +65,19 @@ static DIALECTS: [Dialect; 11] = [
         enter: "",
     },
     Dialect {
+        name: "Brocade IronWare",
+        servers: &[],
+        greetings: &[],
+        paging: &["skip-page-display", "terminal length 0"],
+        enable: "enable",
+        interrupts: &[CTRL_C],
+        enter: "",
+    },
+    Dialect {
         name: "Huawei VRP",
         servers: &["HUAWEI-"],
         greetings: &["Huawei", "HUAWEI"],
-        paging: &["screen-length 0 temporary"],
+        paging: &["screen-length 0 temporary", "screen-length disable"],
         enable: "super",
         interrupts: &[CTRL_C],
         enter: "",
@@ -163,6 +173,10 @@ impl Dialect {
         if prompt.starts_with('[') && prompt.contains('@') {
             return named("MikroTik RouterOS");
         }
+        // It says by what it was reached, where others have a user's name.
+        if ["SSH@", "telnet@"].iter().any(|start| prompt.starts_with(start)) {
+            return named("Brocade IronWare");
+        }
         let by_server = DIALECTS.iter().find(|dialect| has(server, dialect.servers));
         let by_greeting = || DIALECTS.iter().find(|dialect| has(greeting, dialect.greetings));
         if let Some(dialect) = by_server.or_else(by_greeting) {
@@ -185,6 +199,10 @@ impl Dialect {
 
     /// The same after it took this to turn its pager off.
     pub fn after(&'static self, paging: &str) -> &'static Self {
+        // Its prompt is like Huawei's, and nothing else may have told.
+        if paging == "screen-length disable" {
+            return named("HPE Comware");
+        }
         if !std::ptr::eq(self, &GENERIC) {
             return self;
         }
@@ -240,6 +258,7 @@ mod tests {
                 "n9k#",
                 "Cisco NX-OS",
             ),
+            ("SSH-2.0-RomSShell_4.62", "", "SSH@ICX6450>", "Brocade IronWare"),
             ("SSH-2.0-x", "", "R1>", "network"),
         ] {
             assert_eq!(
@@ -256,6 +275,12 @@ mod tests {
                 .name,
             "Cisco IOS"
         );
+        assert_eq!(
+            Dialect::of("SSH-2.0-x", "", "<sw>")
+                .after("screen-length disable")
+                .name,
+            "HPE Comware"
+        );
         assert!(
             Dialect::is_servers("SSH-2.0-Cisco-1.25") && !Dialect::is_servers("SSH-2.0-OpenSSH_9.2p1 Debian")
         );
@@ -264,7 +289,12 @@ mod tests {
     /// What a paging command teaches names a dialect that is there.
     #[test]
     fn what_paging_teaches_exists() {
-        for paging in GENERIC.paging {
+        // Several vendors' devices take this, and it tells nothing further.
+        let telling = GENERIC
+            .paging
+            .iter()
+            .filter(|paging| **paging != "terminal datadump");
+        for paging in telling {
             let dialect = Dialect::of("", "", "R1>").after(paging);
             assert!(dialect.paging.contains(paging), "{paging}: {}", dialect.name);
         }

@@ -19,6 +19,8 @@ pub enum Verdict {
     Prompt,
     /// A prompt of another name than before.
     OtherPrompt,
+    /// The prompt stands behind an output whose last line has no end.
+    JoinedPrompt,
     /// The prompt came, and lines of a log after it.
     LoggedOver,
     /// It asks for something.
@@ -80,11 +82,11 @@ static ERRORS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"(?ix) ^\s* (?:
             %\s*(?:invalid|incomplete|ambiguous|unknown|unrecognized|unrecognised|error|bad|wrong|too\ many|access|authorization|command|permission|cannot|not\ |no\ |parse|failed|translating|type\ |could)
             | %\ \S | % error
-            | error: | error\b[^.]{0,40}: | \[error\b
+            | error: | error\b[^.]{0,40}: | error\ -\  | \[error\b
             | syntax\ error | unknown\ command | unknown\ action | unrecognized\ command | command\ (?:fail|parse\ error|not\ found|rejected|authorization\ failed)
-            | invalid\ (?:input|command|value|argument|syntax)\b | (?:ambiguous|incomplete)\ (?:input|command)\b | missing\ argument | parsing\ error
+            | (?:an\ )?invalid\ (?:input|command|value|argument|syntax|interface)\b | (?:ambiguous|incomplete)\ (?:input|command)\b | missing\ argument | parsing\ error
             | bad\ (?:command|parameter|argument)\ name | expected\ (?:end\ of\ command|command\ name) | input\ does\ not\ match | no\ such\ (?:item|command) | failure: | commit\ failed
-            | permission\ denied | module\ name\ not\ found | configuration\ check-out\ failed
+            | permission\ denied | module\ name\ not\ found | configuration\ check-out\ failed | CLINFR\d{4}\b
         ) | '[^']{1,80}'\ is\ ambiguous",
     )
 });
@@ -160,6 +162,9 @@ pub fn judge(
     if !exchange.is_echoed() && !exchange.has_lines() {
         // The echo is on its way.
         return None;
+    }
+    if exchange.is_echoed() && prompt.is_joined(tail) {
+        return Some((Verdict::JoinedPrompt, OTHER));
     }
     judge_text(tail)
 }
@@ -258,6 +263,22 @@ mod tests {
         );
     }
 
+    /// The prompt behind an output without an end of its line; what is typed at a prompt is none.
+    #[test]
+    fn a_prompt_behind_text() {
+        let prompt = Learned::new("R1#").expect("a prompt");
+        let mut exchange = Exchange::new("R1#", "more x");
+        let verdict = |exchange: &Exchange, tail: &str| judge(tail, exchange, &prompt, None).map(|it| it.0);
+        assert_eq!(verdict(&exchange, "its endR1#"), None, "not echoed yet");
+        exchange.line("R1#more x".into(), &prompt);
+        assert_eq!(verdict(&exchange, "its endR1#"), Some(Verdict::JoinedPrompt));
+        assert_eq!(verdict(&exchange, "its end, R1# or"), None);
+        assert_eq!(verdict(&exchange, "R1#"), Some(Verdict::Prompt));
+        assert_eq!(verdict(&Exchange::unknown(), "R1#more R1#"), None);
+        // It may be another device's.
+        assert_eq!(verdict(&exchange, "CORE-R1#"), Some(Verdict::OtherPrompt));
+    }
+
     #[test]
     fn errors_are_known() {
         for line in [
@@ -280,6 +301,10 @@ mod tests {
             "Command fail. Return code -61",
             "command parse error before 'x'",
             "  % Unrecognized command found at '^' position.",
+            "CLINFR0329  Invalid command:'foo'.",
+            "Invalid input -> foo",
+            "Error - Incorrect username or password.",
+            "An invalid interface has been used for this function",
             "'s' is ambiguous.",
         ] {
             assert!(is_error(line), "{line}");

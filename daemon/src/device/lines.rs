@@ -79,6 +79,16 @@ impl Lines {
         self.is_redrawn = false;
     }
 
+    /// Ends the unfinished line before what it ends with; what stood there.
+    pub fn end_before(&mut self, end: &str) -> Option<String> {
+        let tail = self.tail();
+        let before = tail.strip_suffix(end)?;
+        let count = before.chars().count();
+        self.cells.drain(..count.min(self.cells.len()));
+        self.column = self.column.saturating_sub(count);
+        Some(before.to_owned())
+    }
+
     fn take(&mut self, c: char, ended: &mut Vec<String>) {
         match std::mem::take(&mut self.escape) {
             Escape::None => self.plain(c, ended),
@@ -204,6 +214,17 @@ mod tests {
             let (lines, tail) = all(bytes);
             assert_eq!((lines, tail.as_str()), (vec!["one".into(), "two".into()], ""));
         }
+    }
+
+    /// An output whose last line has no end is told from the prompt behind it.
+    #[test]
+    fn a_line_is_ended_before_the_prompt() {
+        let mut lines = Lines::default();
+        assert!(lines.feed("one gr\u{fc}n R1# ".as_bytes()).is_empty());
+        assert_eq!(lines.end_before("R2#"), None);
+        assert_eq!(lines.end_before("R1#").as_deref(), Some("one gr\u{fc}n "));
+        assert_eq!(lines.tail(), "R1#");
+        assert_eq!(lines.feed(b"show\r\n"), ["R1# show"]);
     }
 
     /// Spaces that a line has are its own; bad bytes and endless sequences harm nothing.

@@ -122,6 +122,12 @@ impl Learned {
         })
     }
 
+    /// The very same stands at the end of this line, behind something else.
+    pub fn is_joined(&self, line: &str) -> bool {
+        let line = line.trim_end();
+        line.len() > self.text.len() && line.ends_with(&self.text) && !line.starts_with(&self.text)
+    }
+
     /// The prompt is this one from now on.
     pub fn follow(&mut self, line: &str, renamed: Option<&str>) {
         let relation = self.relation(line, renamed);

@@ -1,17 +1,11 @@
 //! Each dialect by FakeNOS, a simulator that others made: show, privileged mode, configuration mode, an error line, a question.
 
-use std::{
-    fs,
-    io::{BufRead as _, BufReader},
-    os::unix::fs::PermissionsExt as _,
-    process::{Child, Command, Stdio},
-    thread,
-};
+use std::thread;
 
 use serde_json::{Value, json};
-use sshmcp_tests::{Outcome, Shim, TestBed};
+use sshmcp_tests::{Outcome, Shim};
 
-use crate::clients::{installed, workspace};
+use crate::simulator::Simulator;
 
 /// One dialect: FakeNOS' platform, our name of it, a command of the simulator's own and a line of its output, what enters the
 /// privileged mode, what enters and leaves the configuration, a prompt there, the word for what is unknown, and what asks.
@@ -127,55 +121,10 @@ const DIALECTS: [Dialect; 11] = [
     },
 ];
 
-/// All devices; gone when this is dropped.
-struct Simulator {
-    child: Child,
-    ports: Value,
-}
-
-impl Simulator {
-    fn start() -> Self {
-        let mut child = Command::new(installed("venv/bin/python"))
-            .arg(workspace().join("tests/devices/simulated.py"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // Its library logs every command that it does not know.
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("python runs");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("piped");
-        BufReader::new(stdout).read_line(&mut line).expect("its ports");
-        let ports =
-            serde_json::from_str(&line).unwrap_or_else(|error| panic!("FakeNOS said {line:?}: {error}"));
-        Self { child, ports }
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
 #[test]
 fn every_dialect_is_driven() {
-    let simulator = Simulator::start();
-    let bed = TestBed::new();
-    let mut config = String::new();
-    for dialect in &DIALECTS {
-        config += &format!(
-            "[connections.{}]\nhost = \"127.0.0.1\"\nport = {}\nuser = \"user\"\nhost_key_policy = \"accept-new\"\n\
-             password = {{ command = \"echo let-me-in\" }}\nkind = \"network\"\n",
-            dialect.platform, simulator.ports[dialect.platform]
-        );
-    }
-    let file = bed.home().join(".config/sshmcp/config.toml");
-    fs::create_dir_all(file.parent().expect("a directory")).expect("a directory");
-    bed.append(".config/sshmcp/config.toml", &config);
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("chmod");
-    bed.give(".config");
+    let simulator = Simulator::start("devices/simulated.py", &[]);
+    let bed = simulator.bed("kind = \"network\"");
     thread::scope(|scope| {
         for dialect in &DIALECTS {
             let bed = &bed;

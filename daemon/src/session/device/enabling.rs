@@ -32,7 +32,7 @@ pub struct Enable {
 pub(super) enum Tried {
     No,
     Entered,
-    /// With the configured password, which is not tried again.
+    /// With what is configured, which is not tried again.
     Refused,
 }
 
@@ -113,7 +113,7 @@ impl Device {
             // Whoever left the mode meant that.
             if terminal.enabled == Tried::Refused {
                 run.command
-                    .notice("not in the privileged mode: the device refused the configured enable password");
+                    .notice("not in the privileged mode: it was tried once with what is configured, and the device refused");
             }
             return Some(run);
         }
@@ -235,7 +235,7 @@ impl Device {
                     terminal.key(b"\r");
                 }
             }
-            Verdict::Prompt | Verdict::OtherPrompt | Verdict::LoggedOver => {
+            Verdict::Prompt | Verdict::OtherPrompt | Verdict::JoinedPrompt | Verdict::LoggedOver => {
                 terminal.follow(&tail, None);
                 self.enabling_ended();
             }

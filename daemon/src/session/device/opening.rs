@@ -203,7 +203,11 @@ impl Device {
                     self.fail_all(&fault);
                 }
             }
-            Verdict::OtherPrompt | Verdict::LoggedOver | Verdict::HelpShown | Verdict::NoHelp => {}
+            Verdict::OtherPrompt
+            | Verdict::JoinedPrompt
+            | Verdict::LoggedOver
+            | Verdict::HelpShown
+            | Verdict::NoHelp => {}
         }
     }
 

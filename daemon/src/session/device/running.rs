@@ -266,7 +266,7 @@ impl Device {
             Verdict::Pager | Verdict::Question => {
                 self.asks(tail);
             }
-            Verdict::Prompt | Verdict::OtherPrompt | Verdict::LoggedOver => {
+            Verdict::Prompt | Verdict::OtherPrompt | Verdict::JoinedPrompt | Verdict::LoggedOver => {
                 let held = busy.exchange.end();
                 busy.write(held);
                 busy.flush();

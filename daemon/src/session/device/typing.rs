@@ -214,9 +214,10 @@ impl Device {
                     self.greeting_due(now);
                 }
             }
-            // It goes on without.
+            // It goes on without, once a prompt is seen.
             Stage::Setup(setup) if now >= setup.deadline() => {
                 terminal.stage = Stage::Typed(Exchange::unknown());
+                terminal.key(b"\r");
             }
             Stage::Enabling(enabling) if now >= enabling.deadline() => self.enabling_due(),
             Stage::Busy(busy) => {
@@ -232,6 +233,11 @@ impl Device {
         let Some(terminal) = &mut self.terminal else {
             return;
         };
+        let mut verdict = verdict;
+        if *verdict == Verdict::JoinedPrompt {
+            terminal.end_line();
+            verdict = &Verdict::Prompt;
+        }
         let tail = terminal.lines.tail();
         match &mut terminal.stage {
             Stage::Greeting(_) => self.greeted(verdict),
@@ -246,7 +252,9 @@ impl Device {
                     setup.is_refused = true;
                     terminal.key(b"\r");
                 }
-                Verdict::Prompt | Verdict::OtherPrompt | Verdict::LoggedOver => self.set_up_answered(),
+                Verdict::Prompt | Verdict::OtherPrompt | Verdict::JoinedPrompt | Verdict::LoggedOver => {
+                    self.set_up_answered();
+                }
                 Verdict::HelpShown | Verdict::NoHelp => {}
             },
             Stage::Ready => {
@@ -263,7 +271,7 @@ impl Device {
                 Verdict::Question | Verdict::Pager => {
                     self.summary.send_modify(|summary| summary.reads = true);
                 }
-                Verdict::LoggedOver | Verdict::HelpShown | Verdict::NoHelp => {}
+                Verdict::JoinedPrompt | Verdict::LoggedOver | Verdict::HelpShown | Verdict::NoHelp => {}
             },
         }
     }
@@ -373,6 +381,15 @@ impl Device {
 }
 
 impl Terminal {
+    /// What stands before the prompt in its line is a line of its own.
+    fn end_line(&mut self) {
+        if let Some(prompt) = &self.prompt
+            && let Some(line) = self.lines.end_before(&prompt.text)
+        {
+            self.stage.take_line(line, prompt);
+        }
+    }
+
     fn on_line(&mut self, line: String) {
         let Some(prompt) = &self.prompt else {
             if let Stage::Greeting(greeting) = &mut self.stage {
