@@ -4,6 +4,7 @@
 //! A [`Pool`] holds the connections of every target and shares them. [`Pool::open_shell`] and [`Pool::open_exec`]
 //! give a [`Channel`]: its owner must drain it (see there), and dropping it closes it.
 
+mod accepted;
 mod algorithms;
 mod asking;
 mod auth;

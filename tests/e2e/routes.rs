@@ -166,6 +166,12 @@ fn refused_by_name() {
             "PKCS11Provider /nowhere.so",
         ],
     );
+    host(
+        &bed,
+        "kinds",
+        Shell::Bash,
+        &[local, "PubkeyAcceptedAlgorithms ecdsa*,rsa-*"],
+    );
     host(&bed, "elsewhere", Shell::Ksh, &[local, "BindAddress 203.0.113.7"]);
     host(&bed, "revoking", Shell::Ash, &[local, &revoked]);
     host(
@@ -180,6 +186,12 @@ fn refused_by_name() {
         ("old", "not_supported", "Ciphers", "local-tmux"),
         ("keyless", "auth_failed", "tried: nothing", ""),
         ("passwords", "auth_failed", "PKCS11Provider", "local-tmux"),
+        (
+            "kinds",
+            "auth_failed",
+            "PubkeyAcceptedAlgorithms leaves it out",
+            "",
+        ),
         ("elsewhere", "unreachable", "BindAddress 203.0.113.7", ""),
         ("revoking", "not_supported", "RevokedHostKeys", "local-tmux"),
         ("failing", "unreachable", "its own words", "by hand"),

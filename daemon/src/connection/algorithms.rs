@@ -170,7 +170,7 @@ fn pick<Name: Clone + PartialEq + AsRef<str>>(
 }
 
 /// Patterns of lists have `*` alone, at most a few.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
         Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {

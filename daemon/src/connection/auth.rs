@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use self::typed::Stored;
 use super::{
+    accepted::Accepted,
     asking::{Asker, Given},
     handshake::{Handler, NO_METHOD_LEFT, Shared, unreachable_host},
     identity::{self, Identities, Identity},
@@ -172,6 +173,11 @@ impl Login<'_> {
             person || given.passphrases.contains_key(file)
         })
         .await;
+        let accepted = Accepted::of(self.target);
+        for left_out in found.offers.extract_if(.., |identity| !accepted.takes(identity)) {
+            let words = "ssh_config's PubkeyAcceptedAlgorithms leaves it out";
+            found.unusable.push(format!("{}: {words}", left_out.label));
+        }
         self.tries.order(&mut found.offers, |identity| &identity.label);
         found
     }
@@ -275,12 +281,13 @@ impl Login<'_> {
     async fn offer(&mut self, identity: &Identity, identities: &mut Identities) -> Result<Progress, Fault> {
         let user = self.target.user.clone();
         let hash = if identity.public.algorithm().is_rsa() {
-            match self.handle.best_supported_rsa_hash().await {
+            let best = match self.handle.best_supported_rsa_hash().await {
                 Ok(Some(best)) => best,
                 // A server that does not say: SHA-2 is the better guess since OpenSSH 7.2.
                 Ok(None) => Some(HashAlg::Sha512),
                 Err(_) => return Err(self.hung_up()),
-            }
+            };
+            Accepted::of(self.target).hash(identity, best)
         } else {
             None
         };

@@ -63,6 +63,7 @@ impl Directives {
             (&mut own.kex, &default.kex),
             (&mut own.macs, &default.macs),
             (&mut own.host_keys, &default.host_keys),
+            (&mut own.user_keys, &default.user_keys),
         ] {
             if let (Some(list), Some(default)) = (own.take(), default) {
                 *own = changed(&list, default);
@@ -170,6 +171,8 @@ pub(super) fn parse(output: &str) -> Directives {
             "kexalgorithms" => found.algorithms.kex = text(),
             "macs" => found.algorithms.macs = text(),
             "hostkeyalgorithms" => found.algorithms.host_keys = text(),
+            // As it was called before OpenSSH 8.5, too.
+            "pubkeyacceptedalgorithms" | "pubkeyacceptedkeytypes" => found.algorithms.user_keys = text(),
             "compression" => found.compression = is_yes(value),
             "forwardagent" if !is_no(value) => found.forward_agent = Some(unquoted(value)),
             "sendenv" => found.send_env.extend(value.split_whitespace().map(unquoted)),

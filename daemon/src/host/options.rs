@@ -50,6 +50,8 @@ pub struct Algorithms {
     pub macs: Option<String>,
     /// `HostKeyAlgorithms`.
     pub host_keys: Option<String>,
+    /// `PubkeyAcceptedAlgorithms`.
+    pub user_keys: Option<String>,
 }
 
 /// A kind of address.

@@ -98,7 +98,7 @@ pub(super) const TABLE: &[(&str, Treatment)] = &[
     ("proxycommand", Honoured),
     ("proxyjump", Honoured),
     ("proxyusefdpass", Needed),
-    ("pubkeyacceptedalgorithms", Irrelevant),
+    ("pubkeyacceptedalgorithms", Honoured),
     ("pubkeyauthentication", Honoured),
     ("refuseconnection", Honoured),
     ("rekeylimit", Irrelevant),

@@ -48,7 +48,6 @@ const NO_EFFECT: &[(&str, &str)] = &[
     ("ObscureKeystrokeTiming", "no"),
     ("PermitLocalCommand", "yes"),
     ("PermitRemoteOpen", "any"),
-    ("PubkeyAcceptedAlgorithms", "ssh-ed25519"),
     ("RekeyLimit", "1M 5m"),
     ("RemoteCommand", "echo x"),
     ("RemoteForward", "9090 inside:90"),
@@ -88,7 +87,7 @@ async fn target(line: &str, ssh: Option<&Path>) -> Result<Target, Fault> {
         *file = file
             .strip_prefix(home.directory.path())
             .unwrap_or(file)
-            .to_owned()
+            .to_owned();
     });
     Ok(target)
 }

@@ -115,6 +115,8 @@ pub(super) const SNIPPETS: &[(&str, &str)] = &[
         "a",
         "Ciphers ^aes256-gcm@openssh.com\nHostKeyAlgorithms ssh-ed25519\n",
     ),
+    ("a", "PubkeyAcceptedAlgorithms ssh-ed25519,rsa-sha2-512\n"),
+    ("a", "PubkeyAcceptedKeyTypes +ssh-rsa\n"),
     ("a", "SendEnv ROUTE_*\nSetEnv A=1 \"B=two words\"\nSetEnv C=3\n"),
     ("a", "SetEnv A=1 TERM=dumb\nSendEnv PATH\n"),
     ("a", "SendEnv PATH\nSendEnv -PA*\n"),
