@@ -1,9 +1,10 @@
 //! What hostile programs print, through real sessions: memory stays bounded, the status is right, the next command is
-//! right, and what a model reads has no control character in it. `SSHMCP_LONG=1` adds the large ones.
+//! right, and what a model reads has no control character in it. `SSHMCP_LONG=1` adds the large ones. And hostile servers.
 
 mod forged;
 mod large;
 mod printed;
+mod servers;
 
 use serde_json::json;
 use sshmcp_tests::{Outcome, Shell, Shim, TestBed, memory::Memory};

@@ -20,7 +20,7 @@ use super::{
     pulse::Pulse,
     tries::Tries,
     trust::{self, Scan, Trusted},
-    words::{place, plain},
+    words::{cause_words, place, plain},
 };
 use crate::{host::Target, local::Tools};
 
@@ -233,7 +233,7 @@ async fn forward(
         }
         Ok(Err(error)) => Err(refused(format!(
             "the connection to jump host {hop} was lost: {}",
-            handshake::cause_words(&error)
+            cause_words(&error)
         ))
         .retryable()),
         Err(_) => Err(refused(format!("jump host {hop} got no answer from {to} in time")).retryable()),

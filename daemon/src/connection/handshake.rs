@@ -23,12 +23,12 @@ use tokio::{
 
 use super::{
     algorithms,
-    dial::{Greeting, Overheard, io_words, left},
+    dial::{Greeting, Overheard, left},
     forwarded::Forwarded,
     host_key,
     pulse::Ear,
     trust,
-    words::{place, plain},
+    words::{cause_words, place, plain},
 };
 use crate::host::Target;
 
@@ -56,6 +56,7 @@ pub(super) struct Shared {
     facts: Mutex<Facts>,
     ear: Ear,
     has_opened: AtomicBool,
+    is_broken: AtomicBool,
 }
 
 #[derive(Default)]
@@ -77,6 +78,7 @@ impl Shared {
             facts: Mutex::default(),
             ear: Ear::default(),
             has_opened: AtomicBool::new(false),
+            is_broken: AtomicBool::new(false),
         }
     }
 
@@ -109,6 +111,11 @@ impl Shared {
     /// True once the server has opened a channel.
     pub(super) fn has_opened(&self) -> bool {
         self.has_opened.load(Ordering::Relaxed)
+    }
+
+    /// True if it ended because the server sent what the protocol has no place for.
+    pub(super) fn is_broken(&self) -> bool {
+        self.is_broken.load(Ordering::Relaxed)
     }
 
     pub(super) fn key(&self) -> Option<PublicKey> {
@@ -221,7 +228,12 @@ impl client::Handler for Handler {
                     format!("the server closed the connection: {words}")
                 });
             }
-            DisconnectReason::Error(HandlerError::Ssh(error)) => self.shared.end(&cause_words(&error)),
+            DisconnectReason::Error(HandlerError::Ssh(error)) => {
+                self.shared
+                    .is_broken
+                    .store(breaks_the_protocol(&error), Ordering::Relaxed);
+                self.shared.end(&cause_words(&error));
+            }
             DisconnectReason::Error(HandlerError::Refused) => {}
         }
         Ok(())
@@ -538,18 +550,20 @@ pub(super) fn unreachable_host(target: &Target, what: &str) -> Fault {
     .retryable()
 }
 
-/// Why a connection ended, in words.
-pub(super) fn cause_words(error: &russh::Error) -> String {
-    match error {
-        russh::Error::IO(error) => io_words(error),
-        russh::Error::KeepaliveTimeout => "the host no longer answers".to_owned(),
-        russh::Error::NoAuthMethod => NO_METHOD_LEFT.to_owned(),
-        russh::Error::Disconnect | russh::Error::HUP => "connection closed".to_owned(),
-        russh::Error::NoCommonAlgo { kind, theirs, .. } => {
-            plain(&format!("{kind:?}, it offers {}", theirs.join(",")))
-        }
-        other => plain(&other.to_string()),
-    }
+/// What the server sent has no place in the protocol, or not where it came.
+const fn breaks_the_protocol(error: &russh::Error) -> bool {
+    use russh::Error;
+    !matches!(
+        error,
+        Error::IO(_)
+            | Error::KeepaliveTimeout
+            | Error::InactivityTimeout
+            | Error::ConnectionTimeout
+            | Error::NoAuthMethod
+            | Error::Disconnect
+            | Error::HUP
+            | Error::SendError
+    )
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use tokio::time::timeout;
 use super::{Connection, channel::Channel, lease::Lease};
 use crate::host::Options;
 
-/// An overloaded host takes seconds to fork a shell; longer is a host that hangs.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
+/// An overloaded host takes seconds to fork a shell; longer is a host that hangs. With a login before it, it is within the 15 s
+/// after which callers expect an error.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Output that may precede the answer to a request; no sane server sends any.
 const EARLY_MAX: usize = 64;
 

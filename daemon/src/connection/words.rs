@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use super::{dial::io_words, handshake::NO_METHOD_LEFT};
 use crate::host::Target;
 
 /// Characters of a server's text that an error repeats: enough for a sentence, too few for a speech.
@@ -40,6 +41,20 @@ pub(super) fn address(host: impl Display, port: u16) -> String {
         format!("[{host}]:{port}")
     } else {
         format!("{host}:{port}")
+    }
+}
+
+/// Why a connection ended, in words.
+pub(super) fn cause_words(error: &russh::Error) -> String {
+    match error {
+        russh::Error::IO(error) => io_words(error),
+        russh::Error::KeepaliveTimeout => "the host no longer answers".to_owned(),
+        russh::Error::NoAuthMethod => NO_METHOD_LEFT.to_owned(),
+        russh::Error::Disconnect | russh::Error::HUP => "connection closed".to_owned(),
+        russh::Error::NoCommonAlgo { kind, theirs, .. } => {
+            plain(&format!("{kind:?}, it offers {}", theirs.join(",")))
+        }
+        other => plain(&other.to_string()),
     }
 }
 

@@ -21,6 +21,12 @@ impl Login<'_> {
             .shared
             .cause()
             .map_or_else(|| "connection closed".to_owned(), |cause| cause.to_string());
+        if self.shared.is_broken() {
+            return unreachable_host(
+                self.target,
+                &format!("the server broke the protocol in the login: {cause}"),
+            );
+        }
         if self.tries.tried.is_empty() {
             return unreachable_host(self.target, &format!("{cause} before the login"));
         }
