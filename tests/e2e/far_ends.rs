@@ -37,9 +37,13 @@ fn accounts_for_something_else() {
         "ForceCommand echo This account is for backups only.; exit 1",
         "Match User %USER-zsh",
         "PermitTTY no",
+        "Match User %USER-ksh",
+        "ForceCommand echo Only for what is sent here.; exec cat >/dev/null",
     ]);
     let mut shim = bed.shim();
     for (host, words) in [
+        // Not its echo of what was typed.
+        ("ksh", "its terminal shows: Only for what is sent here."),
         ("bash", "This service allows sftp connections only."),
         ("dash", "This account is for backups only."),
         ("zsh", "refused to give a terminal"),

@@ -324,24 +324,18 @@ impl Opening {
                     // What the helper has is not where the shell is: another machine, or another container of it.
                     hello = HelperHello::default();
                     self.leave_helper().await;
-                    Some(self.install_unseen(false).await?)
+                    Some(self.install_unseen(false, &greeting).await?)
                 } else {
                     None
                 }
             }
             None if is_device => return Err(NotOpened::Device),
-            None => Some(self.install_unseen(seen.is_some()).await?),
+            None => Some(self.install_unseen(seen.is_some(), &greeting).await?),
         };
         self.wait_until(INSTALL_WAIT, |opening| opening.shell.is_some())
             .await?;
         let Some(mut shell) = self.shell.take() else {
-            windows::refuse_screen(&self.shown)?;
-            let said = last_words(&self.shown);
-            return Err(Fault::new(
-                Reason::NotSupported,
-                format!("the login shell did not take the session's set-up; its terminal shows: {said}"),
-            )
-            .hint("check which shell the account has: bash, zsh, fish, dash, ash, ksh and mksh are worked fully, unless start-up files leave its line editor no way to take text, or functions of theirs hide `.`, `builtin` and `command` at once").into());
+            return Err(self.not_taken(&greeting).into());
         };
         if let (Some(dialect), Some(candidate)) = (other, candidate) {
             dialect.kind().clone_into(&mut shell.kind);

@@ -203,7 +203,7 @@ impl Opening {
         Fault::new(
             Reason::Unreachable,
             format!(
-                "the login shell showed no prompt within {} s: its start-up files have not ended; its terminal shows: {}",
+                "the login shell showed no prompt within {} s: its start-up files have not ended, or what runs there is no shell; its terminal shows: {}",
                 STARTUP_MAX.as_secs(),
                 last_words(&self.shown)
             ),
