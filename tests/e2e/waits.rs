@@ -211,6 +211,31 @@ fn a_session_prints_by_itself() {
     bed.finish();
 }
 
+/// What a session showed beside commands is told in its bounds, and how much of it is gone.
+#[test]
+fn what_is_gone_is_told() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    shim.run("bash", "true");
+    let much = json!({"session": "bash", "text": "seq 1 100000", "pattern": "\n100000\n", "timeout": 30});
+    let shown = shim.call("send_input", much).expect("it is typed");
+    assert_eq!(shown["why"], "pattern", "{shown}");
+    let shown = wait(&mut shim, json!({"sessions": ["bash"], "output_limit": 1000}));
+    let session = &shown["sessions"][0];
+    assert_eq!(session["event"], "ended", "{shown}");
+    shim.close();
+    let mut other = bed.shim();
+    let shown = wait(&mut other, json!({"sessions": ["bash"], "output_limit": 1000}));
+    let dropped = shown["sessions"][0]["dropped_bytes"].as_u64().expect("a number");
+    // Of 588,895 bytes and as many carriage returns as lines the last 256 KiB are kept.
+    assert!(dropped > 400_000, "{shown}");
+    assert!(text(&shown, "/sessions/0/text").contains("100000\n"), "{shown}");
+    let shown = wait(&mut other, json!({"sessions": ["bash"]}));
+    assert_eq!(shown["sessions"][0]["dropped_bytes"], 0, "{shown}");
+    other.close();
+    bed.finish();
+}
+
 /// A quiet command is idle, and a shell that goes is told wherever somebody waits.
 #[test]
 fn idle_and_disconnected() {

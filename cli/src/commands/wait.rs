@@ -54,13 +54,14 @@ fn item_json(item: &WaitItem) -> Value {
         event,
         matched,
         text,
+        dropped_bytes,
     } = item;
     let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let object = match command_of(item) {
         Some(command) => view::command_json(command),
         None => {
             let session = command.as_ref().map(|command| &command.session);
-            json!({"session": session, "text": text})
+            json!({"session": session, "text": text, "dropped_bytes": dropped_bytes})
         }
     };
     view::with(object, json!({"event": known(event), "matched": known(matched)}))
@@ -77,6 +78,12 @@ fn print(item: &WaitItem, out: &Output) -> Result<(), Failure> {
         return Ok(());
     };
     if command.id.is_empty() {
+        if item.dropped_bytes > 0 {
+            out.note(&format!(
+                "{} bytes before this are not kept any more: `sshctl logs {}` has them",
+                item.dropped_bytes, command.session
+            ))?;
+        }
         if !item.text.trim().is_empty() {
             out.text(&item.text)?;
         }

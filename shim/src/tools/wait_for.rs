@@ -40,6 +40,10 @@ pub(super) const TOOL: Tool = Tool {
                     "what its terminal showed besides commands, not shown yet",
                 ),
             ),
+            (
+                "dropped_bytes",
+                schema::field("integer", "before text, not shown yet and not kept any more"),
+            ),
         ];
         session.extend(happened());
         schema::output(&[
@@ -161,11 +165,19 @@ fn one(item: &WaitItem) -> (JsonObject, String) {
         let session = JsonObject::from_iter([
             ("session".to_owned(), json!(command.session)),
             ("text".to_owned(), json!(item.text)),
+            ("dropped_bytes".to_owned(), json!(item.dropped_bytes)),
         ]);
         let text = item.text.trim_end_matches('\n');
         let before = if text.is_empty() { "" } else { "\n" };
         let (name, event) = (render::line(&command.session), render::line(&item.event));
-        (session, format!("{text}{before}[{name}: {event}]"))
+        let gone = match item.dropped_bytes {
+            0 => String::new(),
+            bytes => format!(
+                "[{} bytes before this are gone; the log_path of list_sessions has all]\n",
+                render::thousands(bytes)
+            ),
+        };
+        (session, format!("{gone}{text}{before}[{name}: {event}]"))
     } else {
         (
             render::command::object(&command, true),
@@ -210,6 +222,7 @@ mod tests {
             }),
             event: "ended".to_owned(),
             text: "$ \n".to_owned(),
+            dropped_bytes: 1500,
             ..WaitItem::default()
         };
         let reply = reply(&WaitResponse {
@@ -218,13 +231,16 @@ mod tests {
         });
         assert_eq!(
             reply.text,
-            "ready\n[exit 0 · web1 · c1 · 5 ms]\n[matched: ready]\n$ \n[db: ended]\n[what you waited for came to pass]"
+            "ready\n[exit 0 · web1 · c1 · 5 ms]\n[matched: ready]\n\
+             [1,500 bytes before this are gone; the log_path of list_sessions has all]\n$ \n[db: ended]\n[what you waited for came to pass]"
         );
         let structured = Value::Object(reply.structured);
         assert_eq!(structured.pointer("/commands/0/event"), Some(&json!("pattern")));
         assert_eq!(
             structured.pointer("/sessions/0"),
-            Some(&json!({"session": "db", "text": "$ \n", "event": "ended", "matched": null}))
+            Some(
+                &json!({"session": "db", "text": "$ \n", "dropped_bytes": 1500, "event": "ended", "matched": null})
+            )
         );
     }
 }

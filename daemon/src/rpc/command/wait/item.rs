@@ -286,7 +286,7 @@ impl Item {
         let (event, matched) = happened.map_or(("timeout", String::new()), |happened| {
             (happened.event, happened.matched)
         });
-        let mut text = String::new();
+        let (mut text, mut dropped_bytes) = (String::new(), 0);
         let command = match (&self.command, &self.subject) {
             (Some(read), _) => {
                 let mut state = read.command.state();
@@ -302,7 +302,7 @@ impl Item {
                 if let Subject::Session(session) = subject
                     && let Ok(shown) = session.look(Look::Own(session.shown_to(client))).await
                 {
-                    text = last_of(shown.text, limit);
+                    (text, dropped_bytes) = (last_of(shown.text, limit), shown.dropped);
                     session.show_to(client, shown.cursor);
                 }
                 v1::Command {
@@ -316,6 +316,7 @@ impl Item {
             event: event.into(),
             matched,
             text,
+            dropped_bytes,
         }
     }
 }
