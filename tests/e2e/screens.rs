@@ -338,3 +338,38 @@ fn a_terminal_answers_who_takes_keys() {
     shim.close();
     bed.finish();
 }
+
+/// The largest screen, full, is cut to what an answer may have: its last rows, with a word of how many are above.
+#[test]
+fn a_screen_has_its_bounds() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    let size = json!({"host": "bash", "cols": 500, "rows": 200});
+    shim.call("open_session", size).expect("it opens");
+    let fill = "for i in {1..199}; do printf '%s%03d\\n' $(printf 'x%.0s' {1..496}) $i; done";
+    let filled = json!({"host": "bash", "command": fill, "terminal": true});
+    assert_eq!(shim.execute(filled).expect("it runs").exit_code, Some(0));
+    for (tool, arguments) in [
+        ("get_terminal_output", json!({"session": "bash"})),
+        (
+            "send_input",
+            json!({"session": "bash", "text": " ", "enter": false}),
+        ),
+    ] {
+        let shown = shim.call(tool, arguments).expect("a screen");
+        let rows = rows(&shown);
+        assert!(shown["text"].as_str().expect("text").len() <= 40_000, "{tool}");
+        assert!(
+            rows.len() >= 79 && rows.iter().rev().nth(1).expect("a row").ends_with("x199"),
+            "{tool}"
+        );
+        assert_eq!(
+            shown["omitted_lines"].as_u64(),
+            Some(200 - rows.len() as u64),
+            "{tool}"
+        );
+        assert_eq!(shown["row"], 199, "{tool}");
+    }
+    shim.close();
+    bed.finish();
+}

@@ -71,7 +71,7 @@ pub(super) fn fields() -> Vec<(&'static str, Value)> {
         ),
         (
             "omitted_lines",
-            schema::field("integer", "lines asked for that are above text and did not fit"),
+            schema::field("integer", "lines that are above text and did not fit"),
         ),
         (
             "first_cursor",
@@ -128,7 +128,8 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
 fn cut(screen: &mut GetTerminalResponse, rows: u32) {
     let all: Vec<&str> = screen.text.lines().collect();
     let count = u32::try_from(all.len()).unwrap_or(u32::MAX);
-    let from = (screen.row.saturating_add(1).saturating_sub(rows)).min(count.saturating_sub(rows));
+    let row = screen.row.saturating_sub(screen.omitted_lines);
+    let from = (row.saturating_add(1).saturating_sub(rows)).min(count.saturating_sub(rows));
     let left: Vec<&str> = all
         .into_iter()
         .skip(usize::try_from(from).unwrap_or(usize::MAX))
@@ -136,7 +137,7 @@ fn cut(screen: &mut GetTerminalResponse, rows: u32) {
         .collect();
     screen.line_count = u32::try_from(left.len()).unwrap_or(u32::MAX);
     screen.text = left.join("\n");
-    screen.row = screen.row.saturating_sub(from);
+    screen.row = row.saturating_sub(from);
 }
 
 #[cfg(test)]
@@ -161,6 +162,15 @@ mod tests {
             cut(&mut screen, rows);
             assert_eq!((screen.text.as_str(), screen.row), (text, line), "{row} {rows}");
         }
+        let mut high = GetTerminalResponse {
+            text: "c\nd".to_owned(),
+            row: 3,
+            rows: 40,
+            omitted_lines: 2,
+            ..GetTerminalResponse::default()
+        };
+        cut(&mut high, 1);
+        assert_eq!((high.text.as_str(), high.row), ("d", 0), "its top did not fit");
         let mut blank = GetTerminalResponse {
             row: 9,
             text: "top".to_owned(),

@@ -10,7 +10,7 @@ use crate::{
     session::{Look, Session},
 };
 
-/// Characters of one answer beside the screen: as many as of a command's output.
+/// Characters of one answer: as many as of a command's output.
 pub(super) const TEXT_MAX: usize = 40_000;
 
 /// Looks at a session.
@@ -22,8 +22,8 @@ pub(super) async fn show(
     let mut shown = session.look(look).await?;
     let mut omitted = 0;
     match look {
-        // Empty rows below are seen by nobody.
-        Look::Screen => shown.text.truncate(shown.text.trim_end_matches('\n').len()),
+        // Empty rows below are seen by nobody. Many small signs have room on a large screen.
+        Look::Screen => (shown.text, omitted) = last_of(&shown.text),
         Look::Tail(lines) => {
             let kept = shown.text.lines().count();
             if kept < lines && shown.has_earlier && shown.text.chars().count() < TEXT_MAX {
