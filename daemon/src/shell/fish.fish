@@ -23,22 +23,23 @@ function __sshmcp_f
     test "$argv[1]" = "$__sshmcp_w"
     and return $__sshmcp_s
     while read -lL line
-        builtin string match -qr -- "^(?<form>[rR]) $argv[1] (?<out>\S+) (?<err>\S+) (?<mode>\S+) (?<size>\d+)\$" "$line"
+        # A group sets the variable of its name, also the user's.
+        builtin string match -qr -- "^(?<__sshmcp_1>[rR]) $argv[1] (?<__sshmcp_2>\S+) (?<__sshmcp_3>\S+) (?<__sshmcp_4>\S+) (?<__sshmcp_5>\d+)\$" "$line"
         or continue
-        if test $form = r
+        if test $__sshmcp_1 = r
             read -gL __sshmcp_x
-            while test $size -gt 1
+            while test $__sshmcp_5 -gt 1
                 read -lL line
                 set __sshmcp_x "$__sshmcp_x"\n"$line"
-                set size (builtin math $size - 1)
+                set __sshmcp_5 (builtin math $__sshmcp_5 - 1)
             end
         else
             read -gz __sshmcp_x <$__sshmcp_d/t
             builtin printf '' >$__sshmcp_d/t
         end
-        set -g __sshmcp_o $__sshmcp_d/$out
-        set -g __sshmcp_e $__sshmcp_d/$err
-        set -g __sshmcp_m $mode
+        set -g __sshmcp_o $__sshmcp_d/$__sshmcp_2
+        set -g __sshmcp_e $__sshmcp_d/$__sshmcp_3
+        set -g __sshmcp_m $__sshmcp_4
         set -g __sshmcp_i $argv[1]
         set -g __sshmcp_w $argv[1]
         __sshmcp_a
@@ -66,14 +67,19 @@ function __sshmcp_z
         builtin string match -q '*i' -- $__sshmcp_m
         and builtin printf '' >$__sshmcp_d/s
         set -g __sshmcp_i
+        # A line whose beginning was lost runs nothing again.
+        set -g __sshmcp_x
+        set -g __sshmcp_o /dev/null
+        set -g __sshmcp_e /dev/null
     else if set -q argv[3]
         builtin printf '\e]6973;%s;D;%s;%s\a' $__sshmcp_n "$__sshmcp_d0" $PWD >/dev/tty
     end
     return $__sshmcp_s
 end
 
-# The prompt hook. It finds a command only where the line was aborted, and says so.
-function __sshmcp_h --on-event fish_prompt
+# The prompt hook. It finds a command only where the line was aborted, and says so. For Ctrl-C at its prompt fish draws
+# another, and calls that by another name.
+function __sshmcp_h --on-event fish_prompt --on-event fish_cancel
     __sshmcp_z $status a
     builtin printf '\e]6973;%s;P;%s\a' $__sshmcp_n $PWD >/dev/tty
     return $__sshmcp_s

@@ -155,6 +155,14 @@ fn state() -> Vec<Row> {
         ),
         gives("set -e EXPORTED; set -q EXPORTED", 1, "", ""),
         gives(
+            "set -g size 5; set -g mode m; set -gx out o; set -g err e; set -g form f; set -g line l",
+            0,
+            "",
+            "",
+        ),
+        gives("echo $size $mode $out $err $form $line", 0, "5 m o e f l\n", ""),
+        gives("set -e size mode out err form line", 0, "", ""),
+        gives(
             "function greet; echo \"hello $argv[1]\"; return 4; end",
             0,
             "",
