@@ -94,7 +94,7 @@ pub fn parse(body: &[u8]) -> Option<Mark> {
                 pid: fields.next()?.parse().ok()?,
                 tty: fields.next()?.to_owned(),
                 version: fields.next()?.to_owned(),
-                cwd: fields.next()?.to_owned(),
+                cwd: directory(fields.next()?),
             }))
         }
         "I" => match rest {
@@ -118,12 +118,17 @@ pub fn parse(body: &[u8]) -> Option<Mark> {
                 id,
                 status: status.trim_end_matches('a').parse().ok()?,
                 aborted: status.ends_with('a'),
-                cwd: fields.next().unwrap_or_default().to_owned(),
+                cwd: directory(fields.next().unwrap_or_default()),
             })
         }
-        "P" => Some(Mark::Prompt { cwd: rest.to_owned() }),
+        "P" => Some(Mark::Prompt { cwd: directory(rest) }),
         _ => None,
     }
+}
+
+/// A directory as its name is: the terminal has put a carriage return before a line feed in it.
+fn directory(told: &str) -> String {
+    told.replace("\r\n", "\n")
 }
 
 #[cfg(test)]
@@ -169,6 +174,7 @@ mod tests {
         assert_eq!(parse(b"I;%d"), None);
         assert_eq!(parse(b"G;"), Some(Mark::Gone));
         assert_eq!(parse(b"P;/x"), Some(Mark::Prompt { cwd: "/x".into() }));
+        assert_eq!(parse(b"P;/x\r\ny"), Some(Mark::Prompt { cwd: "/x\ny".into() }));
         for bad in [
             &b""[..],
             b"D",
