@@ -196,7 +196,8 @@ sweep() {
   done
 }
 # front NUMBER SIGNAL: tells who is in front of the shell, and signals them: the foreground process group, or where the
-# shell itself leads that, what it waits for. "K;number;what became of it;modes;interrupt character;processes".
+# shell itself leads that, what it waits for. LOOK signals nobody, KEYINT and KEYQUIT only where the typed key met nobody.
+# "K;number;what became of it;modes;interrupt character;processes".
 front() {
   out= ms= fg=
   modes "$t"
@@ -214,6 +215,11 @@ front() {
     # shellcheck disable=SC2086
     case $2,$to in
     LOOK,*) k=seen ;;
+    KEY*,*)
+      # Nobody that lives is in front (ksh in the end of a pipeline): the terminal has given the signal to nobody.
+      [ "$fg" = "$sg" ] || [ -n "$ms" ] || kill -0 -- "-$fg" 2>/dev/null || kill -s "${2#KEY}" "$sp" 2>/dev/null
+      k=seen
+      ;;
     SHELL,*) kill -s KILL "$sp" 2>/dev/null && k=sent || k=refused ;;
     *,) k=shell ;;
     *)

@@ -86,6 +86,20 @@ case $__sshmcp_b in
 ?*) __sshmcp_bs="\\$__sshmcp_b " __sshmcp_ev="$__sshmcp_b eval" __sshmcp_pf="$__sshmcp_b printf" __sshmcp_rd="$__sshmcp_b read" __sshmcp_rt="$__sshmcp_b return" ;;
 esac
 
+# ksh takes its terminal back by descriptor 2 alone (93u+m 1.0.4), which a command's output has: behind a pipeline whose
+# end is the shell's own, nobody that lives is in front. A job with the terminal there puts that right.
+__sshmcp_fg=
+case $__sshmcp_k in
+ksh)
+  __sshmcp_fg='__sshmcp_l=
+  { IFS= \command read -r __sshmcp_l <"/proc/$$/stat"; } 2>/dev/null
+  case $__sshmcp_l in
+  *" $$ $$ "*" $$ "*) ;;
+  *) { \: | \:; } 2>/dev/tty ;;
+  esac'
+  ;;
+esac
+
 # sudo's prompt is for one command, whose mode has a nonce. Where an assignment before eval reaches all of it, and no
 # more (in dash and ksh), that is typed instead.
 __sshmcp_g1() {
@@ -221,6 +235,7 @@ __sshmcp_u() {
 __sshmcp_z() {
   '"$__sshmcp_bs"'eval "$__sshmcp_v"
   { '"$__sshmcp_bs"'set +aeuxvC; } 2>/dev/null
+  '"$__sshmcp_fg"'
   __sshmcp_s=$1
   case $__sshmcp_i in
   "")
@@ -383,7 +398,7 @@ $__sshmcp_b eval '__sshmcp_() {
   \'$__sshmcp_pf' "\033]6973;%s;A;%s\007" "$__sshmcp_n" "$__sshmcp_j" >/dev/tty
 }'
 case $__sshmcp_k in
-zsh) \alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s&&\:;{ '"$__sshmcp_bs"'set +x; __sshmcp_c&&\:; } 2>/dev/null;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";{ __sshmcp_z "$?" "$-"&&\:; } 2>/dev/null' ;;
+zsh) \alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" "0" "s"&&\:;{ '"$__sshmcp_bs"'set +x; __sshmcp_c&&\:; } 2>/dev/null;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";{ __sshmcp_z "$?" "$-"&&\:; } 2>/dev/null' ;;
 ksh) \alias __sshmcp_='__sshmcp_f "$__sshmcp_j" "$-" 0 s&&\:;{ \'"$__sshmcp_ev"' "$__sshmcp_x"; } >|"$__sshmcp_o" 2>|"$__sshmcp_e";{ __sshmcp_z "$?" "$-"&&\:; } 2>/dev/null' ;;
 *) $__sshmcp_b alias __sshmcp_="__sshmcp_f \"\$__sshmcp_j\" \"\$-\" 0 s&&\\:;\\$__sshmcp_ev \"\$__sshmcp_x\" >|\"\$__sshmcp_o\" 2>|\"\$__sshmcp_e\";{ __sshmcp_z \"\$?\" \"\$-\"&&\\:; } 2>/dev/null" ;;
 esac

@@ -97,6 +97,12 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         }
         rows.push(row("sleep 100", &[("INT", "ended")], 130));
         rows.push(row("sleep 100", &[("KILL", "nothing but the shell itself")], 130));
+        // The terminal is left to the writer, which has ended.
+        rows.push(row(
+            "echo ready | while read x; do echo $x; sleep 100; done",
+            &[("INT", "ended")],
+            130,
+        ));
     }
     rows
 }

@@ -155,6 +155,8 @@ fn zsh() -> Vec<Row> {
             "opts\n",
             "",
         ),
+        gives("alias -g s='| sort' 0=zero", 0, "", ""),
+        gives("echo global; unalias 's' '0'", 0, "global\n", ""),
         gives("emulate sh", 0, "", ""),
         gives("echo sh; emulate zsh", 0, "sh\n", ""),
         gives(

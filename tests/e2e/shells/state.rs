@@ -15,6 +15,15 @@ pub(super) fn rows(shell: Shell) -> Vec<Row> {
         gives("export EXPORTED=yes", 0, "", ""),
         gives("sh -c 'echo $EXPORTED $plain'", 0, "yes\n", ""),
         gives("unset EXPORTED; echo ${EXPORTED-gone}", 0, "gone\n", ""),
+        // Their ends are the shell's own, in zsh and ksh.
+        gives(
+            "seq 3 | while read n; do echo \"<$n>\"; done",
+            0,
+            "<1>\n<2>\n<3>\n",
+            "",
+        ),
+        gives("echo one | read n; false | true", 0, "", ""),
+        gives("echo next; sh -c 'exit 3' | (exit 4)", 4, "next\n", ""),
         gives("set -- a 'b c' d", 0, "", ""),
         gives("echo $#; echo \"$2\"; shift", 0, "3\nb c\n", ""),
         gives("echo \"$# $1\"; set --", 0, "2 b c\n", ""),

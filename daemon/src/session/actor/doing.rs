@@ -310,7 +310,10 @@ impl Actor {
             && by_exit
             && let Some(shell) = &mut self.shell
         {
-            let shown = std::mem::take(&mut shell.terminal_text);
+            let mut shown = std::mem::take(&mut shell.terminal_text);
+            if interrupted {
+                without_keys(&mut shown);
+            }
             if shell.link.shell.kind == "fish" {
                 keep_fish_text(command, &shown, shell.typed_meanwhile);
             } else if !shown.is_empty() {
@@ -469,6 +472,13 @@ fn keep_fish_text(command: &Command, shown: &[u8], is_dialogue: bool) {
     }
     if is_cut {
         command.notice("more than 64 KiB of it came on the terminal; the rest is not in its stderr");
+    }
+}
+
+/// What the terminal showed, without the keys of our interrupts.
+fn without_keys(shown: &mut Vec<u8>) {
+    while let Some(at) = shown.windows(2).position(|two| matches!(two, b"^C" | b"^\\")) {
+        shown.drain(at..at + 2);
     }
 }
 

@@ -25,6 +25,8 @@ use crate::{
 
 /// A shell that is about to put a command in front takes a Ctrl-C for itself, and the command never sees it.
 const SIGNAL_GRACE: Duration = Duration::from_millis(100);
+/// A command that its shell has not fetched by then may never be: what holds the shell up has to be got at.
+const FETCH_MAX: Duration = Duration::from_secs(2);
 /// A prompt that is not there after this is held up by what the user's own hooks run: Ctrl-C may end that.
 const PROMPT_SLOW: Duration = Duration::from_secs(1);
 /// Signals that may be held back, and questions to the helper: more than anybody has calls in flight on one session.
@@ -132,7 +134,21 @@ impl Shell {
         }
         match (self.machine.running(), self.started_at) {
             (None, _) => Some(now),
-            (Some(_), at) => at.map(|at| at + SIGNAL_GRACE),
+            (Some(_), Some(at)) => Some(at + SIGNAL_GRACE),
+            (Some(_), None) => self.handed_at().map(|at| at + FETCH_MAX),
+        }
+    }
+
+    /// When the running command was handed to the shell.
+    fn handed_at(&self) -> Option<Instant> {
+        self.running.as_ref().and_then(|command| command.state().started)
+    }
+
+    /// The running command has not begun, or not for long.
+    fn is_beginning(&self, now: Instant) -> bool {
+        match self.started_at {
+            Some(at) => now < at + SIGNAL_GRACE,
+            None => self.handed_at().is_none_or(|at| now < at + FETCH_MAX),
         }
     }
 
@@ -185,11 +201,15 @@ impl Actor {
             let _ = asked.reply.send(Ok(Signalled::Nothing));
             return;
         }
-        if running.is_some() && shell.started_at.is_none_or(|at| now < at + SIGNAL_GRACE) {
+        if running.is_some() && shell.is_beginning(now) {
             if shell.signals.held.len() < ASKED_MAX {
                 shell.signals.held.push_back(asked);
             }
             return;
+        }
+        if let Some(run) = &mut shell.unfetched {
+            // What was interrupted before it began is not given to another shell.
+            run.attempts = 1;
         }
         let Signalling { signal, reply, .. } = asked;
         let (number, what) = match signal {
@@ -216,7 +236,11 @@ impl Actor {
             if sees {
                 let at = now;
                 shell.ask_in_front(
-                    "LOOK",
+                    if signal == Signal::Int {
+                        "KEYINT"
+                    } else {
+                        "KEYQUIT"
+                    },
                     Asked::Key {
                         number,
                         of,
