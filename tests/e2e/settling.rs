@@ -137,3 +137,109 @@ fn typed_right_behind_a_command() {
     shim.close();
     bed.finish();
 }
+
+/// What is typed as soon as a command has ended stands behind the prompt that is only being drawn.
+#[test]
+fn typed_before_the_prompt() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    for (shell, slow) in [
+        (Shell::Bash, "PROMPT_COMMAND='sleep 0.2'; PS1='ready> '"),
+        (Shell::Zsh, "precmd() { sleep 0.2; }; PS1='ready> '"),
+        (Shell::Dash, "PS1='$(sleep 0.2)ready> '"),
+        (Shell::Mksh, "PS1='$(sleep 0.2)ready> '"),
+        (
+            Shell::Fish,
+            "function fish_prompt; sleep 0.2; echo -n 'ready> '; end",
+        ),
+    ] {
+        let host = shell.host();
+        shim.run(host, slow);
+        for _ in 0..3 {
+            shim.run(host, "true");
+            let shown = typed(&mut shim, host, json!({"text": "half a line", "enter": false}));
+            let line = text(&shown).lines().last().expect("a prompt");
+            assert_eq!(line, "ready> half a line", "{host}: {shown}");
+            typed(&mut shim, host, json!({"keys": ["ctrl-c"], "enter": false}));
+        }
+    }
+    shim.close();
+    bed.finish();
+}
+
+/// Ctrl-C takes a half-typed line away, and an empty one leaves the shell at its prompt.
+#[test]
+fn ctrl_c_at_the_prompt() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    for shell in [
+        Shell::Bash,
+        Shell::Zsh,
+        Shell::Fish,
+        Shell::Dash,
+        Shell::Ash,
+        Shell::Ksh,
+        Shell::Mksh,
+    ] {
+        let host = shell.host();
+        shim.run(host, "true");
+        for _ in 0..2 {
+            typed(&mut shim, host, json!({"text": "half a line", "enter": false}));
+            typed(&mut shim, host, json!({"keys": ["ctrl-c"]}));
+            assert_eq!(shim.run(host, "echo back").stdout, "back\n", "{host}");
+            typed(&mut shim, host, json!({"keys": ["ctrl-c"]}));
+            assert_eq!(shim.run(host, "echo still").stdout, "still\n", "{host}");
+        }
+    }
+    shim.close();
+    bed.finish();
+}
+
+/// More inputs than may wait for a command are refused; those that waited are typed, each once.
+#[test]
+fn more_than_may_wait() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    let pid = shim.run("dash", "echo $$").stdout;
+    let file = bed.scratch(Shell::Dash).join("typed");
+    let signal = |shim: &mut Shim, name: &str| {
+        let command = format!("kill -s {name} {}", pid.trim());
+        shim.execute(json!({"host": "dash", "session": "beside", "command": command}))
+            .expect("it is sent");
+    };
+    signal(&mut shim, "STOP");
+    let command = format!("cat >{}", file.display());
+    let begun = json!({"host": "dash", "session": "dash", "command": command, "timeout": 0});
+    let id = shim.execute(begun).expect("it begins").id;
+    let calls: Vec<u64> = (0..90)
+        .map(|number| {
+            let input = json!({"command_id": id, "text": format!("line {number}"), "timeout": 0.01});
+            shim.begin_call("send_input", input)
+        })
+        .collect();
+    signal(&mut shim, "CONT");
+    let (mut refused, mut wanted) = (0, Vec::new());
+    for (number, call) in calls.into_iter().enumerate() {
+        match shim.finish_call(call) {
+            Ok(_) => wanted.push(format!("line {number}")),
+            Err(error) => {
+                assert_eq!(
+                    (&*error.code, error.retryable),
+                    ("limit_reached", true),
+                    "{error:?}"
+                );
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0, "all of them waited");
+    let end = json!({"command_id": id, "keys": ["ctrl-d"], "timeout": 30});
+    assert_eq!(shim.call("send_input", end).expect("its end")["why"], "ended");
+    let typed = std::fs::read_to_string(&file).expect("what was typed");
+    let mut typed: Vec<&str> = typed.lines().collect();
+    typed.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(typed, wanted);
+    shim.close();
+    bed.finish();
+}

@@ -250,8 +250,8 @@ impl Actor {
         self.begin_returning();
         let mut turns = 0;
         loop {
-            self.start_next().await;
             self.type_held().await;
+            self.start_next().await;
             self.publish();
             self.looked();
             turns = (turns + 1) % EVENTS_IN_A_ROW;
@@ -358,7 +358,9 @@ impl Actor {
         let can_start = |shell: &Shell| {
             shell.machine.is_ready() && !shell.signals.is_ending() && shell.signals.key_until(now).is_none()
         };
-        if self.draining.is_some() || !self.shell.as_ref().is_some_and(can_start) {
+        // What was typed at this prompt before it was drawn comes first.
+        let is_typed_at = !self.held.is_empty();
+        if self.draining.is_some() || is_typed_at || !self.shell.as_ref().is_some_and(can_start) {
             return;
         }
         self.start_command().await;

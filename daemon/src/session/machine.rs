@@ -107,6 +107,11 @@ impl Machine {
         matches!((&self.phase, self.ahead), (Phase::Settling { .. }, Some(true)))
     }
 
+    /// Something was typed before the prompt.
+    pub const fn has_ahead(&self) -> bool {
+        self.ahead.is_some()
+    }
+
     /// Somebody typed since the last command, and no command runs.
     const fn has_typed(&self) -> bool {
         self.typed_at.is_some() && matches!(self.phase, Phase::Ready { .. } | Phase::Typed)

@@ -1,7 +1,8 @@
 //! What somebody types, into the terminal or to a start-up file that asks. The reply comes once the far side has taken it.
 //!
 //! What is typed to a command waits until the shell has fetched that: before, the shell's line editor has the terminal in modes
-//! of its own, and Enter would not be one when these go.
+//! of its own, and Enter would not be one when these go. What is typed behind a command's end waits for the prompt, a moment:
+//! before, the terminal shows it, and the line editor once more, or the prompt is drawn behind it.
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ use crate::session::{
 /// A shell fetches in milliseconds, and in seconds on a busy host. One that has not by then may never do, and somebody has to get
 /// at it.
 const FETCH_MAX: Duration = Duration::from_secs(2);
+/// A prompt is drawn in milliseconds, and later on a busy host; what is typed before a slow one is typed ahead.
+const PROMPT_MAX: Duration = Duration::from_secs(1);
 /// As many as wait before the session itself.
 const HELD_MAX: usize = 64;
 
@@ -31,7 +34,7 @@ pub(super) struct Held {
 }
 
 impl Actor {
-    /// Types once a command that was handed over is fetched, in the order in which it came.
+    /// Types once a command that was handed over is fetched, or the prompt behind one is drawn, in the order in which it came.
     pub(super) async fn type_in_turn(
         &mut self,
         client: Caller,
@@ -39,9 +42,20 @@ impl Actor {
         secret: bool,
         reply: oneshot::Sender<Result<u64, Fault>>,
     ) {
-        let waits = !self.held.is_empty() || self.is_unfetched();
-        if !waits || self.held.len() >= HELD_MAX {
+        let longest = if self.is_unfetched() {
+            FETCH_MAX
+        } else if !self.held.is_empty() || self.draws_prompt() {
+            PROMPT_MAX
+        } else {
             self.type_as(&client, bytes, secret, reply).await;
+            return;
+        };
+        if self.held.len() >= HELD_MAX {
+            let fault = Fault::new(
+                Reason::LimitReached,
+                format!("{HELD_MAX} inputs wait for a command that begins; nothing of this one was typed"),
+            );
+            let _ = reply.send(Err(fault.hint("type it again in a moment").retryable()));
             return;
         }
         self.held.push_back(Held {
@@ -49,13 +63,27 @@ impl Actor {
             bytes,
             secret,
             reply,
-            due: Instant::now() + FETCH_MAX,
+            due: Instant::now() + longest,
         });
     }
 
     fn is_unfetched(&self) -> bool {
         let shell = self.shell.as_ref();
         shell.is_some_and(|shell| shell.unfetched.is_some() && !shell.machine.has_started())
+    }
+
+    /// A command has ended, and the prompt behind it is on its way. What was typed ahead runs first.
+    fn draws_prompt(&self) -> bool {
+        let shell = self.shell.as_ref();
+        shell.is_some_and(|shell| match shell.machine.phase() {
+            Phase::Settling { .. } => shell.exit_at.is_none() && !shell.machine.has_ahead(),
+            // Elsewhere the prompt itself tells that it comes.
+            Phase::Ready { half_typed: false } => {
+                matches!(shell.link.shell.kind.as_str(), "bash" | "zsh" | "fish") && self.view.is_drawing()
+            }
+            Phase::Ready { half_typed: true } => false,
+            Phase::Busy(_) | Phase::Typed => false,
+        })
     }
 
     /// When what waits is typed whatever else comes.
@@ -66,7 +94,8 @@ impl Actor {
     /// Types what need not wait any more.
     pub(super) async fn type_held(&mut self) {
         while let Some(due) = self.held_due() {
-            if self.is_unfetched() && due > Instant::now() {
+            let waits = self.is_unfetched() || self.draws_prompt();
+            if waits && due > Instant::now() {
                 return;
             }
             let Some(held) = self.held.pop_front() else { return };
@@ -130,7 +159,11 @@ impl Actor {
         let entered = bytes
             .last()
             .is_some_and(|byte| matches!(byte, b'\r' | b'\n' | 0x03 | 0x04 | 0x15 | 0x1c));
-        let clears = bytes.last() == Some(&0x15);
+        // Ctrl-C runs nothing there, and on an empty line brings no prompt.
+        let is_fish = shell.link.shell.kind == "fish";
+        let clears = bytes
+            .last()
+            .is_some_and(|byte| *byte == 0x15 || is_fish && *byte == 0x03);
         if shell.machine.is_ready() {
             self.view.begin_line();
         }
