@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::json;
-use sshmcp_tests::{Shell, Shim, Sudoer, TestBed, eventually};
+use sshmcp_tests::{Shell, Shim, Sudoer, TestBed, eventually, trace};
 
 /// What everything of ours begins with in a shell.
 const PREFIX: &str = "__sshmcp_";
@@ -96,6 +96,9 @@ fn histories() {
                 .iter()
                 .any(|process| process.line.starts_with('-'))
         });
+        // A durable command's directory stays until the daemon has all of it; a daemon that ends before leaves it to the next.
+        let user = [own.user.clone()];
+        eventually("nothing is left of it", || trace::directories(&user).is_empty());
         for name in FILES {
             let bytes = fs::read(home.join(name)).unwrap_or_default();
             let text = String::from_utf8_lossy(&bytes);
