@@ -3,7 +3,12 @@
 
 mod start;
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use hyper_util::rt::TokioIo;
 use prost::Message as _;
@@ -21,7 +26,7 @@ use crate::{
     PROTOCOL,
     endpoint::Socket,
     error::Fault,
-    local::LocalStream,
+    local::{LocalStream, Watch},
     v1::{
         Client, HelloRequest, HelloResponse, Reason, command_service_client::CommandServiceClient,
         daemon_service_client::DaemonServiceClient, file_service_client::FileServiceClient,
@@ -71,6 +76,7 @@ pub struct Daemon {
     wire: Wire,
     hello: Arc<HelloResponse>,
     socket: Arc<Socket>,
+    watch: Arc<Mutex<Watch>>,
 }
 
 /// Finds the daemon, or starts it if asked to, and shakes hands with it.
@@ -96,7 +102,8 @@ pub async fn connect(options: ConnectOptions) -> Result<Daemon, Fault> {
 
 /// Opens the lasting connection and asks for the daemon's version.
 async fn greet(socket: &Arc<Socket>, identify: Identify) -> Result<Daemon, Fault> {
-    let wire = InterceptedService::new(channel(socket), identify);
+    let watch = Arc::new(Mutex::new(Watch::default()));
+    let wire = InterceptedService::new(channel(socket, &watch), identify);
     let mut daemon = DaemonServiceClient::new(wire.clone());
     let request = HelloRequest {
         protocol: PROTOCOL,
@@ -124,21 +131,24 @@ async fn greet(socket: &Arc<Socket>, identify: Identify) -> Result<Daemon, Fault
         wire,
         hello: Arc::new(hello),
         socket: Arc::clone(socket),
+        watch,
     })
 }
 
-/// A channel that connects when first used, and again after a loss, checking each time who answers.
-fn channel(socket: &Arc<Socket>) -> Channel {
-    let socket = Arc::clone(socket);
+/// A channel that connects when first used, and again after a loss, checking each time who answers; `watch` is
+/// then that of the new connection.
+fn channel(socket: &Arc<Socket>, watch: &Arc<Mutex<Watch>>) -> Channel {
+    let (socket, watch) = (Arc::clone(socket), Arc::clone(watch));
     // The name is required by HTTP/2 and resolved by nobody.
     Endpoint::from_static("http://sshmcpd.invalid")
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .connect_with_connector_lazy(tower::service_fn(move |_: Uri| {
-            let socket = Arc::clone(&socket);
+            let (socket, watch) = (Arc::clone(&socket), Arc::clone(&watch));
             async move {
-                let stream = start::probe(&socket).await?;
-                LocalStream::new(stream).map(TokioIo::new)
+                let stream = LocalStream::new(start::probe(&socket).await?)?;
+                *watch.lock().unwrap_or_else(PoisonError::into_inner) = stream.watched();
+                Ok::<_, io::Error>(TokioIo::new(stream))
             }
         }))
 }
@@ -237,6 +247,11 @@ impl Daemon {
     /// The socket that this connection uses.
     pub fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    /// True if the connection has ended: a call that is made now cannot reach the daemon that was greeted.
+    pub fn ended(&self) -> bool {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).ended()
     }
 
     /// True if something of ours accepts connections on the socket now.

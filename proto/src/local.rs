@@ -6,9 +6,11 @@ use std::{
     net::Shutdown,
     os::unix::net::UnixStream as StdStream,
     pin::Pin,
+    sync::{Arc, Weak},
     task::{Context, Poll, ready},
 };
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf, unix::AsyncFd},
     net::UnixStream,
@@ -17,9 +19,26 @@ use tokio::{
 /// Either end of a connection between a client and the daemon.
 #[derive(Debug)]
 pub struct LocalStream {
-    reader: AsyncFd<StdStream>,
+    reader: AsyncFd<Arc<StdStream>>,
     /// Watches for room; only while the socket is full.
-    room: Option<AsyncFd<StdStream>>,
+    room: Option<AsyncFd<Arc<StdStream>>>,
+}
+
+/// Looks at a connection that another task owns, without keeping it open.
+#[derive(Debug, Default)]
+pub struct Watch(Weak<StdStream>);
+
+impl Watch {
+    /// True if the connection was closed, here or by the peer: nothing that is written now reaches anybody. The kernel knows
+    /// it at once, the task that owns the connection when it next reads.
+    pub fn ended(&self) -> bool {
+        let Some(stream) = self.0.upgrade() else {
+            return true;
+        };
+        let mut looked = [PollFd::new(&*stream, PollFlags::empty())];
+        // Only a closed end of a Unix socket is told without being asked for.
+        poll(&mut looked, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+    }
 }
 
 impl LocalStream {
@@ -27,9 +46,14 @@ impl LocalStream {
     pub fn new(stream: UnixStream) -> io::Result<Self> {
         let stream = stream.into_std()?;
         Ok(Self {
-            reader: watch(stream, Interest::READABLE)?,
+            reader: watch(Arc::new(stream), Interest::READABLE)?,
             room: None,
         })
+    }
+
+    /// A look at this connection from elsewhere.
+    pub fn watched(&self) -> Watch {
+        Watch(Arc::downgrade(self.reader.get_ref()))
     }
 
     fn poll_send(
@@ -51,7 +75,7 @@ impl LocalStream {
                 Some(room) => room,
                 None => {
                     let copy = self.reader.get_ref().try_clone()?;
-                    self.room.insert(watch(copy, Interest::WRITABLE)?)
+                    self.room.insert(watch(Arc::new(copy), Interest::WRITABLE)?)
                 }
             };
             ready!(room.poll_write_ready(context))?.clear_ready();
@@ -63,7 +87,7 @@ impl LocalStream {
     deprecated,
     reason = "what replaces it is unsafe; that a descriptor stays open and the same, a UnixStream guarantees"
 )]
-fn watch(stream: StdStream, interest: Interest) -> io::Result<AsyncFd<StdStream>> {
+fn watch(stream: Arc<StdStream>, interest: Interest) -> io::Result<AsyncFd<Arc<StdStream>>> {
     AsyncFd::with_interest(stream, interest)
 }
 
@@ -75,7 +99,7 @@ impl AsyncRead for LocalStream {
     ) -> Poll<io::Result<()>> {
         loop {
             let mut guard = ready!(self.reader.poll_read_ready(context))?;
-            let read = guard.try_io(|inner| inner.get_ref().read(buffer.initialize_unfilled()));
+            let read = guard.try_io(|inner| (&**inner.get_ref()).read(buffer.initialize_unfilled()));
             match read {
                 Ok(Ok(count)) => {
                     // A short read has emptied the socket; asking again would only be told so.
@@ -152,5 +176,25 @@ mod tests {
         right.write_all(b"ok").await.expect("room");
         assert_eq!(writer.await.expect("no panic"), *b"ok");
         assert_eq!(right.read(&mut [0; 1]).await.expect("the end"), 0);
+    }
+    /// That the peer has closed is seen though nobody reads, and nothing is kept open by looking.
+    #[tokio::test]
+    async fn an_end_is_seen_at_once() {
+        let (left, mut right) = UnixStream::pair().expect("pair");
+        let left = LocalStream::new(left).expect("a runtime");
+        let watch = left.watched();
+        right.write_all(b"unread").await.expect("room");
+        assert!(!watch.ended());
+        drop(right);
+        assert!(watch.ended());
+
+        let (left, mut right) = UnixStream::pair().expect("pair");
+        let left = LocalStream::new(left).expect("a runtime");
+        let watch = left.watched();
+        assert!(!watch.ended());
+        drop(left);
+        assert!(watch.ended());
+        assert_eq!(right.read(&mut [0; 1]).await.expect("the end"), 0);
+        assert!(Watch::default().ended());
     }
 }

@@ -50,10 +50,12 @@ impl Daemon {
         F: Fn(Connected) -> Fut,
         Fut: Future<Output = Result<Response<T>, Status>>,
     {
-        // A connection that has ended says so when it is next looked at: before this call is given to it. Otherwise nobody could
-        // say whether the call was carried out.
-        tokio::task::yield_now().await;
-        tokio::task::yield_now().await;
+        // A connection that has ended is asked for it before a call is given to it: afterwards nobody could say whether the call
+        // was carried out.
+        let last = self.cell();
+        if last.get().is_some_and(Connected::ended) {
+            self.forget(&last);
+        }
         let cell = self.cell();
         let refused = match send(self.connected(&cell, client).await?).await {
             Ok(response) => return Ok(response.into_inner()),

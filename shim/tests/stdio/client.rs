@@ -6,11 +6,14 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    sync::PoisonError,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::fake::FORKS;
 
 /// What stands in for the daemon.
 pub(crate) enum Daemon {
@@ -52,6 +55,7 @@ impl Client {
         if let Daemon::At(socket) = daemon {
             command.arg("--socket").arg(socket);
         }
+        let no_daemon_ends = FORKS.lock().unwrap_or_else(PoisonError::into_inner);
         let mut child = command
             .env_clear()
             .env("HOME", home.path())
@@ -61,6 +65,7 @@ impl Client {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the server starts");
+        drop(no_daemon_ends);
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("piped"));
         Self {

@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
     pin::Pin,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
         mpsc,
     },
@@ -47,6 +47,10 @@ pub(crate) struct Seen {
     /// The protocol that it says it speaks; the client's where none is set.
     pub(crate) protocol: Mutex<Option<u32>>,
 }
+
+/// Held while a process is started and while a daemon ends: a child has copies of all descriptors until it is another
+/// program, and a connection of which there is a copy has not ended.
+pub(crate) static FORKS: Mutex<()> = Mutex::new(());
 
 impl Fake {
     /// Serves on a socket in `home`.
@@ -99,6 +103,7 @@ impl Fake {
 
 impl Drop for Fake {
     fn drop(&mut self) {
+        let _no_copy = FORKS.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.stop.take());
         if let Some(served) = self.served.take() {
             served.join().expect("the daemon's thread did not panic");
