@@ -197,15 +197,26 @@ fn from_ssh_config() {
     );
     let missing = bed.ctl(&["config", "import", "--from", "interactive"]);
     assert_eq!(missing.status.code(), Some(80), "{missing:?}");
+    bed.append(".ssh/config", "Host wrong\n HostName a;b\n");
     let done = told(&bed.ctl(&["config", "import", "--from", "ssh_config", "--yes", "--json"]));
     assert!(
         names(&done, "taken").contains(&Shell::Bash.host().to_owned()),
         "{done}"
     );
-    let hosts = told(&bed.ctl(&["hosts", "--json"]));
+    assert_eq!(names(&done, "left"), ["wrong"], "{done}");
     assert!(
-        !hosts.to_string().contains("\"ssh_config\""),
-        "all are configured now: {hosts}"
+        done["left"][0]["why"]
+            .as_str()
+            .is_some_and(|why| why.contains("HostName")),
+        "{done}"
+    );
+    let hosts = told(&bed.ctl(&["hosts", "--json"]));
+    let aliases = hosts["hosts"].as_array().expect("a list").iter();
+    let aliases: Vec<&Value> = aliases.filter(|host| host["source"] == "ssh_config").collect();
+    assert_eq!(
+        aliases.len(),
+        1,
+        "all but the wrong one are configured now: {hosts}"
     );
     let ran = bed.ctl(&["exec", Shell::Bash.host(), "--", "echo here"]);
     assert_eq!(String::from_utf8_lossy(&ran.stdout), "here\n", "{ran:?}");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sshmcp_proto::endpoint::{Paths, home, private_directory};
 use sshmcp_proto::error::Fault;
-use sshmcp_proto::v1::{ListHostsRequest, Reason};
+use sshmcp_proto::v1::{Host, ListHostsRequest, Reason};
 
 use super::config::ask_program;
 use crate::args::ImportArgs;
@@ -66,7 +66,9 @@ async fn plan(args: &ImportArgs, context: &Context) -> Result<Import, Failure> {
     let read = file::read(&path).map_err(|error| cannot(&path, &error))?;
     let text = read.clone().unwrap_or_default();
     let configured = tables::read(&text).map_err(|wrong| unreadable(&path, &wrong))?;
-    let (mut taken, mut left) = sort(find(args, context).await?, &configured);
+    let (found, unusable) = find(args, context).await?;
+    let (mut taken, mut left) = sort(found, &configured);
+    left.extend(unusable);
     let secrets = match (args.keyring, args.no_secrets) {
         (true, _) => Secrets::Keyring,
         (false, true) => Secrets::Dropped,
@@ -122,10 +124,10 @@ fn unfit(secrets: &[(String, String)]) -> Option<String> {
     )
 }
 
-/// What is asked for, from wherever it is.
-async fn find(args: &ImportArgs, context: &Context) -> Result<Vec<Found>, Failure> {
+/// What is asked for, from wherever it is; and what of it cannot be used there already.
+async fn find(args: &ImportArgs, context: &Context) -> Result<(Vec<Found>, Vec<Left>), Failure> {
     let home = home()?;
-    let mut found = Vec::new();
+    let (mut found, mut left) = (Vec::new(), Vec::new());
     if args.from.is_empty() {
         for name in interactive::FILES {
             found.extend(from_file(&home.join(name))?.unwrap_or_default());
@@ -156,7 +158,11 @@ async fn find(args: &ImportArgs, context: &Context) -> Result<Vec<Found>, Failur
                 }
             }
             "session" => found.extend(from_clients(&home)),
-            "ssh_config" => found.extend(from_ssh_config(context).await?),
+            "ssh_config" => {
+                let (usable, unusable) = from_ssh_config(context).await?;
+                found.extend(usable);
+                left.extend(unusable);
+            }
             named => {
                 let there = from_file(Path::new(named))?;
                 found.extend(
@@ -165,7 +171,7 @@ async fn find(args: &ImportArgs, context: &Context) -> Result<Vec<Found>, Failur
             }
         }
     }
-    Ok(found)
+    Ok((found, left))
 }
 
 /// The connections of a file by its language; `None` if there is no file.
@@ -224,8 +230,9 @@ fn from_clients(home: &Path) -> Vec<Found> {
     found
 }
 
-/// The aliases, by their names: whatever else ssh_config says of them goes on to be obeyed.
-async fn from_ssh_config(context: &Context) -> Result<Vec<Found>, Failure> {
+/// The aliases, by their names: whatever else ssh_config says of them goes on to be obeyed. Those with a problem are left,
+/// with its words.
+async fn from_ssh_config(context: &Context) -> Result<(Vec<Found>, Vec<Left>), Failure> {
     let daemon = context.daemon().await?;
     let listed = daemon
         .hosts()
@@ -235,8 +242,9 @@ async fn from_ssh_config(context: &Context) -> Result<Vec<Found>, Failure> {
     let aliases = listed
         .hosts
         .into_iter()
-        .filter(|host| host.source == "ssh_config" && host.problem.is_empty());
-    let connection = |host: sshmcp_proto::v1::Host| {
+        .filter(|host| host.source == "ssh_config");
+    let (usable, unusable): (Vec<Host>, Vec<Host>) = aliases.partition(|host| host.problem.is_empty());
+    let connection = |host: Host| {
         let mut fields = vec![("host".to_owned(), Value::from(host.name.as_str()))];
         if !host.user.is_empty() {
             fields.push(("user".to_owned(), host.user.into()));
@@ -250,7 +258,15 @@ async fn from_ssh_config(context: &Context) -> Result<Vec<Found>, Failure> {
             source: "ssh_config, which goes on to say the rest of these".to_owned(),
         }
     };
-    Ok(aliases.map(connection).collect())
+    let problem = |host: Host| Left {
+        name: host.name,
+        source: "ssh_config".to_owned(),
+        why: host.problem,
+    };
+    Ok((
+        usable.into_iter().map(connection).collect(),
+        unusable.into_iter().map(problem).collect(),
+    ))
 }
 
 /// Which of the connections a draft cannot have, and why; by index, ascending.
