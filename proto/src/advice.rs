@@ -50,7 +50,21 @@ pub const fn next_step(reason: Reason) -> &'static str {
 }
 
 /// Ways to name a tool's call, each with what a person does instead; longer ones first.
-const PHRASES: [(&str, &str); 5] = [
+const PHRASES: [(&str, &str); 10] = [
+    (
+        "execute_command with `host` opens one",
+        "`sshctl open HOST --session NAME` opens one",
+    ),
+    (
+        "with `host` it would be opened under that name",
+        "`sshctl open HOST --session NAME` opens one under that name",
+    ),
+    ("`terminal: true` would show it", "`--terminal` would show it"),
+    ("plain text goes into `text`", "plain text goes behind `--text`"),
+    (
+        "give `text`, `keys` or `enter`",
+        "give `--text`, `--keys` or `--stdin`",
+    ),
     (
         "get_active_commands (finished: 5)",
         "`sshctl commands --finished 5`",
@@ -80,6 +94,36 @@ const VERBS: [(&str, &str); 13] = [
     ("read_file", "cp"),
     ("write_file", "cp"),
 ];
+
+/// Parameters of tools, each with what a person writes on the command line.
+const PARAMETERS: [(&str, &str); 17] = [
+    ("`host`", "HOST"),
+    ("`session`", "`--session`"),
+    ("`command_id`", "its id (`cN`)"),
+    ("`terminal`", "`--terminal`"),
+    ("`terminal: true`", "`--terminal`"),
+    ("`durable`", "`--durable`"),
+    ("`stdin`", "`--stdin`"),
+    ("`timeout`", "`--timeout`"),
+    ("`lines`", "`--lines`"),
+    ("`cursor`", "`--cursor`"),
+    ("`offset`", "`--offset`"),
+    ("`output_limit`", "`--limit`"),
+    ("`raw`", "`--raw`"),
+    ("`grep`", "`--grep`"),
+    ("`context`", "`--context`"),
+    ("`sudo`: true", "`--sudo`"),
+    ("`sudo` where the tool has it", "`--sudo` where the verb has it"),
+];
+
+/// The parameters of tools, as a person gives them; not for words about the configuration, whose keys have the same names.
+pub fn in_flags(words: &str) -> String {
+    let mut words = words.to_owned();
+    for (parameter, person) in PARAMETERS {
+        words = words.replace(parameter, person);
+    }
+    words
+}
 
 /// Words for an agent as a person reads them: what names a tool names the verb of `sshctl` that does the same.
 pub fn for_people(words: &str) -> String {
@@ -113,6 +157,7 @@ fn is_of_name(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Fault;
 
     /// Tools become verbs, whatever stands around them; other words stay.
     #[test]
@@ -142,6 +187,27 @@ mod tests {
         }
     }
 
+    /// A parameter becomes what is typed; what is configured keeps its name.
+    #[test]
+    fn people_are_told_of_flags() {
+        for (agent, person) in [
+            (
+                "list_sessions shows the open ones; with `host` it would be opened under that name",
+                "`sshctl sessions` shows the open ones; `sshctl open HOST --session NAME` opens one under that name",
+            ),
+            ("(`terminal: true` would show it)", "(`--terminal` would show it)"),
+            ("call with `lines`", "call with `--lines`"),
+            (
+                "call again with the right `sudo_password`",
+                "call again with the right `sudo_password`",
+            ),
+        ] {
+            assert_eq!(in_flags(&for_people(agent)), person);
+        }
+        let broken = Fault::new(Reason::ConfigInvalid, "x.toml:1:1: `host` is missing").hint("add `host`");
+        assert_eq!(broken.clone().for_people(), broken);
+    }
+
     /// Every cause has a next step, which names no tool to people.
     #[test]
     fn every_cause_has_a_next_step() {
@@ -149,8 +215,8 @@ mod tests {
             let reason = Reason::try_from(number).expect("reasons are numbered without a gap");
             let step = next_step(reason);
             assert!(step.len() > 20, "{reason:?}");
-            let told = for_people(step);
-            for (tool, _) in VERBS {
+            let told = in_flags(&for_people(step));
+            for (tool, _) in VERBS.into_iter().chain(PARAMETERS) {
                 assert!(!told.contains(tool), "{told}");
             }
         }

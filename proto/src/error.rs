@@ -59,8 +59,15 @@ impl Fault {
     /// The same for a person, who has `sshctl` and no tools.
     #[must_use]
     pub fn for_people(mut self) -> Self {
-        self.hint = advice::for_people(self.advice());
-        self.message = advice::for_people(&self.message);
+        let words = |words: &str| {
+            let words = advice::for_people(words);
+            if self.reason == Reason::ConfigInvalid {
+                words
+            } else {
+                advice::in_flags(&words)
+            }
+        };
+        (self.hint, self.message) = (words(self.advice()), words(&self.message));
         self
     }
 
