@@ -190,10 +190,9 @@ impl Draft {
             problems: Vec::new(),
         };
         let Some(entries) = entry.node.table() else {
-            draft.problems.push(reading.at(
-                entry.node.at,
-                format!("a connection must be a table, found {}", entry.node.kind()),
-            ));
+            draft
+                .problems
+                .push(reading.no_table(&entry.node, "a connection", "connections.NAME"));
             return draft;
         };
         for entry in entries {

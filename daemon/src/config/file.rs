@@ -113,10 +113,8 @@ impl Document {
     fn connections(&mut self, reading: Reading<'_>, node: &Node) {
         let Some(entries) = node.table() else {
             if !matches!(node.value, Value::Null) {
-                self.problems.push(reading.at(
-                    node.at,
-                    format!("`connections` must be a table, found {}", node.kind()),
-                ));
+                self.problems
+                    .push(reading.no_table(node, "`connections`", "connections.NAME"));
             }
             return;
         };

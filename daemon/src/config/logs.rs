@@ -12,7 +12,7 @@ use crate::recording::Limits;
 pub(super) fn read(reading: Reading<'_>, node: &Node) -> (Limits, Vec<Problem>) {
     let mut limits = Limits::default();
     let Some(entries) = node.table() else {
-        let problem = reading.at(node.at, format!("`logs` must be a table, found {}", node.kind()));
+        let problem = reading.no_table(node, "`logs`", "logs");
         return (limits, vec![problem]);
     };
     let mut problems = Vec::new();

@@ -14,6 +14,14 @@ const MAX_TEXT: usize = 4096;
 /// Items of a list; what is longer is a mistake.
 const MAX_ITEMS: usize = 64;
 
+/// What a value must be, in words.
+const STRING: &str = "a string";
+const BOOLEAN: &str = "true or false";
+const LIST: &str = "a list of strings";
+const HOSTS: &str = "a host or a list of hosts";
+const NAMED: &str = "a table of named secrets";
+const SECRET: &str = "a string, or one of { env = \"…\" }, { command = \"…\" }, { keyring = \"…\" }";
+
 /// Where mcp-ssh-interactive has notes that are named without a directory, below the home.
 const ITS_NOTES: &str = ".mcp-ssh-interactive/info";
 /// The field that it calls `info_file`.
@@ -76,10 +84,9 @@ impl Reading<'_> {
             Shape::Text => Checked::Text(self.one_line(node, name)?.to_owned()),
             Shape::Path => Checked::Path(self.path(node, name)?),
             Shape::Number(from, to) => Checked::Number(self.number(node, name, from, to)?),
-            Shape::Boolean => Checked::Boolean(
-                node.boolean()
-                    .ok_or_else(|| self.wrong(node, name, "true or false"))?,
-            ),
+            Shape::Boolean => {
+                Checked::Boolean(node.boolean().ok_or_else(|| self.wrong(node, name, BOOLEAN))?)
+            }
             Shape::Word(words) => Checked::Word(self.word(node, name, words)?),
             Shape::Secret => Checked::Secret(self.secret(node, name)?),
             Shape::Secrets => Checked::Secrets(self.secrets(node, name)?),
@@ -104,6 +111,17 @@ impl Reading<'_> {
             node.at,
             format!("`{name}` must be {wanted}, found {}", node.kind()),
         )
+        .hint(suggestion(&node.value, wanted))
+    }
+
+    /// The problem of what must be a table of keys, written under this heading.
+    pub(super) fn no_table(self, node: &Node, what: &str, heading: &str) -> Problem {
+        self.at(node.at, format!("{what} must be a table, found {}", node.kind()))
+            .hint(if self.predecessor {
+                "write its keys below it, each on a line of its own".to_owned()
+            } else {
+                format!("write [{heading}], and its keys below")
+            })
     }
 
     pub(super) fn at(self, at: Pos, message: impl Into<String>) -> Problem {
@@ -111,7 +129,7 @@ impl Reading<'_> {
     }
 
     fn one_line<'n>(self, node: &'n Node, name: &str) -> Result<&'n str, Problem> {
-        let text = node.text().ok_or_else(|| self.wrong(node, name, "a string"))?;
+        let text = node.text().ok_or_else(|| self.wrong(node, name, STRING))?;
         if text.trim().is_empty() {
             return Err(self.at(node.at, format!("`{name}` is empty")));
         }
@@ -178,18 +196,17 @@ impl Reading<'_> {
     }
 
     fn secret(self, node: &Node, name: &str) -> Result<SecretSource, Problem> {
-        let wanted = "a string, or one of { env = \"…\" }, { command = \"…\" }, { keyring = \"…\" }";
         if let Some(text) = node.text() {
             if text.is_empty() || text.contains(['\0', '\n', '\r']) {
                 return Err(self.at(node.at, format!("`{name}` is empty or has more than one line")));
             }
             return Ok(SecretSource::Literal(Secret::new(text.to_owned())));
         }
-        let entries = node.table().ok_or_else(|| self.wrong(node, name, wanted))?;
+        let entries = node.table().ok_or_else(|| self.wrong(node, name, SECRET))?;
         let [entry] = entries else {
             return Err(self.at(
                 node.at,
-                format!("`{name}` must be {wanted}, with exactly one key"),
+                format!("`{name}` must be {SECRET}, with exactly one key"),
             ));
         };
         if !SECRET_KEYS.contains(&entry.key.as_str()) {
@@ -198,7 +215,7 @@ impl Reading<'_> {
         let text = entry
             .node
             .text()
-            .ok_or_else(|| self.wrong(&entry.node, &entry.key, "a string"))?;
+            .ok_or_else(|| self.wrong(&entry.node, &entry.key, STRING))?;
         if text.trim().is_empty() || text.contains('\0') {
             return Err(self.at(entry.node.at, format!("`{}` is empty", entry.key)));
         }
@@ -211,9 +228,7 @@ impl Reading<'_> {
     }
 
     fn secrets(self, node: &Node, name: &str) -> Result<Vec<(String, SecretSource)>, Problem> {
-        let entries = node
-            .table()
-            .ok_or_else(|| self.wrong(node, name, "a table of named secrets"))?;
+        let entries = node.table().ok_or_else(|| self.wrong(node, name, NAMED))?;
         entries
             .iter()
             .map(|entry| {
@@ -240,12 +255,10 @@ impl Reading<'_> {
             }
             return text.split(',').map(|hop| self.hop(node, name, hop)).collect();
         }
-        self.items(node, name, "a host or a list of hosts")?
+        self.items(node, name, HOSTS)?
             .iter()
             .map(|item| {
-                let hop = item
-                    .text()
-                    .ok_or_else(|| self.wrong(item, name, "a list of hosts"))?;
+                let hop = item.text().ok_or_else(|| self.wrong(item, name, HOSTS))?;
                 self.hop(item, name, hop)
             })
             .collect()
@@ -260,12 +273,10 @@ impl Reading<'_> {
     }
 
     fn tags(self, node: &Node, name: &str) -> Result<Vec<String>, Problem> {
-        self.items(node, name, "a list of strings")?
+        self.items(node, name, LIST)?
             .iter()
             .map(|item| {
-                let tag = item
-                    .text()
-                    .ok_or_else(|| self.wrong(item, name, "a list of strings"))?;
+                let tag = item.text().ok_or_else(|| self.wrong(item, name, LIST))?;
                 if is_tag(tag) {
                     Ok(tag.to_owned())
                 } else {
@@ -293,4 +304,21 @@ impl Reading<'_> {
 pub(super) fn is_tag(text: &str) -> bool {
     (1..=MAX_ITEMS).contains(&text.chars().count())
         && text.chars().all(|c| c.is_alphanumeric() || "._-:/".contains(c))
+}
+
+/// What to write in the place of a value of a wrong kind.
+fn suggestion(found: &Value, wanted: &str) -> &'static str {
+    let is_one = !matches!(found, Value::List(_) | Value::Table(_));
+    match wanted {
+        STRING if is_one => "put it in quotes",
+        STRING => "write one text in quotes",
+        BOOLEAN => "write true or false, without quotes",
+        LIST => "write it as [\"one\", \"other\"]",
+        HOSTS => "write \"HOST\", or [\"FIRST\", \"SECOND\"]",
+        NAMED => "write it as { NAME = … }",
+        SECRET => "put it in quotes, or name where it is",
+        _ if wanted.starts_with("one of") => "write one of these words in quotes",
+        _ if is_one => "write a number as it is, without quotes or fraction",
+        _ => "write one number",
+    }
 }

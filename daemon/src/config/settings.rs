@@ -86,10 +86,7 @@ impl Settings {
     pub(super) fn read(reading: Reading<'_>, node: &Node) -> (Self, Vec<Problem>) {
         let mut settings = Self::default();
         let Some(entries) = node.table() else {
-            let problem = reading.at(
-                node.at,
-                format!("`settings` must be a table, found {}", node.kind()),
-            );
+            let problem = reading.no_table(node, "`settings`", "settings");
             return (settings, vec![problem]);
         };
         let mut problems = Vec::new();

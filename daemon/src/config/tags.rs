@@ -24,7 +24,7 @@ pub(super) struct Tag {
 /// Reads the table; what is wrong of it says nothing.
 pub(super) fn read(reading: Reading<'_>, node: &Node) -> (Vec<Tag>, Vec<Problem>) {
     let Some(entries) = node.table() else {
-        let problem = reading.at(node.at, format!("`tags` must be a table, found {}", node.kind()));
+        let problem = reading.no_table(node, "`tags`", "tags.NAME");
         return (Vec::new(), vec![problem]);
     };
     let mut problems = Vec::new();
@@ -49,10 +49,7 @@ fn read_one(reading: Reading<'_>, entry: &Entry, problems: &mut Vec<Problem>) ->
         notes_path: None,
     };
     let Some(entries) = entry.node.table() else {
-        return Err(reading.at(
-            entry.node.at,
-            format!("a tag must be a table, found {}", entry.node.kind()),
-        ));
+        return Err(reading.no_table(&entry.node, "a tag", "tags.NAME"));
     };
     for entry in entries {
         let value = reading

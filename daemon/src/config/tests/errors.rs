@@ -14,7 +14,10 @@ fn errors_inside_a_connection() {
             "2:1 unknown key (known here: host, user, port, key_path, password, description, kind, keeper, orphan_after, jump, tags, sudo_password, enable_password, secrets, enable_command, policy, host_key_policy, notes_path)",
         ),
         ("info_file = 'x'", "2:1 unknown key"),
-        ("host = 1", "2:8 `host` must be a string, found a number ()"),
+        (
+            "host = 1",
+            "2:8 `host` must be a string, found a number (put it in quotes)",
+        ),
         ("host = ''", "2:8 `host` is empty ()"),
         (
             "host = '-oProxyCommand=x'",
@@ -22,7 +25,10 @@ fn errors_inside_a_connection() {
         ),
         ("host = 'a b'", "2:8 `host` is no host name"),
         ("user = 'a b'", "2:8 `user` is no login name ()"),
-        ("user = []", "2:8 `user` must be a string, found a list ()"),
+        (
+            "user = []",
+            "2:8 `user` must be a string, found a list (write one text in quotes)",
+        ),
         ("user = \"a\\nb\"", "2:8 `user` has control characters ()"),
         ("port = 0", "2:8 `port` must be a whole number from 1 to 65535 ()"),
         (
@@ -35,19 +41,19 @@ fn errors_inside_a_connection() {
         ),
         (
             "port = '22'",
-            "2:8 `port` must be a whole number from 1 to 65535, found a string ()",
+            "2:8 `port` must be a whole number from 1 to 65535, found a string (write a number as it is, without quotes or fraction)",
         ),
         (
             "port = 22.5",
-            "2:8 `port` must be a whole number from 1 to 65535, found a fraction ()",
+            "2:8 `port` must be a whole number from 1 to 65535, found a fraction (write a number as it is, without quotes or fraction)",
         ),
         (
             "port = 99999999999999999999",
-            "2:8 `port` must be a whole number from 1 to 65535, found a number too large ()",
+            "2:8 `port` must be a whole number from 1 to 65535, found a number too large (write a number as it is, without quotes or fraction)",
         ),
         (
             "port = 2020-01-01",
-            "2:8 `port` must be a whole number from 1 to 65535, found a date ()",
+            "2:8 `port` must be a whole number from 1 to 65535, found a date (write a number as it is, without quotes or fraction)",
         ),
         ("key_path = '~root/k'", "2:12 `key_path`: another user's home"),
         (
@@ -56,7 +62,7 @@ fn errors_inside_a_connection() {
         ),
         (
             "secrets = 'x'",
-            "2:11 `secrets` must be a table of named secrets, found a string ()",
+            "2:11 `secrets` must be a table of named secrets, found a string (write it as { NAME = … })",
         ),
         (
             "secrets = { 'a b' = 'x' }",
@@ -81,7 +87,7 @@ fn errors_inside_a_connection() {
         ),
         (
             "password = { env = 1 }",
-            "2:20 `env` must be a string, found a number ()",
+            "2:20 `env` must be a string, found a number (put it in quotes)",
         ),
         ("password = { command = '' }", "2:24 `command` is empty ()"),
         (
@@ -90,7 +96,7 @@ fn errors_inside_a_connection() {
         ),
         (
             "kind = true",
-            "2:8 `kind` must be one of auto, posix, network, windows, found a boolean ()",
+            "2:8 `kind` must be one of auto, posix, network, windows, found a boolean (write one of these words in quotes)",
         ),
         (
             "keeper = 'screen'",
@@ -100,11 +106,11 @@ fn errors_inside_a_connection() {
         ("jump = ['-x']", "2:8 `jump` has a hop that is no host ()"),
         (
             "jump = [1]",
-            "2:9 `jump` must be a list of hosts, found a number ()",
+            "2:9 `jump` must be a host or a list of hosts, found a number (write",
         ),
         (
             "tags = 'a'",
-            "2:8 `tags` must be a list of strings, found a string ()",
+            "2:8 `tags` must be a list of strings, found a string (write it as [",
         ),
         ("tags = ['a', 'b c']", "2:14 `tags`: a tag is 1 to 64 letters"),
         ("policy = 'read-only'", "2:1 `policy` is not built yet"),
@@ -162,11 +168,11 @@ fn errors_outside_connections() {
         ),
         (
             "connections = 1",
-            "1:15 `connections` must be a table, found a number ()",
+            "1:15 `connections` must be a table, found a number (write [",
         ),
         (
             "connections.a = 1",
-            "1:17 a connection must be a table, found a number ()",
+            "1:17 a connection must be a table, found a number (write [",
         ),
         ("[connections.'']", "1:14 a connection's name is empty ()"),
         ("[connections.-x]", "1:14 a connection's name begins with `-`"),
@@ -184,10 +190,13 @@ fn errors_outside_connections() {
         ),
         (
             "settings = []",
-            "1:12 `settings` must be a table, found a list ()",
+            "1:12 `settings` must be a table, found a list (write [",
         ),
-        ("tags = []", "1:8 `tags` must be a table, found a list ()"),
-        ("tags.a = 1", "1:10 a tag must be a table, found a number ()"),
+        ("tags = []", "1:8 `tags` must be a table, found a list (write ["),
+        (
+            "tags.a = 1",
+            "1:10 a tag must be a table, found a number (write [",
+        ),
         ("[tags.'a b']", "1:7 a tag is 1 to 64 letters"),
         (
             "[tags.a]\nkeper = 'auto'",
@@ -198,7 +207,7 @@ fn errors_outside_connections() {
             "2:10 `keeper` must be one of auto, daemon, remote-tmux",
         ),
         ("[tags.a]\npolicy = 'full'", "2:1 `policy` is not built yet"),
-        ("logs = 1", "1:8 `logs` must be a table, found a number ()"),
+        ("logs = 1", "1:8 `logs` must be a table, found a number (write ["),
         ("[logs]\nmax_mb = 1", "2:1 unknown key (did you mean `max_mib`?)"),
         (
             "[settings]\nmax_wiat = 1",
@@ -210,7 +219,7 @@ fn errors_outside_connections() {
         ),
         (
             "[settings]\nexpose_secret_parameters = 'yes'",
-            "2:28 `expose_secret_parameters` must be true or false, found a string ()",
+            "2:28 `expose_secret_parameters` must be true or false, found a string (write true or false, without quotes)",
         ),
     ] {
         let found = problems(&Home::with(text).load());
