@@ -192,7 +192,7 @@ async fn road<'a>(pool: &Arc<Pool>, target: &'a Target, person: Option<&Asker>) 
     match leased {
         Ok(lease) => Ok(Road::Through(lease, last)),
         Err(mut fault) => {
-            let (hop, all) = (plain(&last.alias), plain(&target.alias));
+            let (hop, all) = (plain(&last.alias), plain(&target.typed));
             fault.message = format!("jump host {hop}: {}", fault.message);
             // The whole way is logged in to: by itself the hop may be reached by another one.
             fault.hint = fault

@@ -159,7 +159,7 @@ pub(super) async fn admit(target: &Target, shown: &PublicKeyOrCertificate) -> Re
 pub(super) fn refusal(target: &Target, name: &HostName, key: &PublicKey, verdict: &Verdict) -> Fault {
     let offered = format!("{} {}", key_name(key), host_key::fingerprint(key));
     let at = place(target);
-    let alias = plain(&target.alias);
+    let typed = plain(&target.typed);
     match verdict {
         Verdict::Trusted => Fault::new(Reason::Internal, "a trusted key was refused"),
         Verdict::Unknown { other } => {
@@ -179,7 +179,7 @@ pub(super) fn refusal(target: &Target, name: &HostName, key: &PublicKey, verdict
                 format!("the host key of {at} is not known: {offered}{known}"),
             )
             .hint(format!(
-                "compare it with the host's owner, then a person runs `sshctl trust {alias}`"
+                "compare it with the host's owner, then a person runs `sshctl trust {typed}`"
             ))
         }
         Verdict::Changed(known) => Fault::new(
@@ -192,10 +192,10 @@ pub(super) fn refusal(target: &Target, name: &HostName, key: &PublicKey, verdict
             ),
         )
         .hint(if is_remembered(known) {
-            format!("another machine may be answering; ask the host's owner, and only then `sshctl trust {alias}`")
+            format!("another machine may be answering; ask the host's owner, and only then `sshctl trust {typed}`")
         } else {
             format!(
-                "another machine may be answering; ask the host's owner, and only then `ssh-keygen -R '{}'` and `sshctl trust {alias}`",
+                "another machine may be answering; ask the host's owner, and only then `ssh-keygen -R '{}'` and `sshctl trust {typed}`",
                 name.full
             )
         }),

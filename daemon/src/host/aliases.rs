@@ -1,7 +1,9 @@
 //! Literal aliases of `~/.ssh/config`, by a textual scan that follows `Include`. It says what can be named, not what
 //! it means: that is OpenSSH's answer.
 
+use std::fs::Metadata;
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::lines;
@@ -20,22 +22,33 @@ const MAX_ALIASES: usize = 1000;
 
 /// The aliases in the order of the files, each once; none if there is no file.
 pub(super) fn scan(home: &Path) -> Vec<String> {
-    let mut scan = Scan {
-        home,
-        files: 0,
-        found: Vec::new(),
-    };
-    scan.file(&home.join(".ssh/config"), 0);
-    scan.found
+    Scan::of(home).found
+}
+
+/// A file of the user's configuration that others can write. What it says runs programs, so OpenSSH refuses it too.
+pub(super) fn exposed(home: &Path) -> Option<PathBuf> {
+    Scan::of(home).exposed
 }
 
 struct Scan<'a> {
     home: &'a Path,
     files: usize,
     found: Vec<String>,
+    exposed: Option<PathBuf>,
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
+    fn of(home: &'a Path) -> Self {
+        let mut scan = Self {
+            home,
+            files: 0,
+            found: Vec::new(),
+            exposed: None,
+        };
+        scan.file(&home.join(".ssh/config"), 0);
+        scan
+    }
+
     fn file(&mut self, file: &Path, depth: usize) {
         if depth > MAX_DEPTH || self.files >= MAX_FILES {
             return;
@@ -44,6 +57,9 @@ impl Scan<'_> {
         let Some(text) = read(file) else {
             return;
         };
+        if file.metadata().is_ok_and(|metadata| others_write(&metadata)) {
+            self.exposed.get_or_insert_with(|| file.to_owned());
+        }
         for line in lines::lines(&text) {
             match line.keyword.as_str() {
                 "host" => {
@@ -65,6 +81,13 @@ impl Scan<'_> {
             }
         }
     }
+}
+
+/// Whether somebody else but root can change it, by OpenSSH's rule.
+fn others_write(metadata: &Metadata) -> bool {
+    let owner = metadata.uid();
+    let is_theirs = owner != 0 && owner != rustix::process::getuid().as_raw();
+    is_theirs || metadata.mode() & 0o022 != 0
 }
 
 /// The files of an `Include` word of the user's, in the order of their names; what is relative begins at `~/.ssh`.

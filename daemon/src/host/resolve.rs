@@ -102,9 +102,43 @@ fn hop<'a>(
             None => Vec::new(),
             Some(hops) => chain(asked, hops, &path).await?,
         };
-        wanted.target(config, host, &said, jump, resolved_by)
+        let typed = typed(&host, &overrides);
+        wanted
+            .target(config, host, &said, jump, resolved_by)
+            .map(|target| Target { typed, ..target })
     }
     .boxed()
+}
+
+/// A host as a person gives it to `sshctl`. Where it stands for another address that is not to be shown, it stands alone.
+fn typed(host: &str, overrides: &Overrides) -> String {
+    let mut typed = host.to_owned();
+    if overrides.hostname.is_some() {
+        return typed;
+    }
+    let port = overrides.port.map(|port| port.to_string());
+    let flags = [
+        (" -l ", overrides.username.as_ref()),
+        (" -p ", port.as_ref()),
+        (" --key ", overrides.key_filename.as_ref()),
+    ];
+    for (flag, value) in flags {
+        if let Some(value) = value {
+            typed += flag;
+            typed += &shell_word(value);
+        }
+    }
+    typed
+}
+
+/// A text as one word of a shell's line.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "._-+@%:=/,~".contains(c);
+    if text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 /// The hops of a jump chain. As with OpenSSH, only the first hop's own jump hosts count.
@@ -324,6 +358,7 @@ impl<'a> Wanted<'a> {
                 None if aliases::scan(&config.home).contains(&self.name) => "ssh_config",
                 None => "argument",
             },
+            typed: alias.clone(),
             alias,
             user,
             hostname,
@@ -462,6 +497,14 @@ async fn ask(asked: Asked<'_>, wanted: &Wanted<'_>) -> Result<(Arc<Directives>, 
         user: wanted.user.clone(),
         port: wanted.port,
     };
+    if let Some(file) = aliases::exposed(&question.home) {
+        let file = file.display();
+        return Err(Fault::new(
+            Reason::ConfigInvalid,
+            format!("ssh_config is not used, since others can change it: {file} has another owner or is writable for them"),
+        )
+        .hint(format!("look at what it says, then make it yours alone: chown $USER {file}; chmod go-w {file}")));
+    }
     if let Some(ssh) = asked.ssh {
         return Ok((openssh::ask(ssh, &question).await?, "ssh -G"));
     }

@@ -37,6 +37,8 @@ pub struct OpenSsh {
 pub struct Target {
     /// The host as the user named it.
     pub alias: String,
+    /// What a person gives to `sshctl` for the same login: the host, and what the call laid over it.
+    pub typed: String,
     /// Login name.
     pub user: String,
     /// What is dialled.
@@ -169,6 +171,7 @@ impl Target {
         for (user, hostname, port) in key.hops() {
             hops.push(Self {
                 alias: alias.to_owned(),
+                typed: alias.to_owned(),
                 user: user.to_owned(),
                 hostname: hostname.to_owned(),
                 port,

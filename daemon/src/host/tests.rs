@@ -462,3 +462,67 @@ async fn debug_hides() {
     assert!(!format!("{target:?}").contains("S3cret"));
     assert!(Path::new(&target.alias).is_relative());
 }
+
+/// A configuration that others can change is refused by every resolver, as OpenSSH refuses it: it names programs to run.
+#[tokio::test]
+async fn a_configuration_that_others_can_change() {
+    let home = Home::new("Host web1\n HostName 10.0.0.1\nInclude more\n", "", &["more"]);
+    let ssh = openssh::program();
+    let ways = [ssh.as_deref(), None];
+    for (name, mode, is_used) in [
+        ("config", 0o644, true),
+        ("config", 0o664, false),
+        ("config", 0o646, false),
+        ("config", 0o600, true),
+        ("more", 0o620, false),
+        ("more", 0o600, true),
+    ] {
+        let file = home.path(".ssh").join(name);
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&file, permissions).unwrap();
+        for way in ways {
+            let found = resolve::resolve_by(way, &home.config, "web1", &Overrides::default()).await;
+            match found {
+                Ok(target) => assert!(is_used && target.hostname == "10.0.0.1", "{name} {mode:o}"),
+                Err(fault) => assert!(
+                    !is_used
+                        && fault.reason == Reason::ConfigInvalid
+                        && fault.hint.contains(&format!("chmod go-w {}", file.display())),
+                    "{name} {mode:o}: {fault:?}"
+                ),
+            }
+        }
+    }
+}
+
+/// A person who is told to log in does so as the call did, and not as the name alone would.
+#[tokio::test]
+async fn what_a_person_types_for_the_same_login() {
+    let home = Home::new("Host web1\n HostName 10.0.0.1\n User u\n", "", &["k 1"]);
+    let key = home.path(".ssh/k 1").display().to_string();
+    let call = |username: Option<&str>, port, key_filename: Option<&str>| Overrides {
+        username: username.map(str::to_owned),
+        port,
+        key_filename: key_filename.map(str::to_owned),
+        ..Overrides::default()
+    };
+    for (overrides, typed) in [
+        (call(None, None, None), "web1".to_owned()),
+        (
+            call(Some("other"), Some(2222), None),
+            "web1 -l other -p 2222".to_owned(),
+        ),
+        (call(Some("DOM\\u$"), None, None), "web1 -l 'DOM\\u$'".to_owned()),
+        (call(None, None, Some(&key)), format!("web1 --key '{key}'")),
+        (
+            Overrides {
+                hostname: Some("10.0.0.9".to_owned()),
+                ..call(Some("hidden"), Some(2222), None)
+            },
+            "web1".to_owned(),
+        ),
+    ] {
+        let target = resolve(&home.config, "web1", &overrides).await.expect("a host");
+        assert_eq!(target.typed, typed);
+    }
+}

@@ -61,6 +61,7 @@ impl Home {
     pub(crate) fn target(&self, port: u16) -> Target {
         Target {
             alias: "box".to_owned(),
+            typed: "box".to_owned(),
             user: user().to_owned(),
             hostname: "127.0.0.1".to_owned(),
             port,

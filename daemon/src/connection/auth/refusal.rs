@@ -67,7 +67,7 @@ impl Login<'_> {
     /// The most useful reason first.
     pub(super) fn failed(&self, identities: &Identities) -> Fault {
         let (at, user) = (place(self.target), plain(&self.target.user));
-        let alias = plain(&self.target.alias);
+        let typed = plain(&self.target.typed);
         let offered: Vec<&str> = self.offered.iter().map(Into::into).collect();
         let offered = if offered.is_empty() {
             "nothing more".to_owned()
@@ -106,7 +106,7 @@ impl Login<'_> {
                 format!("the key file {file} for {at} has a passphrase and no agent holds it ({facts})"),
             )
             .hint(format!(
-                "a person runs `sshctl login {alias}`, or adds the key with `ssh-add {file}`"
+                "a person runs `sshctl login {typed}`, or adds the key with `ssh-add {file}`"
             ));
         }
         if self.wants_new && self.person.is_none() {
@@ -115,7 +115,7 @@ impl Login<'_> {
                 format!("{at} wants a new password of {user} ({facts})"),
             )
             .hint(format!(
-                "a person runs `sshctl login {alias}` and gives it; a stored password is to be stored again then"
+                "a person runs `sshctl login {typed}` and gives it; a stored password is to be stored again then"
             ));
         }
         let wants = self.asks() && self.target.password.is_none() || self.stored == Stored::Unasked;
@@ -125,9 +125,9 @@ impl Login<'_> {
                 format!("{at} wants something typed for {user} that is not stored ({facts})"),
             )
             .hint(if self.tries.were_too_many() {
-                format!("{NAME_THE_KEY}; or a person runs `sshctl login {alias}`")
+                format!("{NAME_THE_KEY}; or a person runs `sshctl login {typed}`")
             } else {
-                format!("a person runs `sshctl login {alias}`")
+                format!("a person runs `sshctl login {typed}`")
             });
         }
         Fault::new(Reason::AuthFailed, format!("{at} let {user} not in ({facts})")).hint(

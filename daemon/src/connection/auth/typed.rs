@@ -148,7 +148,7 @@ impl Login<'_> {
         )
         .hint(format!(
             "a person runs `sshctl login {}`: OpenSSH's client asks there for the old and the new one; a stored password is to be stored again then",
-            plain(&self.target.alias)
+            plain(&self.target.typed)
         ))
     }
 

@@ -63,13 +63,14 @@ impl Opening {
     /// Has a person answer passwd, until it has ended. Never succeeds: the connection is of no further use.
     pub(super) async fn change_password(&mut self) -> Result<(), NotOpened> {
         let (user, host) = (plain(&self.target.user), plain(&self.target.alias));
+        let typed = plain(&self.target.typed);
         let fault = |what: String| {
             Fault::new(
                 Reason::AuthInputRequired,
                 format!("the password of {user} on {host} has expired{what}"),
             )
             .hint(format!(
-                "a person runs `sshctl login {host}`, and changes it there"
+                "a person runs `sshctl login {typed}`, and changes it there"
             ))
         };
         if self.dialog.is_none() {

@@ -12,6 +12,7 @@ use super::{
     stored::Stored,
 };
 use crate::{
+    connection::plain,
     host::Target,
     local::{Place, Reader, reader},
     terminal::clean::clean,
@@ -65,7 +66,7 @@ impl Opening {
                     shown: self.shown.clone(),
                     total: self.shown_total,
                     login: Some(Login::OpenSsh {
-                        host: self.target.alias.clone(),
+                        host: plain(&self.target.typed),
                         server: place.name(),
                     }),
                 }));
