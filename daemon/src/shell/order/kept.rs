@@ -1,6 +1,6 @@
 //! What is sent for a shell that a tmux on the host keeps, and for no other.
 
-use super::{CLEAR, KEEP, without_comments};
+use super::script::{CLEAR, KEEP, without_comments};
 
 /// Where a session's shell lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
