@@ -4,7 +4,9 @@
 mod look;
 mod phase;
 mod resumed;
+mod seen;
 mod slots;
+mod told;
 mod word;
 
 use std::time::{Duration, Instant};
@@ -13,20 +15,11 @@ pub use phase::{Phase, Running};
 pub use resumed::Left;
 pub use word::{Asked, Effect, Event, Start};
 
-use look::{Probes, Seen};
+use look::Probes;
 use slots::Slots;
 pub use slots::{SLOTS_MAX, SlotNames};
 
-use crate::{
-    id::CommandId,
-    output::StreamKind,
-    shell::{
-        frame::StreamFrame,
-        mark::Mark,
-        order::Capture,
-        probe::{Probe, Verdict},
-    },
-};
+use crate::{id::CommandId, output::StreamKind, shell::order::Capture};
 
 /// After a command's status is known, its streams end at once; longer without a byte means that a reader on the host was
 /// killed.
@@ -38,9 +31,6 @@ const HOOK_GRACE: Duration = Duration::from_millis(150);
 /// A typed line is read within this time, or the shell is asked whether it sits at its prompt. On a loaded host a shell
 /// may be later; it never runs an id twice, so that a line typed again does no harm.
 const START_GRACE: Duration = Duration::from_secs(3);
-/// A shell that was seen to read may have told the start on the terminal just before, and be the command's own `read`:
-/// that word comes within this time, or the shell is at its prompt.
-const START_WORD: Duration = Duration::from_millis(800);
 
 /// An answer of ours is on its way to a program that was seen to wait for it; it reads it within this time.
 const ANSWERED: Duration = Duration::from_millis(400);
@@ -181,34 +171,6 @@ impl Machine {
         self.replaced
     }
 
-    /// When `Event::Tick` is due next.
-    pub fn deadline(&self) -> Option<Instant> {
-        let asked = self.probes.lost_at();
-        match &self.phase {
-            Phase::Ready { .. } | Phase::Typed if self.has_typed() && self.probes.wanted => {
-                asked.or(self.probes.next)
-            }
-            Phase::Ready { .. } | Phase::Typed => None,
-            Phase::Settling { since } => asked.or_else(|| {
-                let grace = *since + PROMPT_GRACE;
-                Some(self.probes.next.map_or(grace, |next| next.max(grace)))
-            }),
-            Phase::Busy(running) => match (&running.status, running.streams_done) {
-                (Some((_, _, at)), _) => Some((*at).max(self.probes.last_activity) + STREAM_GRACE),
-                (None, _) if asked.is_some() => asked,
-                (None, _) if running.unstarted.is_some() => running
-                    .unstarted
-                    .map(|at| self.probes.next.map_or(at, |next| next.max(at + START_GRACE))),
-                (None, Some(at)) => {
-                    let grace = running.synced.map_or(at + HOOK_GRACE, |at| at + START_GRACE);
-                    Some(self.probes.next.map_or(grace, |next| next.max(grace)))
-                }
-                (None, _) if self.probes.wanted => self.probes.next,
-                (None, _) => None,
-            },
-        }
-    }
-
     /// Takes an event in.
     pub fn on(&mut self, event: Event, now: Instant) -> Vec<Effect> {
         match event {
@@ -251,175 +213,6 @@ impl Machine {
         }
     }
 
-    fn on_mark(&mut self, mark: Mark, now: Instant) -> Vec<Effect> {
-        match mark {
-            Mark::Hello(_)
-            | Mark::Terminal(_)
-            | Mark::Here(_)
-            | Mark::Below(_)
-            | Mark::Exit(_)
-            | Mark::Gone
-            | Mark::Ours(_)
-            | Mark::Place(_) => Vec::new(),
-            Mark::Start(started) => match &mut self.phase {
-                Phase::Busy(running) if started == Some(running.id) => {
-                    running.in_doubt = false;
-                    running.started = true;
-                    running.prompt_seen = false;
-                    running.unstarted = None;
-                    Vec::new()
-                }
-                Phase::Busy(running) if started.is_none() => {
-                    let id = running.id;
-                    self.phase = Phase::Settling { since: now };
-                    vec![Effect::NotStarted(id), Effect::Broken]
-                }
-                Phase::Busy(_) | Phase::Ready { .. } | Phase::Typed | Phase::Settling { .. } => Vec::new(),
-            },
-            Mark::NoAlias(id) if self.running() == Some(id) && !self.has_started() => {
-                vec![Effect::TypeLong(id)]
-            }
-            Mark::NoAlias(_) => Vec::new(),
-            Mark::End {
-                id,
-                status,
-                cwd,
-                aborted: _,
-            } => {
-                if let Phase::Busy(running) = &mut self.phase
-                    && running.id == id
-                    && running.status.is_none()
-                {
-                    running.started = true;
-                    running.status = Some((status, cwd, now));
-                }
-                self.check(now)
-            }
-            Mark::Prompt { cwd } => self.on_prompt(cwd, now),
-        }
-    }
-
-    fn on_prompt(&mut self, cwd: String, now: Instant) -> Vec<Effect> {
-        let mut effects = vec![Effect::Cwd(cwd)];
-        match &mut self.phase {
-            Phase::Ready { .. } | Phase::Typed | Phase::Settling { .. } => {
-                self.unknown = None;
-                if self.ahead.is_some() {
-                    self.probes.restart(now);
-                }
-                self.phase = match self.ahead.take() {
-                    Some(true) => Phase::Typed,
-                    ahead => Phase::Ready {
-                        half_typed: ahead.is_some(),
-                    },
-                };
-            }
-            Phase::Busy(running) => {
-                running.prompt_seen = true;
-                if running.status.is_some() {
-                    effects.extend(self.check(now));
-                } else if running.started {
-                    // Our variables were unset, or the mark is only somebody's output: the terminal is asked, and
-                    // then the shell.
-                    running.prompt_seen = false;
-                    if running.synced.is_some() && running.in_doubt {
-                        // It was asked how it ended, and told of another.
-                        let id = running.id;
-                        self.phase = Phase::Ready { half_typed: false };
-                        self.probes.forget();
-                        self.slots.release(id);
-                        effects.push(Effect::NotStarted(id));
-                    } else if running.synced.is_some() {
-                        let (id, interrupted) = (running.id, running.interrupted);
-                        self.phase = Phase::Ready { half_typed: false };
-                        effects.push(Effect::Complete {
-                            id,
-                            status: None,
-                            cwd: None,
-                            interrupted,
-                            torn: true,
-                        });
-                    } else {
-                        running.streams_done = Some(now);
-                        self.probes.next = Some(now + HOOK_GRACE);
-                    }
-                } else {
-                    // Line editors draw a prompt anew, and a text that is typed in lines brings one for each.
-                    running.unstarted = Some(now);
-                    self.probes.next = Some(now + START_GRACE);
-                }
-            }
-        }
-        effects
-    }
-
-    fn on_frame(&mut self, slot: u8, stream: StreamKind, frame: &StreamFrame, now: Instant) -> Vec<Effect> {
-        match frame {
-            StreamFrame::End(id) => self.slots.end(slot, stream, *id),
-            StreamFrame::Eof(turn) => self.slots.eof(slot, stream, *turn),
-            StreamFrame::Below(_) | StreamFrame::Ended(_) | StreamFrame::Next(_) | StreamFrame::Dropped => {
-                return Vec::new();
-            }
-            StreamFrame::Level(number) => {
-                let verdict = self.probes.level(stream, *number);
-                return self.judge(verdict, now);
-            }
-            StreamFrame::Broken => return vec![Effect::Broken],
-        }
-        self.check(now)
-    }
-
-    /// Completes the running command if its status is known and its streams have ended.
-    fn check(&mut self, now: Instant) -> Vec<Effect> {
-        let Phase::Busy(running) = &mut self.phase else {
-            return Vec::new();
-        };
-        let done = running.slot.is_none_or(|slot| self.slots.ended(slot, running.id));
-        if done && running.slot.is_some() && running.streams_done.is_none() {
-            running.streams_done = Some(now);
-            self.probes.next = Some(now + HOOK_GRACE);
-        }
-        if !done || running.status.is_none() {
-            return Vec::new();
-        }
-        self.complete(now, false)
-    }
-
-    fn complete(&mut self, now: Instant, torn: bool) -> Vec<Effect> {
-        let next = Phase::Settling { since: now };
-        let Phase::Busy(running) = std::mem::replace(&mut self.phase, next) else {
-            return Vec::new();
-        };
-        if running.prompt_seen {
-            self.phase = Phase::Ready { half_typed: false };
-        }
-        if torn && let Some(slot) = running.slot {
-            self.slots.give_up(slot);
-        }
-        self.probes.forget();
-        let (status, cwd) = running
-            .status
-            .map_or((None, None), |(status, cwd, _)| (Some(status), Some(cwd)));
-        vec![Effect::Complete {
-            id: running.id,
-            status,
-            cwd,
-            interrupted: running.interrupted,
-            torn,
-        }]
-    }
-
-    /// The shell is gone and told its exit status otherwise: the command ends as soon as its streams have.
-    pub fn shell_ended(&mut self, status: Option<i32>, now: Instant) -> Vec<Effect> {
-        if let Phase::Busy(running) = &mut self.phase
-            && running.status.is_none()
-            && let Some(status) = status
-        {
-            running.status = Some((status, String::new(), now));
-        }
-        self.check(now)
-    }
-
     fn on_input(&mut self, entered: bool, now: Instant) -> Vec<Effect> {
         match &mut self.phase {
             Phase::Ready { half_typed } => {
@@ -453,140 +246,6 @@ impl Machine {
                 Vec::new()
             }
         }
-    }
-
-    fn on_tick(&mut self, now: Instant) -> Vec<Effect> {
-        if let Some(lost) = self.probes.lost_at() {
-            if now < lost {
-                return self.expire(now);
-            }
-            self.probes.asked_at = None;
-            let verdict = self.probes.release();
-            if verdict.is_some() {
-                return self.judge(verdict, now);
-            }
-        }
-        let due = match &self.phase {
-            Phase::Settling { since } => now >= *since + PROMPT_GRACE && self.probes.is_due(now),
-            Phase::Busy(running) => {
-                let hook = running.status.is_none()
-                    && running.streams_done.is_some_and(|at| now >= at + HOOK_GRACE)
-                    && running.synced.is_none_or(|at| now >= at + START_GRACE);
-                let unstarted = running.unstarted.is_some_and(|at| now >= at + START_GRACE);
-                let wanted = running.status.is_none() && running.unstarted.is_none() && self.probes.wanted;
-                (hook || unstarted || wanted) && self.probes.is_due(now)
-            }
-            Phase::Ready { .. } | Phase::Typed => {
-                self.has_typed() && self.probes.wanted && self.probes.is_due(now)
-            }
-        };
-        if due {
-            self.probes.asked_at = Some(now);
-            return vec![Effect::Probe(self.probes.ask_level())];
-        }
-        self.expire(now)
-    }
-
-    fn expire(&mut self, now: Instant) -> Vec<Effect> {
-        if let Phase::Busy(running) = &self.phase
-            && let Some((_, _, at)) = &running.status
-            && now >= (*at).max(self.probes.last_activity) + STREAM_GRACE
-        {
-            return self.complete(now, true);
-        }
-        Vec::new()
-    }
-
-    fn on_probe(&mut self, probe: &Probe, now: Instant) -> Vec<Effect> {
-        // What was asked before a command was typed says nothing of it, however late the answer comes.
-        let asked = self.probes.asked_at.take();
-        let is_since = |at: Instant| asked.is_some_and(|asked| asked >= at);
-        self.probes.later(now);
-        self.replaced |= probe.replaced;
-        let captured = matches!(&self.phase, Phase::Busy(running) if running.slot.is_some());
-        let verdict = self.probes.arrived(probe, captured, now);
-        let shell_reads = probe.shell_reads(self.shell_pid);
-        match &mut self.phase {
-            Phase::Settling { since } => {
-                // Where nobody can look, a terminal that has fallen silent after a command's end is at its prompt.
-                let silent = probe.is_blind() && now >= self.probes.last_activity + PROMPT_GRACE;
-                if is_since(*since) && (shell_reads || silent) {
-                    let half_typed = self.ahead.take() == Some(false);
-                    self.phase = Phase::Ready { half_typed };
-                    self.unknown = None;
-                } else if is_since(*since) && !probe.is_blind() {
-                    self.unknown = self.unknown.map(|_| true);
-                }
-                Vec::new()
-            }
-            Phase::Ready { .. } | Phase::Typed => {
-                // The shell reads until it has taken the line; a `read` of its own is seen to last.
-                let line_stands = self.phase == Phase::Typed && shell_reads;
-                let is_told = |at| is_since(at) && (!line_stands || now >= at + START_GRACE);
-                let verdict = verdict.filter(|_| self.typed_at.is_some_and(is_told));
-                self.judge(verdict, now)
-            }
-            Phase::Busy(running) if running.unstarted.is_some() => {
-                let id = running.id;
-                let silent = probe.is_blind() && now >= self.probes.last_activity + START_GRACE;
-                if !running.unstarted.is_some_and(is_since) {
-                    return Vec::new();
-                }
-                let read_before = std::mem::replace(&mut running.seen_reading, shell_reads);
-                if shell_reads && !read_before {
-                    self.probes.next = Some(now + START_WORD);
-                } else if shell_reads || silent {
-                    self.phase = Phase::Ready { half_typed: false };
-                    self.probes.forget();
-                    self.slots.release(id);
-                    return vec![Effect::NotStarted(id)];
-                }
-                Vec::new()
-            }
-            Phase::Busy(running) => {
-                let lost_hook =
-                    running.streams_done.is_some() || (running.interrupted && running.slot.is_none());
-                if running.status.is_none() && lost_hook && shell_reads {
-                    let Some(at) = running.synced else {
-                        running.synced = Some(now);
-                        return vec![Effect::TypeSync];
-                    };
-                    if now >= at + START_GRACE {
-                        // Its own builtins were taken from it: the command is over, and nobody can say how.
-                        let mut effects = self.complete(now, false);
-                        effects.push(Effect::Broken);
-                        return effects;
-                    }
-                    return Vec::new();
-                }
-                if (running.slot.is_none() || running.in_doubt) && !running.interrupted && !shell_reads {
-                    // It was only not known after an absence; from here on its end is seen.
-                    running.streams_done = None;
-                }
-                // The look goes past what the command wrote to the terminal, and past the mark of its end behind that.
-                let is_overtaking = running.slot.is_none() && probe.shell_may_prompt(self.shell_pid);
-                let verdict = verdict.filter(|_| !is_overtaking || !self.probes.waits_for_quiet(asked, now));
-                self.judge(verdict, now)
-            }
-        }
-    }
-
-    fn judge(&mut self, verdict: Option<Verdict>, now: Instant) -> Vec<Effect> {
-        let has_typed = self.has_typed();
-        let Some(seen) = verdict.and_then(|verdict| self.probes.judge(verdict, now)) else {
-            return Vec::new();
-        };
-        let effect = match (&self.phase, seen) {
-            (Phase::Busy(running), Seen::Asks(asked)) => Effect::Awaiting {
-                id: running.id,
-                asked,
-            },
-            (Phase::Busy(running), Seen::Works) => Effect::Working(running.id),
-            (_, Seen::Asks(asked)) if has_typed => Effect::Settled(Some(asked)),
-            (_, Seen::Works) if has_typed => Effect::Settled(None),
-            _ => return Vec::new(),
-        };
-        vec![effect]
     }
 }
 

@@ -3,7 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::shell::probe::{Clue, LineMode};
+use crate::shell::{
+    frame::StreamFrame,
+    mark::Mark,
+    probe::{Clue, LineMode, Probe},
+};
 
 const SHELL: u32 = 100;
 
