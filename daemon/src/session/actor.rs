@@ -6,12 +6,16 @@ mod answers;
 mod asking;
 mod catching;
 mod doing;
+mod draining;
+mod ending;
 mod exiting;
 mod flowing;
 mod keeping;
 mod leaving;
 mod masking;
 mod mirroring;
+mod publishing;
+mod queue;
 mod returning;
 mod signal;
 mod starting;
@@ -26,7 +30,7 @@ use std::{
     time::Instant,
 };
 
-use sshmcp_proto::{error::Fault, v1::Reason};
+use sshmcp_proto::error::Fault;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
@@ -34,12 +38,12 @@ use tokio::{
 
 use self::{answers::Question, mirroring::Mirror, returning::Returning, signal::Signals, starting::Starting};
 use super::{
-    Caller, Claims, Opening, Request, Run, Session, SessionState, Summary,
+    Caller, Claims, Opening, Request, Run, Session, Summary,
     device::Handover,
     flow::Flow,
     kept::Taken,
     link::Link,
-    machine::{Event, Machine, Phase, SlotNames},
+    machine::{Event, Machine, SlotNames},
     mask::Mask,
     open::NotOpened,
     spot::Spot,
@@ -49,10 +53,9 @@ use super::{
 use waking::Wake;
 
 use crate::{
-    command::{Command, Commands, Status, now_ms},
+    command::{Command, Commands},
     config::Kind,
     connection::{Channel, Pool, Pulse},
-    id::CommandId,
     output::StreamKind,
     secret::Secret,
     shell::{frame, scan::Scanner},
@@ -315,221 +318,6 @@ impl Actor {
         }
     }
 
-    /// Commands that came with the order to close are told so, with all others that wait.
-    fn take_the_rest(&mut self, requests: &mut mpsc::Receiver<Request>) {
-        while let Ok(request) = requests.try_recv() {
-            if let Request::Run(run) = request {
-                self.queue.push_back(run);
-            }
-        }
-    }
-
-    /// Gives the shell the next command if it can take one.
-    async fn start_next(&mut self) {
-        if !self.waiting_open.is_empty() && self.shell.as_ref().is_some_and(|shell| shell.machine.is_ready())
-        {
-            self.publish();
-            for reply in self.waiting_open.drain(..) {
-                let _ = reply.send(Ok(true));
-            }
-        }
-        if self.shell.as_ref().is_some_and(|shell| shell.is_dead) {
-            self.lose("its shell did not take commands any more", false).await;
-        }
-        if self.queue.is_empty() {
-            return;
-        }
-        if let Some(question) = self.asked() {
-            let fault = question.fault(&self.session.name);
-            for run in self.queue.drain(..) {
-                run.fail(fault.clone());
-            }
-            return;
-        }
-        if self.is_away() {
-            self.return_now();
-            return;
-        }
-        if self.shell.is_none() {
-            self.ensure_shell();
-            return;
-        }
-        let now = Instant::now();
-        let can_start = |shell: &Shell| {
-            shell.machine.is_ready() && !shell.signals.is_ending() && shell.signals.key_until(now).is_none()
-        };
-        // What was typed at this prompt before it was drawn comes first.
-        let is_typed_at = !self.held.is_empty();
-        if self.draining.is_some() || is_typed_at || !self.shell.as_ref().is_some_and(can_start) {
-            return;
-        }
-        self.start_command().await;
-    }
-
-    fn publish(&self) {
-        let state = match &self.shell {
-            None if self.asked().is_some() => SessionState::Awaiting,
-            None if self.starting.is_some() => SessionState::Opening,
-            _ if self.is_away() => SessionState::Reconnecting,
-            None => SessionState::Disconnected,
-            Some(shell) => match shell.machine.phase() {
-                Phase::Ready { .. } => SessionState::Ready,
-                Phase::Settling { .. }
-                    if shell.running.is_none()
-                        && self.queue.is_empty()
-                        && !shell.machine.runs_ahead()
-                        && !shell.machine.runs_unknown() =>
-                {
-                    SessionState::Ready
-                }
-                Phase::Typed | Phase::Settling { .. } => SessionState::Busy,
-                Phase::Busy(_) => {
-                    let awaiting = shell
-                        .running
-                        .as_ref()
-                        .is_some_and(|command| matches!(command.state().status, Status::Awaiting(_)));
-                    if awaiting {
-                        SessionState::Awaiting
-                    } else {
-                        SessionState::Busy
-                    }
-                }
-            },
-        };
-        let running = self
-            .running_away()
-            .filter(|command| !command.internal)
-            .map(|command| command.id);
-        let kind = self
-            .shell
-            .as_ref()
-            .map(|shell| (shell.link.shell.kind.clone(), shell.link.typed.is_none()));
-        // A dead connection is more than a silent one.
-        let reached = self.shell.as_ref().filter(|_| !self.is_away());
-        let silent_since = reached.and_then(|shell| match *shell.pulse.borrow() {
-            Pulse::Stalled { since } => Some(since),
-            Pulse::Answers => None,
-        });
-        let settling = self
-            .shell
-            .as_ref()
-            .is_some_and(|shell| matches!(shell.machine.phase(), Phase::Settling { .. }))
-            || self.view.is_drawing();
-        let mut is_to_save = false;
-        self.summary.send_if_modified(|summary| {
-            let before = summary.clone();
-            summary.state = state;
-            summary.silent_since = silent_since;
-            summary.cwd.clone_from(&self.cwd);
-            summary.running = running;
-            summary.cursor = self.view.cursor();
-            summary.settling = settling;
-            summary.size = self.view.size();
-            summary.input = self.view.input();
-            if let Some((kind, apart)) = kind {
-                summary.shell = kind;
-                summary.apart = apart;
-            }
-            is_to_save = summary.cwd != before.cwd || summary.size != before.size;
-            *summary != before
-        });
-        if is_to_save || self.session.is_cursor_due() {
-            self.session.save();
-        }
-    }
-
-    fn used_by(&mut self, client: &Caller) {
-        self.last_client.clone_from(client);
-        self.shown_as_used_by(client);
-    }
-
-    /// Lists name the client; its commands are no other's for that.
-    fn shown_as_used_by(&self, client: &Caller) {
-        self.session.touch();
-        self.summary.send_modify(|summary| {
-            summary.last_used_ms = now_ms();
-            summary.client.clone_from(&client.name);
-        });
-    }
-
-    /// Ends everything; the id of the command that was running comes back.
-    async fn close(&mut self) -> Option<CommandId> {
-        let gone = Fault::new(
-            Reason::SessionNotFound,
-            format!("the session {} was closed", self.session.name),
-        )
-        .hint("nothing was run; open the session again with open_session");
-        for run in self.queue.drain(..) {
-            run.fail(gone.clone());
-        }
-        for reply in self.waiting_open.drain(..) {
-            let _ = reply.send(Err(gone.clone()));
-        }
-        if let Some(starting) = self.starting.take() {
-            starting.task.abort();
-            if let Some(place) = starting.begun.take() {
-                place.end().await;
-            }
-        }
-        let running = self.running_away().cloned();
-        if let Some(command) = &running {
-            command.notice("the session was closed while the command ran");
-            command.end(Status::Lost, None, None);
-        }
-        if self.shell.is_none() && self.is_away() {
-            self.end_from_afar().await;
-            return running.map(|command| command.id);
-        }
-        let shell = self.shell.take()?;
-        self.claims.remove(shell.link.road.id(), shell.link.shell.pid);
-        if shell.link.is_down() {
-            self.end_from_afar().await;
-        } else {
-            if shell.link.kept.is_none() && matches!(*shell.pulse.borrow(), Pulse::Stalled { .. }) {
-                self.leave_ghost_later(&shell.link.hello.dir, shell.link.road.clone());
-            }
-            shell.link.close().await;
-            if let Some(labels) = self.claims.labels() {
-                labels.release(&self.session.kept());
-            }
-        }
-        running
-            .filter(|command| !command.internal)
-            .map(|command| command.id)
-    }
-
-    /// The shell is gone: the running command is lost unless it ended.
-    async fn lose(&mut self, cause: &str, connection_lost: bool) {
-        // What has ended is not lost.
-        Box::pin(self.end_stopped(None)).await;
-        if connection_lost && self.go_away(cause) {
-            return;
-        }
-        let Some(mut shell) = self.shell.take() else {
-            return;
-        };
-        self.view.release();
-        self.claims.remove(shell.link.road.id(), shell.link.shell.pid);
-        self.draining = None;
-        if let Some(command) = shell.running.take() {
-            command.notice(format!(
-                "{cause}; whether the command ended, and how, is not known"
-            ));
-            command.end(Status::Lost, None, None);
-        }
-        shell.signals.lose(cause);
-        if shell.link.kept.is_some() {
-            self.keep_nothing();
-        }
-        tracing::info!(session = %self.session.name, cause, connection_lost, "shell gone");
-        self.ended = Some(cause.to_owned());
-        if connection_lost {
-            self.leave_ghost(&shell.link.hello.dir);
-        }
-        // Closing may wait for a host that is slow; the session goes on meanwhile.
-        tokio::spawn(shell.link.close());
-    }
-
     async fn on_time(&mut self) {
         let now = Instant::now();
         if self.is_away() {
@@ -564,28 +352,5 @@ impl Actor {
         shell.ask_when_due(now);
         let effects = shell.machine.on(Event::Tick, now);
         self.carry_out(effects).await;
-    }
-}
-
-impl Actor {
-    /// Refuses a command when too many wait already.
-    fn refuse_when_full(&self, run: Run) -> Option<Run> {
-        let limit = run.queue_max;
-        if self.queue.len() < limit {
-            return Some(run);
-        }
-        let fault = Fault::new(
-            Reason::LimitReached,
-            format!(
-                "{limit} commands wait for their turn in session {}, as many as max_queued_commands allows; nothing was run",
-                self.session.name
-            ),
-        )
-        .hint(
-            "wait for some of them, use another session, or raise max_queued_commands in [settings] of config.toml",
-        )
-        .retryable();
-        run.fail(fault);
-        None
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Actor, Shell};
+use super::{Actor, Shell, Stream};
 use crate::{
+    command::Command,
     output::StreamKind,
     session::{
         flow::Place,
-        kept::{Taken, shown},
+        kept::{Origin, Taken, shown},
     },
     shell::{mark, order, scan::Scanner},
 };
@@ -72,6 +73,24 @@ impl Actor {
 }
 
 impl Shell {
+    /// Has a command that begins outlive the daemon, and remembers where its output comes from.
+    pub(super) fn keep(&self, command: &Command) {
+        let set = self.machine.pair();
+        let at = |kind: StreamKind| {
+            let mut streams = self.streams.iter();
+            let stream = streams.find(|stream| Some(stream.set) == set && stream.kind == kind);
+            stream.map_or(Taken::START, Stream::taken)
+        };
+        let origin = Origin {
+            set,
+            turns: set.map_or((0, 0), |set| self.machine.turns(set)),
+            from: (at(StreamKind::Stdout), at(StreamKind::Stderr)),
+            shown: self.spot.place(),
+        };
+        command.keep();
+        command.set_place(serde_json::to_value(origin).unwrap_or(serde_json::Value::Null));
+    }
+
     fn ask_place(&mut self) {
         if self.link.kept.is_some() {
             let number = self.spot.ask();

@@ -1,48 +1,31 @@
 //! The way back to a shell that is kept: begun when its connection is lost, tried again with growing pauses, and at once
 //! when somebody wants it. What ran goes on meanwhile; nothing is run twice.
 
-use std::{
-    collections::{BTreeSet, VecDeque},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+mod shell;
 
-use sshmcp_proto::{error::Fault, v1::Reason};
+use std::{sync::Arc, time::Instant};
+
+use sshmcp_proto::error::Fault;
 use tokio::task::JoinHandle;
 
-use super::{
-    Actor, Shell, Stream,
-    catching::{last_shown, shown_until},
-};
+use super::{Actor, Shell, catching::shown_until};
 use crate::{
     command::{Command, Status},
     config::Keeper,
     connection::Backoff,
-    id::CommandId,
-    output::StreamKind,
     recording,
     session::{
-        flow::Flow,
-        kept::{self, Kept, Origin, Taken},
+        kept::Kept,
         label::{FORGOTTEN, NOT_FOUND},
-        link::Link,
-        machine::{Left, Machine, SlotNames},
         open::{Back, NotBack, come_back},
     },
-    shell::{
-        frame::{self, KeptStream},
-        mark, order,
-        scan::Scanner,
-    },
+    shell::order,
     state::SavedSession,
 };
 
-/// A session that is closed from afar is given up after this; on the host its own time ends it.
-const ENDING_MAX: Duration = Duration::from_secs(3);
-
 /// On the way back.
 pub(super) struct Returning {
-    kept: Kept,
+    pub(super) kept: Kept,
     /// What ran when an earlier daemon ended, where it is not known here yet.
     pub(super) running: Option<Arc<Command>>,
     /// The attempt that is under way.
@@ -383,172 +366,5 @@ impl Actor {
         }
         self.tell_wanted();
         self.publish();
-    }
-
-    /// The next of the further pairs is drained again, from where we were; one channel is opened at a time.
-    pub(super) fn follow_next(&mut self) {
-        let Some(shell) = &self.shell else { return };
-        let Some(set) = self.to_follow.pop_front() else {
-            return;
-        };
-        let places: Vec<_> = shell
-            .streams
-            .iter()
-            .filter(|stream| stream.set == set)
-            .map(|stream| {
-                let place = stream.taken();
-                (stream.letter(), set, place.segment, place.offset)
-            })
-            .collect();
-        let (command, script) = order::follow_command(&shell.link.hello.dir, &shell.link.nonce, &places);
-        self.open_drain(set, command, script);
-    }
-
-    /// Ends a kept shell that we are away from, if the host can be reached now.
-    pub(super) async fn end_from_afar(&mut self) {
-        let Some(returning) = self.returning.take() else {
-            return;
-        };
-        let kept = returning.kept.clone();
-        let (pool, target) = (self.pool.clone(), self.session.target());
-        let _ = tokio::time::timeout(ENDING_MAX, async move {
-            if let Ok(Back { link, .. }) = come_back(&pool, &target, kept, None).await {
-                link.close().await;
-            }
-        })
-        .await;
-    }
-
-    /// The daemon ends: a kept shell is left as it is, any other is ended.
-    pub(super) async fn leave(&mut self) -> Option<CommandId> {
-        if !self.is_kept() {
-            return self.close().await;
-        }
-        let gone = Fault::new(Reason::DaemonUnavailable, "the daemon is ending").retryable();
-        for run in self.queue.drain(..) {
-            run.fail(gone.clone());
-        }
-        for reply in self.waiting_open.drain(..) {
-            let _ = reply.send(Err(gone.clone()));
-        }
-        self.returning = None;
-        let shell = self.shell.take()?;
-        let running = shell.running.clone();
-        shell.link.leave().await;
-        running
-            .filter(|command| !command.internal && command.state().status != Status::Queued)
-            .map(|command| command.id)
-    }
-}
-
-impl Shell {
-    /// A shell that an earlier daemon left, with what ran in it.
-    fn left_by_another(
-        link: Link,
-        found: &[KeptStream],
-        running: Option<Arc<Command>>,
-        has_rest: bool,
-        now: Instant,
-    ) -> Self {
-        let origin: Option<Origin> = running
-            .as_ref()
-            .and_then(|command| serde_json::from_value(command.place()).ok());
-        let pair = origin
-            .as_ref()
-            .and_then(|origin| origin.set.map(|set| (set, origin.turns.0, origin.turns.1)));
-        let left = running.as_ref().map(|command| Left {
-            id: command.id,
-            pair,
-            begun: has_rest.then(|| last_shown(command).is_some()),
-        });
-        let machine = Machine::resumed(link.shell.pid, found, left, now);
-        let positions = running
-            .as_ref()
-            .map(|command| command.positions())
-            .unwrap_or_default();
-        let streams = found.iter().map(|stream| {
-            let kind = if stream.is_err {
-                StreamKind::Stderr
-            } else {
-                StreamKind::Stdout
-            };
-            let mut own = Stream::new(stream.set, kind, &link.nonce);
-            // What others wrote meanwhile is nobody's any more.
-            own.place = Taken {
-                segment: stream.segment,
-                offset: stream.size,
-            };
-            if let Some(origin) = origin.as_ref().filter(|origin| origin.set == Some(stream.set)) {
-                let source = kept::source(stream.set, kind);
-                let taken = positions.iter().find(|taken| taken.source == source);
-                let from = if stream.is_err {
-                    origin.from.1
-                } else {
-                    origin.from.0
-                };
-                own.place = taken.map_or(from, |taken| Taken::of(*taken));
-            }
-            own
-        });
-        let streams: Vec<Stream> = streams.collect();
-        let mut shell = Self::new(link, machine, streams);
-        shell.names = pair.map(|(set, out, err)| SlotNames::of(set, out, err));
-        shell.running = running;
-        shell.follow();
-        shell
-    }
-
-    /// Works on the new link, from where the last one was.
-    fn come_up(&mut self, link: Link) {
-        let nonce = link.nonce.clone();
-        let has_alias = self.link.has_alias;
-        self.pulse = link.road.pulse();
-        self.link = link;
-        self.link.has_alias = has_alias;
-        self.helper_frames = Scanner::new(&frame::helper_introducer(&nonce), frame::TERMINATOR);
-        self.marks = Scanner::new(&mark::introducer(&nonce), mark::TERMINATOR);
-        self.spot.ask();
-        self.flow = Flow::default();
-        self.terminal_stopped = false;
-        self.forget_mirror();
-        for stream in &mut self.streams {
-            let place = stream.taken();
-            *stream = Stream::new(stream.set, stream.kind, &nonce);
-            stream.place = place;
-        }
-        self.follow();
-    }
-
-    /// Has the helper hand on the first pair's streams from where we are.
-    fn follow(&mut self) {
-        for stream in self.streams.iter().filter(|stream| stream.set == 0) {
-            let place = stream.taken();
-            let order = order::follow(stream.letter(), 0, place.segment, place.offset);
-            self.link.order(order);
-        }
-    }
-
-    /// Has a command that begins outlive the daemon, and remembers where its output comes from.
-    pub(super) fn keep(&self, command: &Command) {
-        let set = self.machine.pair();
-        let at = |kind: StreamKind| {
-            let mut streams = self.streams.iter();
-            let stream = streams.find(|stream| Some(stream.set) == set && stream.kind == kind);
-            stream.map_or(Taken::START, Stream::taken)
-        };
-        let origin = Origin {
-            set,
-            turns: set.map_or((0, 0), |set| self.machine.turns(set)),
-            from: (at(StreamKind::Stdout), at(StreamKind::Stderr)),
-            shown: self.spot.place(),
-        };
-        command.keep();
-        command.set_place(serde_json::to_value(origin).unwrap_or(serde_json::Value::Null));
-    }
-
-    /// The pairs beside the first.
-    fn further_sets(&self) -> VecDeque<u8> {
-        let sets: BTreeSet<u8> = self.streams.iter().map(|stream| stream.set).collect();
-        sets.into_iter().filter(|set| *set != 0).collect()
     }
 }
