@@ -10,9 +10,13 @@ use super::{
         Connection, ConnectionId, Room,
         channel::Channel,
         establish,
+        lease::Lease,
         open::{NoChannel, Program, Pty, open},
     },
-    Lease, Pool, close_all, failed_within, refuses_all, watch_over,
+    Pool,
+    channels::{failed_within, refuses_all},
+    close_all,
+    members::watch_over,
 };
 use crate::host::{Target, TargetKey};
 

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, atomic::Ordering};
 use sshmcp_proto::{error::Fault, v1::Reason};
 use tokio::sync::watch;
 
-use super::{Channel, ConnectionId, Pool, place};
+use super::Pool;
 use crate::{
-    connection::{Master, Road, handshake::keepalive},
+    connection::{ConnectionId, Master, Road, channel::Channel, handshake::keepalive, words::place},
     host::{Target, TargetKey},
     local::Place,
 };
