@@ -1,7 +1,9 @@
 //! One command's follower: attaches to its spool on the host, takes the output in, notices its end, and clears away
 //! behind it. A lost link costs nothing but time: it goes on from the last byte that was taken.
 
+mod ending;
 mod pace;
+mod taking;
 
 use std::{
     sync::Arc,
@@ -16,17 +18,14 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, sleep_until},
 };
 
-use super::{
-    Ask, Place, away,
-    stream::{Part, Stream},
-};
+use super::{Ask, Place, away, stream::Stream};
 use crate::{
-    command::{Command, Status},
+    command::Command,
     connection::{ChannelEvent, ChannelWriter, CloseReason, Pool, Road},
     host::Target,
     shell::{
-        durable::{self as words, Frame, Reached, Started, State},
-        frame::{StreamFrame, TERMINATOR, helper_introducer},
+        durable::{self as words, Frame, Reached, State},
+        frame::{TERMINATOR, helper_introducer},
         scan::{Piece, Scanner},
     },
 };
@@ -43,9 +42,6 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_
 const AGAIN_LOGIN: Duration = Duration::from_secs(60);
 /// What a flood wrote before a signal is here in this time.
 const URGENT: Duration = Duration::from_secs(10);
-
-const DROPPED: &str = "output was dropped on the host, up to 64 KiB at a time, for want of room on its disk";
-const INCOMPLETE: &str = "the end of its output may be missing: what kept it on the host was ended";
 
 /// Follows one command.
 pub(super) struct Follower {
@@ -274,223 +270,6 @@ impl Follower {
                 Err(()) => return Err(broken("the host takes no orders any more", attached)),
             }
         }
-    }
-
-    fn on_frame(&mut self, frame: Frame, orders: &mpsc::Sender<Vec<u8>>) -> Result<Result<Step, ()>, Broken> {
-        Ok(match frame {
-            Frame::Found(found) => return self.on_found(found).map(Ok),
-            Frame::State(state) => {
-                if self.state.is_none() {
-                    self.seen = true;
-                    self.tell_back();
-                    for stream in &self.streams {
-                        let (segment, offset) = stream.position();
-                        if send(orders, words::go_on(stream.name, segment, offset)).is_err() {
-                            return Ok(Err(()));
-                        }
-                    }
-                }
-                self.state = Some(state);
-                self.judge(orders)
-            }
-            Frame::Signal(number, reached) => {
-                if let Reached::Sent(_) = reached {
-                    self.place.interrupted = true;
-                    self.place.save(&self.command);
-                }
-                if let Some(at) = self.signals.iter().position(|(waiting, _)| *waiting == number) {
-                    let (_, reply) = self.signals.swap_remove(at);
-                    let _gone = reply.send(Ok(reached));
-                }
-                Ok(Step::Go)
-            }
-            Frame::Size(name, segment, bytes) => {
-                for stream in &mut self.streams {
-                    if stream.name == name {
-                        stream.last = Some((segment, bytes));
-                    }
-                }
-                self.judge(orders)
-            }
-            Frame::Cleared => Ok(Step::Over),
-            Frame::Reading => Ok(Step::Go),
-        })
-    }
-
-    /// Which host answers, and whether it has anything of the command.
-    fn on_found(&mut self, found: Started) -> Result<Step, Broken> {
-        let differs = |was: &str, is: &str| !was.is_empty() && !is.is_empty() && was != is;
-        let was = &mut self.place;
-        if differs(&was.machine, &found.machine) {
-            return Err(Broken {
-                cause: "another machine answers under that name".into(),
-                attached: false,
-                slowly: true,
-            });
-        }
-        self.rebooted = differs(&was.boot, &found.boot);
-        if !found.dir.is_empty() {
-            if was.dir.is_empty() {
-                was.started(&found);
-                was.save(&self.command);
-            }
-            return Ok(Step::Go);
-        }
-        let why = match (self.rebooted, self.place.dir.is_empty()) {
-            (true, _) => "the host was rebooted while it ran; its exit code is not known",
-            (false, true) => {
-                "the connection was lost while it was started, and nothing of it is on the host: it did not begin, or ended at once"
-            }
-            (false, false) => "what it had on the host was removed there; its exit code is not known",
-        };
-        self.end(None, why);
-        Ok(Step::Over)
-    }
-
-    /// Output, and frames among it.
-    fn on_bytes(&mut self, which: usize, bytes: &[u8], orders: &mpsc::Sender<Vec<u8>>) -> Result<Step, ()> {
-        let Some(stream) = self.streams.get_mut(which) else {
-            return Ok(Step::Go);
-        };
-        let (name, kind) = (stream.name, stream.kind);
-        let parts = stream.feed(bytes);
-        let (ended, eof) = (stream.ended, stream.eof);
-        for part in parts {
-            let (frame, consumed) = match part {
-                Part::Data(data, consumed) => {
-                    let demand = self.command.append_from(kind, &data, consumed);
-                    self.slow_down(demand, data.len(), orders)?;
-                    continue;
-                }
-                Part::Frame(frame, consumed) => (frame, consumed),
-            };
-            match frame {
-                Some(StreamFrame::Next(next)) => {
-                    // On our disk before it is removed there.
-                    self.command.consumed(consumed);
-                    // A new reader would not be paused.
-                    if self.paused.is_none() {
-                        send(orders, words::go_on(name, next, 0))?;
-                    } else if let Some(waits) = self.next_waits.get_mut(which) {
-                        *waits = true;
-                    }
-                    continue;
-                }
-                Some(StreamFrame::Dropped) => self.command.notice(DROPPED),
-                Some(StreamFrame::Broken) => {
-                    // The other may have more, and the host knows how it ended.
-                    self.command.notice(INCOMPLETE);
-                    if let Some(eof) = self.place.eof.get_mut(which) {
-                        *eof = true;
-                    }
-                    self.place.save(&self.command);
-                    send(orders, words::ASK_STATE.to_vec())?;
-                    continue;
-                }
-                Some(StreamFrame::Ended(_) | StreamFrame::Eof(_)) => {
-                    // What it says is on disk before that it was read.
-                    if let Some(at) = self.place.ended.get_mut(which) {
-                        *at = ended;
-                    }
-                    if let Some(at) = self.place.eof.get_mut(which) {
-                        *at = eof;
-                    }
-                    self.place.save(&self.command);
-                    if eof && !self.has_ended() {
-                        send(orders, words::ASK_STATE.to_vec())?;
-                    }
-                }
-                Some(StreamFrame::End(_) | StreamFrame::Below(_) | StreamFrame::Level(_)) | None => {}
-            }
-            self.command.consumed(consumed);
-        }
-        self.judge(orders)
-    }
-
-    /// Both streams told the end: all that the command wrote before it was taken.
-    fn has_ended(&self) -> bool {
-        self.streams.iter().all(|stream| stream.ended.is_some())
-    }
-
-    /// Whether it has ended, by what is known now, and whether everything is taken.
-    fn judge(&mut self, orders: &mpsc::Sender<Vec<u8>>) -> Result<Step, ()> {
-        if self.clearing {
-            return Ok(Step::Go);
-        }
-        if let Some(code) = self.streams.iter().find_map(|stream| stream.ended)
-            && self.has_ended()
-        {
-            self.end(Some(code), "");
-        }
-        if self.streams.iter().all(|stream| stream.eof) && (self.has_ended() || self.end_without_word()) {
-            return self.clear_away(orders);
-        }
-        let Some(state) = self.state else {
-            return Ok(Step::Go);
-        };
-        let spool_is_dead = self.rebooted || state.drains < 2;
-        let is_over = self.rebooted || state.code.is_some() || !state.runs && !state.lives;
-        if !spool_is_dead || !is_over {
-            return Ok(Step::Go);
-        }
-        // Nobody writes there any more: what is there is all.
-        if !std::mem::replace(&mut self.sizes_asked, true) {
-            for stream in &self.streams {
-                send(orders, words::ask_size(stream.name))?;
-            }
-        }
-        if !self.streams.iter().all(|stream| stream.eof || stream.is_taken()) {
-            return Ok(Step::Go);
-        }
-        for stream in &mut self.streams {
-            if let Some(rest) = stream.finish() {
-                self.command.append(stream.kind, &rest);
-            }
-        }
-        if !self.has_ended() && state.code.is_some() {
-            self.command.notice(INCOMPLETE);
-        }
-        self.end_without_word();
-        self.clear_away(orders)
-    }
-
-    /// Ends it by what the host knows besides the streams; false if that is not known.
-    fn end_without_word(&mut self) -> bool {
-        match self.state {
-            Some(State { code: Some(code), .. }) => self.end(Some(code), ""),
-            _ if self.rebooted => {
-                self.end(
-                    None,
-                    "the host was rebooted while it ran; its exit code is not known",
-                );
-            }
-            Some(state) if !state.runs && !state.lives => self.end(
-                None,
-                "what waited for its end on the host was killed; its exit code is not known",
-            ),
-            Some(_) | None => return false,
-        }
-        true
-    }
-
-    fn end(&self, code: Option<i32>, why: &str) {
-        if self.command.state().status.is_final() {
-            return;
-        }
-        if !why.is_empty() {
-            self.command.notice(why);
-        }
-        let status = match (code, self.place.interrupted) {
-            (None, _) => Status::Lost,
-            (Some(_), true) => Status::Interrupted,
-            (Some(_), false) => Status::Completed,
-        };
-        self.command.end(status, code, None);
-    }
-
-    fn clear_away(&mut self, orders: &mpsc::Sender<Vec<u8>>) -> Result<Step, ()> {
-        self.clearing = true;
-        send(orders, words::CLEAR_AWAY.to_vec())
     }
 
     fn signal(&mut self, ask: Ask, orders: &mpsc::Sender<Vec<u8>>) -> Result<Step, ()> {

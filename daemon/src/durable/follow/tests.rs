@@ -5,11 +5,12 @@ use std::path::Path;
 
 use super::*;
 use crate::{
-    command::{CommandLimits, Commands},
+    command::{CommandLimits, Commands, Status},
     connection::PoolSettings,
     host::TargetKey,
     id::SessionName,
     output::OutputLimits,
+    shell::durable::Started,
     shell::order::Capture,
 };
 
