@@ -2,9 +2,11 @@
 //! are over. For everybody else it is a session like any other. What text means is not known here, but in `device`.
 
 mod enabling;
+mod ending;
 mod opening;
 mod running;
 mod typing;
+mod waking;
 
 use std::{
     collections::VecDeque,
@@ -12,15 +14,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sshmcp_proto::{error::Fault, v1::Reason};
+use sshmcp_proto::error::Fault;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::sleep_until,
 };
 
 pub use self::enabling::Enable;
-use self::{enabling::Enabling, running::Busy};
+use self::{enabling::Enabling, running::Busy, waking::Wake};
 use super::{
     Caller, Opening, Request, Run, Session, SessionState, Signalling, Summary, outbox::Outbox, view::View,
 };
@@ -28,12 +29,9 @@ use crate::{
     command::{Status, now_ms},
     connection::{Channel, ChannelEvent, CloseReason, Connection, Pool, Pulse},
     device::{Dialect, Exchange, Learned, Lines, Verdict},
-    id::CommandId,
     secret::Secret,
 };
 
-/// A device says goodbye at once, or its connection is ended.
-const GOODBYE: Duration = Duration::from_secs(1);
 /// After so many turns of a flooding terminal in a row, whatever else there is has its own.
 const EVENTS_IN_A_ROW: u32 = 16;
 
@@ -114,37 +112,18 @@ enum Stage {
     Busy(Box<Busy>),
 }
 
-enum Wake {
-    Request(Option<Request>),
-    Started(Opened),
-    Fetched(Result<Secret, Fault>),
-    Channel(Option<ChannelEvent>),
-    Pulse,
-    Time,
-}
-
 impl Device {
     pub(super) fn new(handover: Handover) -> Self {
-        let Handover {
-            opening,
-            session,
-            pool,
-            summary,
-            view,
-            waiting_open,
-            queue,
-            ended,
-        } = handover;
-        summary.send_modify(|summary| summary.is_device = true);
+        handover.summary.send_modify(|summary| summary.is_device = true);
         Self {
-            opening,
-            session,
-            pool,
-            summary,
-            view,
-            waiting_open,
-            queue,
-            ended,
+            opening: handover.opening,
+            session: handover.session,
+            pool: handover.pool,
+            summary: handover.summary,
+            view: handover.view,
+            waiting_open: handover.waiting_open,
+            queue: handover.queue,
+            ended: handover.ended,
             terminal: None,
             starting: None,
             fetching: None,
@@ -196,84 +175,6 @@ impl Device {
                 Wake::Time => self.on_time(),
             }
         }
-    }
-
-    async fn end(&mut self, requests: &mut mpsc::Receiver<Request>, tell: impl FnOnce(Option<CommandId>)) {
-        requests.close();
-        while let Ok(request) = requests.try_recv() {
-            if let Request::Run(run) = request {
-                self.queue.push_back(run);
-            }
-        }
-        let running = self.close().await;
-        self.session.recorder.closed().await;
-        tell(running);
-    }
-
-    async fn next(&mut self, requests: &mut mpsc::Receiver<Request>, others_first: bool) -> Wake {
-        let deadline = self.deadline();
-        if others_first {
-            if let Ok(request) = requests.try_recv() {
-                return Wake::Request(Some(request));
-            }
-            if deadline.is_some_and(|at| at <= Instant::now()) {
-                return Wake::Time;
-            }
-        }
-        let Self {
-            terminal,
-            starting,
-            fetching,
-            ..
-        } = self;
-        tokio::select! {
-            biased;
-            woken = async {
-                let Some(Terminal { channel, outbox, pulse, .. }) = terminal else {
-                    return std::future::pending().await;
-                };
-                loop {
-                    tokio::select! {
-                        biased;
-                        () = outbox.write_next(), if outbox.is_waiting() => {}
-                        Ok(()) = pulse.changed() => return Wake::Pulse,
-                        event = channel.next() => return Wake::Channel(event),
-                    }
-                }
-            } => woken,
-            opened = async {
-                match starting {
-                    Some(task) => task.await.unwrap_or_else(|error| Err(failed_task(&error))),
-                    None => std::future::pending().await,
-                }
-            } => Wake::Started(opened),
-            password = async {
-                match fetching {
-                    Some(task) => task.await.unwrap_or_else(|error| Err(failed_task(&error))),
-                    None => std::future::pending().await,
-                }
-            } => Wake::Fetched(password),
-            request = requests.recv() => Wake::Request(request),
-            () = async {
-                match deadline {
-                    Some(at) => sleep_until(tokio::time::Instant::from_std(at)).await,
-                    None => std::future::pending().await,
-                }
-            } => Wake::Time,
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let terminal = self.terminal.as_ref()?;
-        let stage = match &terminal.stage {
-            Stage::Greeting(greeting) => Some(greeting.deadline(terminal.last)),
-            Stage::Setup(setup) => Some(setup.deadline()),
-            Stage::Enabling(enabling) => Some(enabling.deadline()),
-            Stage::Busy(busy) => busy.deadline(),
-            Stage::Ready | Stage::Typed(_) => None,
-        };
-        let due = terminal.due.as_ref().map(|(at, _)| *at);
-        stage.into_iter().chain(due).min()
     }
 
     fn on_request(&mut self, request: Request) {
@@ -415,92 +316,6 @@ impl Device {
         });
     }
 
-    /// Ends everything; the id of the command that was running comes back.
-    async fn close(&mut self) -> Option<CommandId> {
-        let gone = Fault::new(
-            Reason::SessionNotFound,
-            format!("the session {} was closed", self.session.name),
-        )
-        .hint("nothing was run; open the session again with open_session");
-        self.fail_all(&gone);
-        if let Some(task) = self.starting.take() {
-            task.abort();
-        }
-        if let Some(task) = self.fetching.take() {
-            task.abort();
-        }
-        let terminal = self.terminal.take()?;
-        let running = match terminal.stage {
-            Stage::Busy(busy) => {
-                busy.command
-                    .notice("the session was closed while the command ran");
-                busy.command.end(Status::Lost, None, None);
-                Some(busy.command.id)
-            }
-            Stage::Enabling(enabling) => {
-                enabling.run.fail(gone);
-                None
-            }
-            Stage::Greeting(_) | Stage::Setup(_) | Stage::Ready | Stage::Typed(_) => None,
-        };
-        let _ = tokio::time::timeout(GOODBYE, terminal.outbox.writer().close()).await;
-        drop(terminal.channel);
-        self.pool.end_alone(&terminal.connection).await;
-        running
-    }
-
-    /// Everybody who waits is told this.
-    fn fail_all(&mut self, fault: &Fault) {
-        for run in self.queue.drain(..) {
-            run.fail(fault.clone());
-        }
-        for reply in self.waiting_open.drain(..) {
-            let _ = reply.send(Err(fault.clone()));
-        }
-    }
-
-    /// The terminal is gone.
-    fn lose(&mut self, cause: &str, connection_lost: bool) {
-        let Some(mut terminal) = self.terminal.take() else {
-            return;
-        };
-        tracing::info!(session = %self.session.name, cause, connection_lost, "terminal gone");
-        self.ended = Some(cause.to_owned());
-        let said = terminal.lines.tail();
-        match std::mem::replace(&mut terminal.stage, Stage::Ready) {
-            Stage::Busy(busy) => busy.lose(cause, &said),
-            Stage::Enabling(enabling) => enabling.run.fail(
-                Fault::new(
-                    Reason::ConnectionLost,
-                    format!("{cause} before the command was typed; nothing was run"),
-                )
-                .hint("call again: the next call connects anew")
-                .retryable(),
-            ),
-            Stage::Greeting(_) | Stage::Setup(_) => {
-                let fault = Fault::new(
-                    if connection_lost {
-                        Reason::ConnectionLost
-                    } else {
-                        Reason::NotSupported
-                    },
-                    format!(
-                        "{cause} before it showed its prompt; its terminal shows: {}",
-                        opening::last_words(&said, &self.view.unfinished_line())
-                    ),
-                )
-                .hint("look whether the account may open a terminal there");
-                self.summary
-                    .send_modify(|summary| summary.not_opened(&fault.message));
-                self.publish();
-                self.fail_all(&if connection_lost { fault.retryable() } else { fault });
-            }
-            Stage::Ready | Stage::Typed(_) => {}
-        }
-        let pool = self.pool.clone();
-        tokio::spawn(async move { pool.end_alone(&terminal.connection).await });
-    }
-
     /// Gives the device the next command if it can take one.
     fn start_next(&mut self) {
         let stage = self.terminal.as_ref().map(|terminal| &terminal.stage);
@@ -525,8 +340,4 @@ impl Device {
             Some(_) => {}
         }
     }
-}
-
-fn failed_task(error: &tokio::task::JoinError) -> Fault {
-    Fault::new(Reason::Internal, format!("a task of the session failed: {error}"))
 }

@@ -214,26 +214,15 @@ impl Actor {
 
     /// It is a network device: what is known so far, for who works that.
     pub(super) fn hand_over(self) -> Handover {
-        let Self {
-            opening,
-            session,
-            pool,
-            summary,
-            view,
-            waiting_open,
-            queue,
-            ended,
-            ..
-        } = self;
         Handover {
-            opening,
-            session,
-            pool,
-            summary,
-            view,
-            waiting_open,
-            queue,
-            ended,
+            opening: self.opening,
+            session: self.session,
+            pool: self.pool,
+            summary: self.summary,
+            view: self.view,
+            waiting_open: self.waiting_open,
+            queue: self.queue,
+            ended: self.ended,
         }
     }
 
