@@ -7,23 +7,24 @@ pub(crate) mod entries;
 mod orders;
 mod purge;
 mod record;
+mod service;
+mod undo;
 mod units;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sshmcp_proto::client::{Daemon, daemon_program};
+use sshmcp_proto::client::daemon_program;
 use sshmcp_proto::endpoint::{
     CONFIG_VARIABLE, Paths, SOCKET_BELOW_HOME, SOCKET_VARIABLE, STATE_VARIABLE, Socket, absolute, home,
 };
 use sshmcp_proto::error::Fault;
-use sshmcp_proto::v1::{GetStatusRequest, Reason, StopRequest};
+use sshmcp_proto::v1::Reason;
 
-use crate::commands::daemon::await_end;
+pub(crate) use self::undo::uninstall;
 use crate::context::Context;
 use entries::Wanted;
-use orders::Order;
 use record::{Record, write_whole};
 use units::{Places, System, Unit, packaged, units};
 
@@ -156,92 +157,6 @@ pub(crate) async fn install(context: &Context, act: bool, clients: &Wanted) -> R
     Ok(run.report())
 }
 
-/// Takes away what `install` put in place. `force`: though sessions are open in the daemon that goes with it; `purge`: what
-/// daemons left, too.
-pub(crate) async fn uninstall(
-    context: &Context,
-    act: bool,
-    force: bool,
-    purge: bool,
-) -> Result<Report, Fault> {
-    let mut run = Run::new(context, act)?;
-    let path = Record::path(&run.state);
-    let record = Record::read(&path)?;
-    if record.is_none() && !purge {
-        return Err(Fault::new(
-            Reason::NotFound,
-            "nothing here was put in place by `sshctl install`",
-        )
-        .hint("transcripts, recordings and state are removed by `sshctl uninstall --purge`"));
-    }
-    let record = record.unwrap_or_default();
-    let running = run.running().await?;
-    let managed = |by: &str| by == System::here().name();
-    // Without its program or its files no daemon can go on, and one without sessions is of no use to anybody.
-    let must_end = purge || !record.copied.is_empty();
-    let ends = must_end || running.as_ref().is_some_and(|(_, _, sessions)| *sessions == 0);
-    if let Some((_, by, sessions)) = &running
-        && (must_end || managed(by))
-        && *sessions > 0
-        && !force
-    {
-        return Err(Fault::new(
-            Reason::Conflict,
-            format!("{sessions} sessions are open in the daemon that would end"),
-        )
-        .hint("close them, or end them with --force"));
-    }
-    let manager = run.system.runs().await;
-    if record.enabled {
-        match &manager {
-            Ok(()) => run.give(run.system.disable()).await,
-            Err(why) => run.unlink(why)?,
-        }
-    }
-    if let Some((_, by, _)) = running
-        && ends
-        && !(record.enabled && manager.is_ok() && managed(&by))
-    {
-        run.stop(force).await?;
-    }
-    run.remove_entries(&record);
-    for unit in &record.files {
-        run.remove(unit)?;
-    }
-    if record.enabled && manager.is_ok() {
-        run.give(run.system.forget()).await;
-    }
-    // Whoever has to run this again needs them.
-    if run.has_failed() {
-        run.keep_programs(&record);
-    } else {
-        run.remove_programs(&record)?;
-    }
-    if purge {
-        run.purge()?;
-    } else {
-        run.tell_what_stays();
-    }
-    if act && !run.has_failed() {
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot(&path, &error)),
-            _ => {}
-        }
-    }
-    if act {
-        let links = run.system.links(&run.directory);
-        let beside = links.iter().filter_map(|link| link.parent());
-        for directory in beside.chain(record.directories.iter().rev().map(PathBuf::as_path)) {
-            // Where something else is in it by now, it stays.
-            let _kept = fs::remove_dir(directory);
-        }
-        if purge {
-            run.remove_empty();
-        }
-    }
-    Ok(run.report())
-}
-
 impl<'c> Run<'c> {
     fn new(context: &'c Context, act: bool) -> Result<Self, Fault> {
         let system = System::here();
@@ -319,138 +234,12 @@ impl<'c> Run<'c> {
         }
     }
 
-    /// Gives orders one after the other; behind one that failed the others are left.
-    async fn give(&mut self, orders: Vec<Order>) {
-        let mut failed = false;
-        for order in orders {
-            let what = format!("run {}", order.line());
-            let (outcome, why) = if failed {
-                (Outcome::Left, String::new())
-            } else if self.act {
-                match order.give().await {
-                    Ok(()) => (Outcome::Done, String::new()),
-                    Err(why) => {
-                        failed = true;
-                        (Outcome::Failed, why)
-                    }
-                }
-            } else {
-                (Outcome::Planned, String::new())
-            };
-            self.step(what, outcome, &why);
-        }
-    }
-
-    /// The daemon that runs, who started it, and how many sessions it has.
-    async fn running(&self) -> Result<Option<(Daemon, String, u32)>, Fault> {
-        let daemon = match self.context.running_daemon().await {
-            Ok(daemon) => daemon,
-            Err(fault) if fault.reason == Reason::DaemonUnavailable && !fault.retryable => return Ok(None),
-            Err(fault) => return Err(fault),
-        };
-        let status = daemon
-            .daemon()
-            .get_status(GetStatusRequest {})
-            .await?
-            .into_inner();
-        Ok(Some((daemon, status.started_by, status.sessions)))
-    }
-
-    /// Has the service manager serve the socket from now on, unless a daemon with sessions does.
-    async fn start(&mut self) -> Result<(), Fault> {
-        let orders = self.system.start(&self.directory);
-        match self.running().await? {
-            None => self.give(orders).await,
-            Some((_, by, _)) if by == self.system.name() => {
-                for order in orders {
-                    self.step(format!("run {}", order.line()), Outcome::Already, "");
-                }
-            }
-            Some((_, _, 0)) => {
-                self.stop(false).await?;
-                self.give(orders).await;
-            }
-            Some((daemon, by, sessions)) => {
-                let why = format!(
-                    "the daemon that runs (process {}, started by {by}) has {sessions} open sessions, which would end; it \
-                     takes over at your next login, or by this after `sshctl daemon stop`",
-                    daemon.hello().pid
-                );
-                for order in orders {
-                    self.step(format!("run {}", order.line()), Outcome::Left, &why);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Has the daemon that runs end.
-    async fn stop(&mut self, force: bool) -> Result<(), Fault> {
-        let Some((daemon, _, sessions)) = self.running().await? else {
-            return Ok(());
-        };
-        let what = match sessions {
-            0 => format!(
-                "stop the daemon that runs (process {}) and has no session",
-                daemon.hello().pid
-            ),
-            _ => format!(
-                "stop the daemon that runs (process {}) with {sessions} sessions",
-                daemon.hello().pid
-            ),
-        };
-        if self.act {
-            daemon.daemon().stop(StopRequest { force }).await?;
-            await_end(&daemon).await?;
-        }
-        self.step(what, self.done(), "");
-        Ok(())
-    }
-
-    /// Where no manager runs to take them away, the links that start the daemon at the next login go by our own hand.
-    fn unlink(&mut self, why: &str) -> Result<(), Fault> {
-        for link in self.system.links(&self.directory) {
-            if !fs::symlink_metadata(&link).is_ok_and(|found| found.is_symlink()) {
-                continue;
-            }
-            if self.act {
-                fs::remove_file(&link).map_err(|error| cannot(&link, &error))?;
-            }
-            self.step(
-                format!("remove {}", link.display()),
-                self.done(),
-                &format!("no user manager answers here: {why}"),
-            );
-        }
-        Ok(())
-    }
-
     fn has_failed(&self) -> bool {
         self.steps.iter().any(|step| step.outcome == Outcome::Failed)
     }
 
     const fn done(&self) -> Outcome {
         if self.act { Outcome::Done } else { Outcome::Planned }
-    }
-
-    fn remove(&mut self, unit: &Unit) -> Result<(), Fault> {
-        let what = format!("remove {}", unit.path.display());
-        match fs::read_to_string(&unit.path) {
-            Ok(text) if text == unit.text => {
-                if self.act {
-                    fs::remove_file(&unit.path).map_err(|error| cannot(&unit.path, &error))?;
-                }
-                self.step(what, self.done(), "");
-            }
-            Ok(_) => self.step(
-                what,
-                Outcome::Left,
-                "somebody changed it since: remove it yourself if nobody needs it",
-            ),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.step(what, Outcome::Already, ""),
-            Err(error) => return Err(cannot(&unit.path, &error)),
-        }
-        Ok(())
     }
 }
 
