@@ -46,10 +46,21 @@ fn end(text: &str) -> End<'_> {
     match rest.find([':', '/']) {
         Some(at) if from + at > 0 && rest.split_at(at).1.starts_with(':') => {
             let (host, path) = text.split_at(from + at);
-            End::There(host, path.split_at(1).1)
+            let path = path.split_at(1).1;
+            // HOST:PORT:PATH, as a host is named everywhere else.
+            match path.split_once(':') {
+                Some((port, path)) if is_port(port) => {
+                    End::There(text.split_at(from + at + 1 + port.len()).0, path)
+                }
+                _ => End::There(host, path),
+            }
         }
         _ => End::Here(text),
     }
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse().is_ok_and(|port: u16| port > 0)
 }
 
 /// Copies.
@@ -367,6 +378,10 @@ mod tests {
             ("web1:/etc/x", End::There("web1", "/etc/x")),
             ("u@web1:x:y", End::There("u@web1", "x:y")),
             ("web1:", End::There("web1", "")),
+            ("u@web1:2222:/x", End::There("u@web1:2222", "/x")),
+            ("[::1]:2222:x", End::There("[::1]:2222", "x")),
+            ("web1:65536:x", End::There("web1", "65536:x")),
+            ("web1:./22:x", End::There("web1", "./22:x")),
             ("[::1]:/x", End::There("[::1]", "/x")),
             ("u@[::1]:/x", End::There("u@[::1]", "/x")),
             ("./a:b", End::Here("./a:b")),

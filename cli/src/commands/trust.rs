@@ -157,7 +157,7 @@ fn refuse(host: &str, scan: &ScanHostKeyResponse, key: &HostKey) -> Fault {
     Fault::new(
         Reason::HostKeyChanged,
         format!(
-            "{name} answers with the {} key {}, but known is {}",
+            "{name} answers with the {} key {}, but {}",
             key.algorithm, key.fingerprint, scan.known
         ),
     )
