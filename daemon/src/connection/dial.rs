@@ -146,7 +146,10 @@ fn unknown_host(target: &Target, why: &str) -> Fault {
         Reason::HostNotFound,
         format!("the name {:?} was not found: {why}", plain(&target.hostname)),
     )
-    .hint("check the spelling; `sshctl hosts` lists what is configured")
+    .hint(match &target.unread {
+        Some(problem) => format!("if it is configured: the configuration is wrong: {problem}"),
+        None => "check the spelling; `sshctl hosts` lists what is configured".to_owned(),
+    })
 }
 
 /// An error of the operating system in the words that people use.

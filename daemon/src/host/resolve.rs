@@ -359,6 +359,11 @@ impl<'a> Wanted<'a> {
                 None => "argument",
             },
             typed: alias.clone(),
+            unread: config
+                .problems
+                .first()
+                .filter(|_| connection.is_none())
+                .map(ToString::to_string),
             alias,
             user,
             hostname,

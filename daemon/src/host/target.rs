@@ -41,6 +41,8 @@ pub struct Target {
     pub typed: String,
     /// Login name.
     pub user: String,
+    /// What keeps the configuration from being read, where the host is none that it is known to have.
+    pub unread: Option<String>,
     /// What is dialled.
     pub hostname: String,
     /// TCP port.
@@ -172,6 +174,7 @@ impl Target {
             hops.push(Self {
                 alias: alias.to_owned(),
                 typed: alias.to_owned(),
+                unread: None,
                 user: user.to_owned(),
                 hostname: hostname.to_owned(),
                 port,

@@ -62,6 +62,7 @@ impl Home {
         Target {
             alias: "box".to_owned(),
             typed: "box".to_owned(),
+            unread: None,
             user: user().to_owned(),
             hostname: "127.0.0.1".to_owned(),
             port,
