@@ -167,3 +167,41 @@ fn nothing_is_trusted() {
     drop(sshd);
     bed.finish();
 }
+
+/// A file that is refused as a whole is told at once by the doctor, by each listing, and to whoever names a host of it.
+#[test]
+fn a_refused_configuration_is_told() {
+    let bed = TestBed::new();
+    let secret = "[connections.vault]\nhost = \"127.0.0.1\"\npassword = \"hunter2\"\n";
+    assert!(bed.ctl(&["daemon", "start"]).status.success());
+    let directory = bed.home().join(".config/sshmcp");
+    fs::create_dir_all(&directory).expect("a directory");
+    fs::write(directory.join("config.toml"), secret).expect("a file");
+    fs::set_permissions(directory.join("config.toml"), fs::Permissions::from_mode(0o644)).expect("chmod");
+    bed.give(".config");
+    let output = bed.ctl(&["doctor", "--json"]);
+    let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let findings = found["findings"].as_array().expect("a list").clone();
+    assert!(
+        of(&findings, "", "configuration")
+            .iter()
+            .any(|finding| finding["level"] == "problem" && text(finding, "seen").contains("chmod 600")),
+        "{found}"
+    );
+    for listing in ["sessions", "hosts", "status"] {
+        let output = bed.ctl(&[listing, "--json"]);
+        let listed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert!(
+            listed["config_problems"].to_string().contains("chmod 600"),
+            "{listing}: {listed}"
+        );
+    }
+    let refused = bed.ctl(&["exec", "vault", "--", "true"]);
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        refused.status.code() == Some(65) && words.contains("chmod 600"),
+        "{refused:?}"
+    );
+    assert!(!words.contains("hunter2"), "{refused:?}");
+    bed.finish();
+}

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use sshmcp_proto::v1::{ListSessionsRequest, ListSessionsResponse, Session};
 
+use crate::commands::status::problems;
 use crate::context::Context;
 use crate::error::Failure;
 use crate::output::{Entry, Tone};
@@ -16,11 +17,17 @@ pub(crate) async fn run(context: &Context) -> Result<u8, Failure> {
         .sessions()
         .list_sessions(ListSessionsRequest::default())
         .await?;
-    let ListSessionsResponse { sessions, state_dir } = answer.into_inner();
+    let ListSessionsResponse {
+        sessions,
+        state_dir,
+        config_problems,
+    } = answer.into_inner();
     let out = &context.out;
     if out.is_json() {
         let sessions: Vec<Value> = sessions.iter().map(view::session_json).collect();
-        out.json(&json!({"sessions": sessions, "state_dir": state_dir}))?;
+        out.json(&json!({
+            "sessions": sessions, "state_dir": state_dir, "config_problems": config_problems,
+        }))?;
         return Ok(0);
     }
     let rows = sessions.iter().map(row).collect();
@@ -29,6 +36,7 @@ pub(crate) async fn run(context: &Context) -> Result<u8, Failure> {
     for session in sessions.iter().filter(|session| !session.notice.is_empty()) {
         out.note(&format!("{}: {}", session.name, session.notice))?;
     }
+    problems(&config_problems, out)?;
     Ok(0)
 }
 

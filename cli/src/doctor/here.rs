@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use sshmcp_proto::client::Daemon;
 use sshmcp_proto::endpoint::{Paths, SOCKET_PATH_MAX, Socket};
-use sshmcp_proto::v1::{GetStatusRequest, GetStatusResponse};
+use sshmcp_proto::v1::{GetStatusRequest, GetStatusResponse, ReloadRequest};
 
 use super::{Findings, files};
 use crate::context::Context;
@@ -29,6 +29,8 @@ pub(crate) async fn look(context: &Context, findings: &mut Findings) -> Option<D
     };
     let mut status = None;
     if let Some(daemon) = &daemon {
+        // What was written a moment ago is looked at, too; its problems come with the status.
+        let _read = daemon.daemon().reload(ReloadRequest {}).await;
         match daemon.daemon().get_status(GetStatusRequest {}).await {
             Ok(answer) => status = Some(answer.into_inner()),
             Err(error) => findings.problem("daemon", error.message(), "sshctl daemon restart"),

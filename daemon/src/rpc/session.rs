@@ -101,8 +101,11 @@ impl SessionService for SessionRpc {
             .iter()
             .map(|session| to_proto::session(&self.0, session))
             .collect();
+        self.0.config.refresh().await;
+        let config = self.0.config.current();
         Ok(Response::new(ListSessionsResponse {
             sessions,
+            config_problems: config.problems.iter().map(ToString::to_string).collect(),
             state_dir: self.0.store.directory().display().to_string(),
         }))
     }

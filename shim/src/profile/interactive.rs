@@ -212,13 +212,17 @@ fn configs(_: &JsonObject, structured: &JsonObject) -> String {
             config
         })
         .collect();
-    let mut answer = json!({"configs": configs});
+    told(&with_problems(json!({"configs": configs}), structured))
+}
+
+/// A listing, with what is wrong with the configuration.
+fn with_problems(mut answer: Value, structured: &JsonObject) -> Value {
     let problems = structured.get("config_problems").and_then(Value::as_array);
     let problems: Vec<&str> = problems.into_iter().flatten().filter_map(Value::as_str).collect();
     if let (false, Value::Object(answer)) = (problems.is_empty(), &mut answer) {
         answer.insert("error".to_owned(), json!(problems.join("; ")));
     }
-    told(&answer)
+    answer
 }
 
 fn opened(_: &JsonObject, structured: &JsonObject) -> String {
@@ -255,9 +259,12 @@ fn connections(_: &JsonObject, structured: &JsonObject) -> String {
             with_notice(answer, session)
         })
         .collect();
-    told(&json!({
-        "total": sessions.len(), "sessions": sessions, "state_directory": structured.get("state_dir"),
-    }))
+    told(&with_problems(
+        json!({
+            "total": sessions.len(), "sessions": sessions, "state_directory": structured.get("state_dir"),
+        }),
+        structured,
+    ))
 }
 
 fn sent(arguments: &JsonObject, structured: &JsonObject) -> String {

@@ -102,8 +102,15 @@ pub(crate) fn list(response: &ListSessionsResponse) -> Reply {
         1 => "[1 session]".to_owned(),
         many => format!("[{many} sessions]"),
     });
+    for problem in &response.config_problems {
+        text.push_str(&format!("\n[configuration: {}]", line(problem)));
+    }
     Reply::new(
-        json!({"sessions": sessions.iter().map(object).collect::<Vec<_>>(), "state_dir": response.state_dir}),
+        json!({
+            "sessions": sessions.iter().map(object).collect::<Vec<_>>(),
+            "state_dir": response.state_dir,
+            "config_problems": response.config_problems,
+        }),
         text,
     )
 }
@@ -220,10 +227,12 @@ mod tests {
         let reply = list(&ListSessionsResponse {
             sessions: vec![web()],
             state_dir: "/state".to_owned(),
+            config_problems: vec!["/c.toml:1:1: not valid TOML".to_owned()],
         });
         assert_eq!(
             reply.text,
-            "web1 · deploy@10.0.0.5:22 · busy · bash · /srv · daemon · default of its host · c42: make all\n[1 session]"
+            "web1 · deploy@10.0.0.5:22 · busy · bash · /srv · daemon · default of its host · c42: make all\n[1 session]\n\
+             [configuration: /c.toml:1:1: not valid TOML]"
         );
         assert!(
             list(&ListSessionsResponse::default())

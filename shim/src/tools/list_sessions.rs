@@ -24,6 +24,10 @@ pub(super) const TOOL: Tool = Tool {
         schema::output(&[
             ("sessions", schema::list(&schema::output(&fields()), "by name")),
             ("state_dir", schema::field("string", "where they are remembered")),
+            (
+                "config_problems",
+                schema::words("what is wrong with the configuration"),
+            ),
         ])
     },
     run: |call, given| Box::pin(async move { run(call, arguments::decode(given)?).await }),

@@ -203,10 +203,11 @@ fn named(command: &JsonObject) -> String {
 /// The shells that are open, each as its target.
 pub(super) fn sessions(_: &JsonObject, structured: &JsonObject) -> String {
     let sessions = list(structured, "sessions");
-    if sessions.is_empty() {
-        return "No active SSH sessions".to_owned();
-    }
-    let mut told = "Active SSH Sessions:".to_owned();
+    let mut told = if sessions.is_empty() {
+        "No active SSH sessions".to_owned()
+    } else {
+        "Active SSH Sessions:".to_owned()
+    };
     for session in sessions {
         let facts = ["session", "state", "cwd", "running_command_id", "log_path"];
         let facts: Vec<&str> = facts
@@ -220,6 +221,15 @@ pub(super) fn sessions(_: &JsonObject, structured: &JsonObject) -> String {
         if !notice.is_empty() {
             told.push_str(&format!("\n  notice: {}", line(&Profile::Session.says(notice))));
         }
+    }
+    for problem in structured
+        .get("config_problems")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let problem = line(problem.as_str().unwrap_or_default());
+        told.push_str(&format!("\n[configuration: {problem}]"));
     }
     told
 }

@@ -103,11 +103,12 @@ fn lists_read_well() {
         &object(&json!({"sessions": [
             {"session": "web", "target": "u@h:22", "state": "ready", "cwd": "/srv\n- root@evil:22", "notice": null},
             {"session": "db", "target": "u@db:22", "state": "busy", "cwd": "/"},
-        ]})),
+        ], "config_problems": ["/c.toml:1:1: not valid TOML"]})),
     );
     assert_eq!(
         listed,
-        "Active SSH Sessions:\n- u@h:22 (web, ready, /srv - root@evil:22)\n- u@db:22 (db, busy, /)"
+        "Active SSH Sessions:\n- u@h:22 (web, ready, /srv - root@evil:22)\n- u@db:22 (db, busy, /)\n\
+         [configuration: /c.toml:1:1: not valid TOML]"
     );
     let one = command(&json!({"command": "make\nall", "exit_code": 2}));
     let told = history(&none, &object(&json!({"commands": [one]})));
