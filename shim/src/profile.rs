@@ -278,12 +278,24 @@ fn rename(given: JsonObject, own: &[(&str, &str)]) -> Result<JsonObject, Fault> 
             .find(|(theirs, ours)| *theirs == name && !(*ours == "typed" && value.is_array()))
             .map_or(name.as_str(), |(_, ours)| ours);
         // `input_text` is renamed later: what it means differs by a little.
-        let ours = if name == ITS_TEXT { ITS_TEXT } else { ours };
-        if renamed.contains_key(ours) {
-            return Err(invalid(format!("`{ours}` is given twice, also by another name"))
-                .hint(format!("call again with `{ours}` alone")));
+        let (ours, meant) = if name == ITS_TEXT {
+            (ITS_TEXT, "text")
+        } else {
+            (ours, ours)
+        };
+        // Clients leave out by null as well.
+        let given = |name: &str| renamed.get(name).is_some_and(|value| !value.is_null());
+        let twin = if meant == "text" { ITS_TEXT } else { meant };
+        match (value.is_null(), given(meant) || given(twin)) {
+            (false, true) => {
+                return Err(invalid(format!("`{meant}` is given twice, also by another name"))
+                    .hint(format!("call again with `{meant}` alone")));
+            }
+            (true, true) => {}
+            (_, false) => {
+                renamed.insert(ours.to_owned(), value);
+            }
         }
-        renamed.insert(ours.to_owned(), value);
     }
     Ok(renamed)
 }
@@ -293,18 +305,23 @@ fn spell_out_enter(arguments: &mut JsonObject, enter_only_if_spelled: bool) {
     let Some(value) = arguments.remove(ITS_TEXT) else {
         return;
     };
-    let Value::String(typed) = value else {
-        arguments.entry("text").or_insert(value);
-        return;
+    // Two texts were refused: one of them is null.
+    let typed = match value {
+        Value::String(typed) => typed,
+        Value::Null => return,
+        other => {
+            arguments.insert("text".to_owned(), other);
+            return;
+        }
     };
     let typed = typed.replace("\\n", "\n");
     let (text, spelled) = match typed.strip_suffix('\n') {
         Some(text) => (text.to_owned(), true),
         None => (typed, false),
     };
-    arguments.entry("text").or_insert(Value::String(text));
-    if enter_only_if_spelled {
-        arguments.entry("enter").or_insert(Value::Bool(spelled));
+    arguments.insert("text".to_owned(), Value::String(text));
+    if enter_only_if_spelled && arguments.get("enter").is_none_or(Value::is_null) {
+        arguments.insert("enter".to_owned(), Value::Bool(spelled));
     }
 }
 
@@ -446,14 +463,49 @@ mod tests {
         }
     }
 
-    /// Two names for one parameter contradict each other.
+    /// Two names for one parameter contradict each other; null is none given.
     #[test]
     fn one_parameter_by_two_names_is_refused() {
-        let given = json!({"session": "a", "session_name": "b"});
-        let fault = plan("execute_command", given.as_object().cloned().unwrap_or_default())
-            .arguments
-            .expect_err("refused");
-        assert!(fault.message.contains("`session` is given twice"), "{fault}");
+        for (name, given, twice) in [
+            (
+                "execute_command",
+                json!({"session": "a", "session_name": "b"}),
+                "session",
+            ),
+            ("send_input", json!({"text": "a", "input_text": "b"}), "text"),
+            (
+                "send_input_by_session",
+                json!({"input_text": "a", "text": "b"}),
+                "text",
+            ),
+        ] {
+            let fault = plan(name, given.as_object().cloned().unwrap_or_default())
+                .arguments
+                .expect_err("refused");
+            assert_eq!(
+                fault.message,
+                format!("`{twice}` is given twice, also by another name")
+            );
+        }
+        for (name, given, ours) in [
+            (
+                "execute_command",
+                json!({"session": null, "session_name": "a", "host": "h", "connection_name": null}),
+                json!({"session": "a", "host": "h"}),
+            ),
+            (
+                "send_input_by_session",
+                json!({"text": null, "input_text": "yes\\n", "enter": null}),
+                json!({"text": "yes", "enter": true}),
+            ),
+            (
+                "send_input",
+                json!({"text": "a", "input_text": null}),
+                json!({"text": "a"}),
+            ),
+        ] {
+            assert_eq!(planned(name, &given).1, ours, "{given}");
+        }
     }
 
     /// What is no profile's name is told, instead of something else listed.
