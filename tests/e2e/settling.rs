@@ -1,7 +1,7 @@
 //! What is typed at the prompt and is no command of ours: the answer comes when the far side reads again, and shows all.
 
 use serde_json::{Value, json};
-use sshmcp_tests::{Shell, Shim, TestBed};
+use sshmcp_tests::{Shell, Shim, TestBed, eventually};
 
 /// Types, and gives the settled screen. The time is far longer than anything here takes: what settles is seen to.
 fn typed(shim: &mut Shim, session: &str, mut arguments: Value) -> Value {
@@ -163,6 +163,45 @@ fn typed_before_the_prompt() {
             typed(&mut shim, host, json!({"keys": ["ctrl-c"], "enter": false}));
         }
     }
+    shim.close();
+    bed.finish();
+}
+
+/// Of a text with an unknown key in it nothing is typed, wherever that key stands; nor where two texts are given.
+#[test]
+fn an_unknown_key_behind_others() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    let file = bed.scratch(Shell::Bash).join("made");
+    shim.run("bash", "true");
+    for keys in [
+        "touch FILE<enter>x<foo>",
+        "touch FILE<enter><foo><enter>",
+        "<foo>touch FILE<enter>",
+    ] {
+        let keys = keys.replace("FILE", &file.display().to_string());
+        let error = shim
+            .call("send_keys", json!({"host": "bash", "keys": keys}))
+            .expect_err("no such key");
+        assert_eq!(error.code, "invalid_argument", "{error:?}");
+        assert!(error.message.contains("nothing was typed"), "{error:?}");
+    }
+    let two = json!({"session": "bash", "text": "touch", "input_text": "echo"});
+    let error = shim.call("send_input", two).expect_err("which?");
+    assert_eq!(error.code, "invalid_argument", "{error:?}");
+    let screen = shim
+        .call("get_terminal_output", json!({"session": "bash"}))
+        .expect("a screen");
+    assert!(
+        !screen["text"].as_str().unwrap_or_default().contains("touch"),
+        "{screen}"
+    );
+    assert!(!file.exists());
+    // Keys that exist are typed in their order.
+    let keys = format!("touch {}x<bs><enter>", file.display());
+    shim.call("send_keys", json!({"host": "bash", "keys": keys}))
+        .expect("typed");
+    eventually("it is made", || file.exists());
     shim.close();
     bed.finish();
 }

@@ -39,6 +39,7 @@ pub(crate) async fn run(args: SendArgs, context: &Context) -> Result<u8, Failure
         secret: args.secret,
         stored_secret: None,
         is_line: false,
+        later_keys: Vec::new(),
     };
     let answer = context.daemon().await?.terminals().send_input(request).await?;
     let SendInputResponse {

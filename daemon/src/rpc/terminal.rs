@@ -107,10 +107,14 @@ impl TerminalService for TerminalRpc {
             secret,
             stored_secret,
             is_line,
+            later_keys,
         } = request.into_inner();
         let (session, command) = self.whom(which)?;
         let by = super::person_or_agent(&client);
         session.allow(&by)?;
+        for name in &later_keys {
+            key(name, session.summary().input)?;
+        }
         let bytes = match &stored_secret {
             None => bytes(text.as_deref(), &keys, enter, data, session.summary().input)?,
             Some(name) => {
@@ -251,14 +255,7 @@ fn bytes(
         bytes.extend_from_slice(b"\x1b[201~");
     }
     for name in names {
-        let key = keys::encode(name, mode.application_cursor).ok_or_else(|| {
-            Fault::new(
-                Reason::InvalidArgument,
-                format!("{:?} is no key; nothing was typed", shorten(name, 40)),
-            )
-            .hint("keys are named like ctrl-c, up, f5, escape, tab; plain text goes into `text`")
-        })?;
-        bytes.extend_from_slice(&key);
+        bytes.extend_from_slice(&key(name, mode)?);
     }
     if enter {
         bytes.push(b'\r');
@@ -275,6 +272,16 @@ fn bytes(
         );
     }
     Ok(bytes)
+}
+
+fn key(name: &str, mode: InputMode) -> Result<Vec<u8>, Fault> {
+    keys::encode(name, mode.application_cursor).ok_or_else(|| {
+        Fault::new(
+            Reason::InvalidArgument,
+            format!("{:?} is no key; nothing was typed", shorten(name, 40)),
+        )
+        .hint("keys are named like ctrl-c, up, f5, escape, tab; plain text goes into `text`")
+    })
 }
 
 /// A cursor that this session gave to nobody: whoever reads on from there would miss what comes until then.

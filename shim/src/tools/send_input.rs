@@ -117,6 +117,7 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         secret: false,
         stored_secret: secret,
         is_line: is_line.unwrap_or(false),
+        later_keys: Vec::new(),
     };
     let mut requests = spelled(last, typed.as_deref()).into_iter();
     let Some(mut request) = requests.next() else {
@@ -149,6 +150,11 @@ fn spelled(last: SendInputRequest, typed: Option<&str>) -> Vec<SendInputRequest>
         end.enter = last.enter;
         end.pattern = last.pattern;
         end.timeout_ms = last.timeout_ms;
+    }
+    // An unknown key behind the first run is seen before that is typed.
+    let later = requests.iter().skip(1).flat_map(|run| run.keys.clone()).collect();
+    if let Some(first) = requests.first_mut() {
+        first.later_keys = later;
     }
     requests
 }
