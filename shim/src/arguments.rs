@@ -159,6 +159,8 @@ fn fit(kind: &str, value: Value) -> Option<Value> {
         ("string", Value::Number(number)) => Some(Value::String(number.to_string())),
         ("number", Value::String(text)) => number(text.trim()),
         ("integer", Value::Number(number)) => whole(&number),
+        // 0644 means another number to some.
+        ("integer", Value::String(text)) if text.trim().len() > 1 && text.trim().starts_with('0') => None,
         ("integer", Value::String(text)) => match number(text.trim())? {
             Value::Number(number) => whole(&number),
             _ => None,
@@ -293,6 +295,10 @@ mod tests {
             (
                 json!({"tail": -1}),
                 "`tail` must be a whole number from 0 up, not -1",
+            ),
+            (
+                json!({"tail": "0644"}),
+                "`tail` must be a whole number from 0 up, not string",
             ),
             (
                 json!({"tail": 1.5}),

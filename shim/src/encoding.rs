@@ -134,7 +134,11 @@ impl Encoding {
                 if inside { begun_before(bytes) } else { 0 },
                 if more { begun_at_the_end(bytes) } else { 0 },
             ),
-            Self::Utf16 | Self::Utf16Le | Self::Utf16Be if more => (0, bytes.len() % 2),
+            Self::Utf16 if more && bytes.starts_with(&[0xfe, 0xff]) => {
+                (0, begun_in_utf16(bytes, u16::from_be_bytes))
+            }
+            Self::Utf16 | Self::Utf16Le if more => (0, begun_in_utf16(bytes, u16::from_le_bytes)),
+            Self::Utf16Be if more => (0, begun_in_utf16(bytes, u16::from_be_bytes)),
             _ => (0, 0),
         };
         let end = bytes.len().saturating_sub(left);
@@ -226,6 +230,14 @@ fn begun_at_the_end(bytes: &[u8]) -> usize {
         return if length > back { back } else { 0 };
     }
     0
+}
+
+/// The same in UTF-16: half a unit, and a unit of which another is the second half.
+fn begun_in_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> usize {
+    let (units, rest) = bytes.as_chunks::<2>();
+    let last = units.last().map(|pair| unit(*pair));
+    let is_half = last.is_some_and(|unit| (0xd800..0xdc00).contains(&unit));
+    rest.len() + if is_half { 2 } else { 0 }
 }
 
 fn from_utf8(bytes: &[u8], errors: Errors) -> (String, bool) {

@@ -243,6 +243,10 @@ impl Diff {
         self.text.push_str(mark);
         self.text.push_str(&crate::id::shorten(text, LINE_MAX));
         self.text.push('\n');
+        // Else a line that gains or loses its end would be the same twice.
+        if !mark.is_empty() && !line.ends_with(b"\n") {
+            self.text.push_str("\\ No newline at end of file\n");
+        }
     }
 
     fn finish(mut self) -> String {
@@ -350,6 +354,11 @@ mod tests {
         );
         let edited = replace(content, "four\n", "", false).expect("once");
         assert_eq!(edited.diff, "@@ -2,5 +2,4 @@\n two\n three\n-four\n five\n six\n");
+        let edited = replace("a\nb", "b", "b\n", false).expect("once");
+        assert_eq!(
+            edited.diff,
+            "@@ -1,2 +1,2 @@\n a\n-b\n\\ No newline at end of file\n+b\n"
+        );
         let far = format!("x\n{}x\n", "l\n".repeat(20));
         let edited = replace(&far, "x\n", "y\nz\n", true).expect("all");
         assert_eq!(
@@ -389,6 +398,9 @@ mod tests {
                     continue;
                 }
                 let (mark, text) = line.split_at(1);
+                if mark == "\\" {
+                    continue;
+                }
                 if mark != "+" {
                     prop_assert_eq!(before[at - 1], text);
                     at += 1;

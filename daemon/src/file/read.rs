@@ -7,7 +7,7 @@ use sshmcp_proto::error::Fault;
 
 use super::{
     open::{Access, open},
-    packet::{Attributes, flags},
+    packet::{Attributes, Kind, flags, status},
     path,
     sftp::{Handle, Sftp, Trouble},
     words,
@@ -56,13 +56,24 @@ pub async fn read(access: &Access, reading: &Reading) -> Result<Read, Fault> {
     let sftp = open(access).await?;
     let path = path::absolute(&sftp, path).await?;
     let told = |trouble| words::fault(trouble, "read", &path);
-    let there = sftp.stat(&path).await.map_err(told)?;
+    let there = match sftp.stat(&path).await {
+        Ok(there) => there,
+        Err(trouble) => return Err(unfound(&sftp, trouble, &path).await),
+    };
     words::regular(&there, &path)?;
     let handle = sftp.open(&path, flags::READ, None).await.map_err(told)?;
     let there = sftp.fstat(&handle).await.unwrap_or(there);
     let size = there.size.unwrap_or_default();
     let limit = (*limit).min(READ_MAX);
-    let (data, mut eof) = piece(&sftp, &handle, *offset, limit, size).await.map_err(told)?;
+    let (data, mut eof) = match piece(&sftp, &handle, *offset, limit, size).await {
+        // So far behind the end that the host cannot even look there.
+        Err(Trouble::Refused(code, _))
+            if *offset > 0 && *offset >= size && (size > 0 || code == status::BAD_MESSAGE) =>
+        {
+            (Vec::new(), true)
+        }
+        read => read.map_err(told)?,
+    };
     let end = offset.saturating_add(length(&data));
     if !eof && size <= end {
         // Nobody knows yet.
@@ -80,6 +91,27 @@ pub async fn read(access: &Access, reading: &Reading) -> Result<Read, Fault> {
         owner,
         modified: times.map(|(_, written)| written),
     })
+}
+
+/// A server that follows links says of those that lead nowhere that they are not there.
+async fn unfound(sftp: &Sftp, trouble: Trouble, path: &[u8]) -> Fault {
+    let is_missing = matches!(trouble, Trouble::Refused(status::NO_SUCH_FILE, _));
+    let fault = words::fault(trouble, "read", path);
+    if !is_missing || !matches!(sftp.lstat(path).await, Ok(there) if there.kind() == Kind::Link) {
+        return fault;
+    }
+    match path::followed(sftp, path.to_vec()).await {
+        Ok((end, None)) => Fault {
+            message: format!(
+                "{} is a link to {}, which is not there",
+                words::shown(path),
+                words::shown(&end)
+            ),
+            ..fault
+        },
+        Ok((_, Some(_))) => fault,
+        Err(endless) => endless,
+    }
 }
 
 /// At most `limit` bytes from an offset of a file that may have `size`; true if it ends with them.

@@ -17,6 +17,9 @@ use crate::{
     schema,
 };
 
+/// Bytes of the longest character.
+const CHARACTER_MAX: u64 = 4;
+
 pub(super) const TOOL: Tool = Tool {
     name: "read_file",
     title: "Read file",
@@ -90,35 +93,55 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
     }
     let offset = offset.unwrap_or(0);
     let has_secret = hidden.has_secret();
-    let request = ReadFileRequest {
+    let mut request = ReadFileRequest {
         access: Some(hidden.access(host, path, sudo)),
         offset,
         limit: limit.unwrap_or(0),
     };
-    let send = |daemon: Connected| {
-        let request = request.clone();
-        async move { daemon.files().read_file(request).await }
-    };
-    let response = call
-        .patiently("reading", async {
+    let read = async |request: &ReadFileRequest| {
+        let send = |daemon: Connected| {
+            let request = request.clone();
+            async move { daemon.files().read_file(request).await }
+        };
+        let reading = async {
             if has_secret {
                 call.rpc_apart(send).await
             } else {
                 call.rpc(send).await
             }
-        })
-        .await?;
-    let (inside, more) = (offset > 0, !response.eof);
-    let decoded = match (encoding, errors) {
-        (None, None) => guess(&response.data, inside, more)?,
+        };
+        call.patiently("reading", reading).await
+    };
+    let decode = |data: &[u8], more: bool| match (encoding, errors) {
+        (None, None) => guess(data, offset > 0, more),
         (encoding, errors) => {
             let (encoding, errors) = (
                 encoding.unwrap_or(Encoding::Utf8),
                 errors.unwrap_or(Errors::Replace),
             );
-            encoding.decode(&response.data, errors, inside, more)?
+            encoding.decode(data, errors, offset > 0, more)
         }
     };
+    let mut response = read(&request).await?;
+    let mut decoded = decode(&response.data, !response.eof)?;
+    if !response.eof && decoded.left > 0 && decoded.left == response.data.len() {
+        // Who reads on by `next_offset` would come here for ever: one character is given, however long it is.
+        request.limit = CHARACTER_MAX;
+        response = read(&request).await?;
+        let least = (1..response.data.len()).find_map(|length| {
+            let decoded = decode(response.data.get(..length)?, true).ok()?;
+            (!decoded.text.is_empty() && !decoded.is_damaged).then_some((length, decoded))
+        });
+        decoded = match least {
+            Some((length, decoded)) => {
+                response.data.truncate(length);
+                response.eof = false;
+                response.sha256.clear();
+                decoded
+            }
+            None => decode(&response.data, !response.eof)?,
+        };
+    }
     Ok(render::file::read(&response, offset, decoded))
 }
 
