@@ -15,6 +15,9 @@ const TRY_WHOLE: u64 = 8 << 20;
 /// Text above the current line that the cursor may still change, about: more than this is taken for settled.
 const UNSETTLED: usize = 64 << 10;
 
+/// By how many characters notes grow at most where less of an output is shown.
+const NOTE_GROWS: usize = 8;
+
 /// Bytes read at once while streaming.
 const READ_BYTES: usize = 256 << 10;
 
@@ -46,10 +49,43 @@ impl View {
 }
 
 /// The whole output in at most `limit` characters (bytes if raw) of both streams together: all of it, or head and tail.
-/// In text a line between them says exactly what was left out and how to read it, which comes on top; of bytes the view's
-/// words say so.
+/// In text a line between them says exactly what was left out and how to read it; where the limit leaves too little room
+/// for that it only says how much, and the view's words the rest; where it leaves none, the line comes on top. Of bytes
+/// the view's words say so.
 pub fn whole(output: &Output, limit: usize, raw: bool, hint_id: &str) -> View {
-    spelled(limit, raw, |limit| whole_within(output, limit, raw, hint_id))
+    spelled(limit, raw, |limit| with_note(output, limit, raw, hint_id))
+}
+
+/// A limit is worth a note that takes no more than half of it.
+fn with_note(output: &Output, limit: usize, raw: bool, hint_id: &str) -> View {
+    let (on_top, noted) = whole_within(output, limit, raw, hint_id, false);
+    let is_within = |view: &View| chars(&view.stdout) + chars(&view.stderr) <= limit;
+    if raw || is_within(&on_top) {
+        return on_top;
+    }
+    let (_, short) = whole_within(output, limit, raw, hint_id, true);
+    for (is_short, mut noted) in [(false, noted), (true, short)] {
+        loop {
+            let room = noted + NOTE_GROWS;
+            if room * 2 > limit {
+                break;
+            }
+            let (view, now) = whole_within(output, limit - room, raw, hint_id, is_short);
+            if is_within(&view) {
+                return view;
+            }
+            // Now the other stream may need one, too.
+            if now <= noted {
+                break;
+            }
+            noted = now;
+        }
+    }
+    on_top
+}
+
+fn chars(bytes: &[u8]) -> usize {
+    String::from_utf8_lossy(bytes).chars().count()
 }
 
 /// Bytes that are no text are spelled in base64, in four characters for three of them: then fewer fit.
@@ -69,10 +105,11 @@ fn spelled(limit: usize, raw: bool, view: impl Fn(usize) -> View) -> View {
     all
 }
 
-fn whole_within(output: &Output, limit: usize, raw: bool, hint_id: &str) -> View {
+/// The view, and how many characters of it are notes.
+fn whole_within(output: &Output, limit: usize, raw: bool, hint_id: &str, is_short: bool) -> (View, usize) {
     let end = output.settled();
     if let Some(all) = try_whole(output, end, limit, raw) {
-        return View::of(all, end);
+        return (View::of(all, end), 0);
     }
     let stop = output.gap_from(0).map_or(end, |(start, _)| start.min(end));
     let mut head = fit::head(output, 0, stop, limit / 2, raw);
@@ -106,6 +143,7 @@ fn whole_within(output: &Output, limit: usize, raw: bool, hint_id: &str) -> View
         omitted_bytes: omitted,
         ..View::of(head.rendered, end)
     };
+    let mut noted = 0;
     if omitted > 0 {
         let lost = match output.dropped() {
             0 => String::new(),
@@ -118,22 +156,28 @@ fn whole_within(output: &Output, limit: usize, raw: bool, hint_id: &str) -> View
                 left_out.places(view.stdout.len(), view.stderr.len()),
             );
         } else {
-            let note = format!(
-                "[… {omitted} bytes left out ({} from offset {from} to {to}){lost}; get_command_output command_id={hint_id} \
-                 offset={from} reads them …]\n",
-                left_out.streams(),
-            );
+            let place = format!("({} from offset {from} to {to}){lost}", left_out.streams());
+            let note = if is_short {
+                view.words = format!(
+                    "{omitted} bytes are left out {place}; get_command_output offset={from} reads them"
+                );
+                format!("[… {omitted} bytes left out …]\n")
+            } else {
+                format!(
+                    "[… {omitted} bytes left out {place}; get_command_output command_id={hint_id} offset={from} reads them …]\n"
+                )
+            };
             if left_out.stdout > 0 {
-                push_line(&mut view.stdout, &note);
+                noted += push_line(&mut view.stdout, &note);
             }
             if left_out.stderr > 0 {
-                push_line(&mut view.stderr, &note);
+                noted += push_line(&mut view.stderr, &note);
             }
         }
     }
     view.stdout.extend_from_slice(&tail.rendered.stdout);
     view.stderr.extend_from_slice(&tail.rendered.stderr);
-    view
+    (view, noted)
 }
 
 /// How many bytes of each stream are left out.
@@ -293,9 +337,11 @@ fn try_whole(output: &Output, total: u64, limit: usize, raw: bool) -> Option<Ren
     (all.chars <= limit).then_some(all)
 }
 
-fn push_line(text: &mut Vec<u8>, line: &str) {
+/// Adds a line; gives how many characters that took at most.
+fn push_line(text: &mut Vec<u8>, line: &str) -> usize {
     if text.last().is_some_and(|&byte| byte != b'\n') {
         text.push(b'\n');
     }
     text.extend_from_slice(line.as_bytes());
+    line.chars().count() + 1
 }
