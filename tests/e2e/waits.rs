@@ -75,6 +75,28 @@ fn a_pattern_of_what_was_not_shown() {
     bed.finish();
 }
 
+/// A call that does not wait shows nothing of what goes on: the wait behind it finds all of it, however fast that is.
+#[test]
+fn a_pattern_behind_a_call_that_did_not_wait() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    for shell in [Shell::Bash, Shell::Dash] {
+        let host = shell.host();
+        shim.run(host, "true");
+        for _ in 0..40 {
+            let command = json!({"session": host, "command": "echo ready; sleep 100", "timeout": 0});
+            let begun = shim.execute(command).expect("it begins");
+            assert_eq!((&*begun.stdout, begun.number("offset")), ("", 0), "{begun:?}");
+            let shown = wait(&mut shim, json!({"commands": [begun.id], "pattern": "^ready$"}));
+            assert_eq!(text(&shown, "/commands/0/matched"), "ready", "{host}: {shown}");
+            shim.call("interrupt_command", json!({"command_id": begun.id}))
+                .expect("interrupted");
+        }
+    }
+    shim.close();
+    bed.finish();
+}
+
 /// What does not fit into an answer follows in the next, and each says so; a character in two halves is told once, whole.
 #[test]
 fn more_than_fits() {

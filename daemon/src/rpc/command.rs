@@ -194,3 +194,14 @@ fn report(command: &Command, client: &str, limit: usize, raw: bool) -> v1::Comma
     state.show_to(client, view.offset);
     to_proto::command(command, &state, Some(view), raw)
 }
+
+/// The same for who did not wait: nothing is shown of what goes on, or it were chance what a wait for a pattern finds.
+fn report_at_once(command: &Command, client: &str, limit: usize, raw: bool) -> v1::Command {
+    {
+        let state = command.state();
+        if !state.status.is_final() {
+            return to_proto::command(command, &state, Some(View::default()), raw);
+        }
+    }
+    report(command, client, limit, raw)
+}

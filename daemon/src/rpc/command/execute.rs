@@ -19,7 +19,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::{EVENTS_MAX, Events, bounded, from_proto, report, told};
+use super::{EVENTS_MAX, Events, bounded, from_proto, report, report_at_once, told};
 use crate::{
     command::{Command, Following},
     execute::{Execution, Handed, hand_over},
@@ -149,6 +149,8 @@ impl Call {
         {
             return;
         }
+        let told_at_once = self.wait == Some(Duration::ZERO) && !self.stream_output;
+        let report = if told_at_once { report_at_once } else { report };
         let mut result = report(&command, &self.client, self.limit, self.raw);
         if self.stream_output {
             result.stdout.clear();
