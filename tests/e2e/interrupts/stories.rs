@@ -1,5 +1,7 @@
 //! Interrupts that meet no running program, or come twice, too late, or while a program is stopped.
 
+use std::fs;
+
 use serde_json::{Value, json};
 use sshmcp_tests::{Outcome, Shell, Shim, TestBed, eventually};
 
@@ -41,6 +43,31 @@ fn nothing_runs() {
             );
         }
         assert_eq!(shim.run(shell.host(), "echo $?").stdout, "1\n", "{shell:?}");
+    }
+    shim.close();
+    bed.finish();
+}
+
+/// A Ctrl-C that its command ignores stands on the terminal, and in no shell in the output.
+#[test]
+fn the_key_is_no_output() {
+    let bed = TestBed::new();
+    let mut shim = bed.shim();
+    let go = bed.scratch(Shell::Fish).join("go");
+    for shell in [Shell::Fish, Shell::Bash, Shell::Ksh] {
+        let wait = format!("until test -e {}; do sleep 0.1; done", go.display());
+        let text = format!("sh -c 'trap \"\" INT; {wait}; echo out; echo err >&2'");
+        let running = begin(&mut shim, shell, &text);
+        let answer = interrupt(&mut shim, &json!({"command_id": running.id}));
+        assert_eq!(answer["ended"], json!(false), "{answer}");
+        fs::write(&go, "").expect("a file");
+        let ended = shim.wait_for(&running.id);
+        assert_eq!(
+            (&*ended.stdout, &*ended.stderr, ended.exit_code),
+            ("out\n", "err\n", Some(0)),
+            "{shell:?}: {ended:?}"
+        );
+        fs::remove_file(&go).expect("there");
     }
     shim.close();
     bed.finish();

@@ -334,6 +334,8 @@ impl Actor {
             && shell.machine.running() == Some(id)
         {
             shell.machine.on(Event::Spared, now);
+            // The key stands on the terminal all the same.
+            shell.typed_meanwhile = true;
         }
         if shell.held_due(now).is_some_and(|at| now >= at) {
             for held in std::mem::take(&mut shell.signals.held) {
