@@ -230,6 +230,17 @@ fn taken_as_meant() {
         assert!(outcome.stdout.chars().count() <= most, "{}", outcome.stdout);
         assert!(outcome.number("omitted_bytes") > 0);
     }
+    // What is said on stderr is there, however much stands around it.
+    for command in [
+        "seq 1 200000; echo oops >&2",
+        "seq 1 100000; echo oops >&2; seq 1 100000",
+    ] {
+        let outcome = shim
+            .execute(json!({"session": "w", "command": command}))
+            .expect("run");
+        assert_eq!(outcome.stderr, "oops\n", "{command}");
+        assert!(outcome.stdout.ends_with("00000\n"), "{outcome:?}");
+    }
     let outcome = shim
         .execute(json!({"session": "w", "command": "seq 1 3"}))
         .expect("run");

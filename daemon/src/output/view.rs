@@ -48,7 +48,8 @@ impl View {
     }
 }
 
-/// The whole output in at most `limit` characters (bytes if raw) of both streams together: all of it, or head and tail.
+/// The whole output in at most `limit` characters (bytes if raw) of both streams together: all of it, or head and tail; in
+/// text a stream that has little is all there, for what a program says on stderr comes anywhere in a long stdout.
 /// In text a line between them says exactly what was left out and how to read it; where the limit leaves too little room
 /// for that it only says how much, and the view's words the rest; where it leaves none, the line comes on top. Of bytes
 /// the view's words say so.
@@ -58,19 +59,21 @@ pub fn whole(output: &Output, limit: usize, raw: bool, hint_id: &str) -> View {
 
 /// A limit is worth a note that takes no more than half of it.
 fn with_note(output: &Output, limit: usize, raw: bool, hint_id: &str) -> View {
-    let (on_top, noted) = whole_within(output, limit, raw, hint_id, false);
+    let kept = if raw { None } else { kept(output, limit) };
+    let kept = kept.as_ref();
+    let (on_top, noted) = whole_within(output, limit, raw, hint_id, false, kept);
     let is_within = |view: &View| chars(&view.stdout) + chars(&view.stderr) <= limit;
     if raw || is_within(&on_top) {
         return on_top;
     }
-    let (_, short) = whole_within(output, limit, raw, hint_id, true);
+    let (_, short) = whole_within(output, limit, raw, hint_id, true, kept);
     for (is_short, mut noted) in [(false, noted), (true, short)] {
         loop {
             let room = noted + NOTE_GROWS;
             if room * 2 > limit {
                 break;
             }
-            let (view, now) = whole_within(output, limit - room, raw, hint_id, is_short);
+            let (view, now) = whole_within(output, limit - room, raw, hint_id, is_short, kept);
             if is_within(&view) {
                 return view;
             }
@@ -82,6 +85,45 @@ fn with_note(output: &Output, limit: usize, raw: bool, hint_id: &str) -> View {
         }
     }
     on_top
+}
+
+/// A stream of which all is shown though not all of the other is: it takes a quarter of the limit at most.
+struct Kept {
+    stream: StreamKind,
+    text: String,
+}
+
+/// The stream that has little, if not all fits; of very much nothing is looked for.
+fn kept(output: &Output, limit: usize) -> Option<Kept> {
+    let (end, most) = (output.settled(), limit / 4);
+    if output.dropped() > 0 || end > TRY_WHOLE {
+        return None;
+    }
+    let is_little = |stream: &StreamKind| (1..=most as u64).contains(&output.total_of(*stream));
+    let stream = [StreamKind::Stderr, StreamKind::Stdout]
+        .into_iter()
+        .find(is_little)?;
+    let (mut cleaner, mut at) = (Cleaner::new(), 0);
+    while at < end {
+        let pieces = output.read(at, READ_BYTES);
+        for piece in &pieces {
+            if piece.offset != at {
+                // The disk does not give everything back.
+                return None;
+            }
+            at = piece.end();
+            if piece.stream == stream {
+                for text in output.drawn.text(piece.offset, clip(piece, 0, end)) {
+                    cleaner.feed(text);
+                }
+            }
+        }
+        if pieces.is_empty() {
+            return None;
+        }
+    }
+    let text = cleaner.finish();
+    (text.chars().count() <= most).then_some(Kept { stream, text })
 }
 
 fn chars(bytes: &[u8]) -> usize {
@@ -106,11 +148,19 @@ fn spelled(limit: usize, raw: bool, view: impl Fn(usize) -> View) -> View {
 }
 
 /// The view, and how many characters of it are notes.
-fn whole_within(output: &Output, limit: usize, raw: bool, hint_id: &str, is_short: bool) -> (View, usize) {
+fn whole_within(
+    output: &Output,
+    limit: usize,
+    raw: bool,
+    hint_id: &str,
+    is_short: bool,
+    kept: Option<&Kept>,
+) -> (View, usize) {
     let end = output.settled();
     if let Some(all) = try_whole(output, end, limit, raw) {
         return (View::of(all, end), 0);
     }
+    let limit = limit.saturating_sub(kept.map_or(0, |kept| kept.text.chars().count()));
     let stop = output.gap_from(0).map_or(end, |(start, _)| start.min(end));
     let mut head = fit::head(output, 0, stop, limit / 2, raw);
     let floor = head.end.max(output.contiguous_from());
@@ -124,7 +174,6 @@ fn whole_within(output: &Output, limit: usize, raw: bool, hint_id: &str, is_shor
             head = Part::empty(0);
         }
     }
-    let omitted = tail.start - head.end;
     let mut held = [0, 0];
     for piece in output.read(end, usize::try_from(output.total() - end).unwrap_or(usize::MAX)) {
         let [stdout, stderr] = &mut held;
@@ -135,9 +184,17 @@ fn whole_within(output: &Output, limit: usize, raw: bool, hint_id: &str, is_shor
     }
     let left_out = |stream, held| output.total_of(stream) - held - head.shown(stream) - tail.shown(stream);
     let [stdout_held, stderr_held] = held;
+    let of = |stream, held| match kept {
+        Some(kept) if kept.stream == stream => 0,
+        _ => left_out(stream, held),
+    };
     let left_out = Left {
-        stdout: left_out(StreamKind::Stdout, stdout_held),
-        stderr: left_out(StreamKind::Stderr, stderr_held),
+        stdout: of(StreamKind::Stdout, stdout_held),
+        stderr: of(StreamKind::Stderr, stderr_held),
+    };
+    let omitted = match kept {
+        Some(_) => left_out.stdout + left_out.stderr,
+        None => tail.start - head.end,
     };
     let mut view = View {
         omitted_bytes: omitted,
@@ -177,6 +234,13 @@ fn whole_within(output: &Output, limit: usize, raw: bool, hint_id: &str, is_shor
     }
     view.stdout.extend_from_slice(&tail.rendered.stdout);
     view.stderr.extend_from_slice(&tail.rendered.stderr);
+    if let Some(Kept { stream, text }) = kept {
+        let shown = match stream {
+            StreamKind::Stdout => &mut view.stdout,
+            StreamKind::Stderr => &mut view.stderr,
+        };
+        *shown = text.clone().into_bytes();
+    }
     (view, noted)
 }
 
