@@ -58,7 +58,7 @@ use crate::{
     connection::{Channel, Pool, Pulse},
     output::StreamKind,
     secret::Secret,
-    shell::{frame, scan::Scanner},
+    shell::{fish, frame, scan::Scanner},
 };
 
 /// A flood has always something to say: after so many turns in a row whatever else there is has its own.
@@ -157,6 +157,8 @@ struct Shell {
     spot: Spot,
     /// Programs asked the terminal, and none took keys yet.
     unanswered: Option<Question>,
+    /// What a fish asked its terminal.
+    fish_asks: fish::Questions,
     /// When a kept shell's host is told next that somebody is still interested.
     interest: Option<Instant>,
 }

@@ -145,6 +145,16 @@ impl Machine {
         }
     }
 
+    /// What comes on the terminal may be what the shell asks at its prompt: it is there, or its command has ended, or it has not
+    /// run what was typed.
+    pub const fn is_prompting(&self) -> bool {
+        match &self.phase {
+            Phase::Busy(running) => !running.started || running.status.is_some(),
+            Phase::Ready { .. } | Phase::Settling { .. } => true,
+            Phase::Typed => false,
+        }
+    }
+
     /// A further pair of FIFOs is there.
     pub fn add_slot(&mut self, slot: u8) {
         self.slots.add(slot);

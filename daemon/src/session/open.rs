@@ -43,6 +43,7 @@ use crate::{
     host::Target,
     shell::{
         candidate::Candidate,
+        fish,
         frame::{self, HelperHello},
         mark::ShellHello,
         order::{self, Keeping, Script},
@@ -118,6 +119,9 @@ struct Opening {
     said: expired::Said,
     /// What the helper made is where the shell is, as the shell says.
     is_here: Option<bool>,
+    fish_asks: fish::Questions,
+    /// What a fish is to be answered, once it is known to be one.
+    fish_answer: Option<&'static [u8]>,
 }
 
 /// Opens the shell of the session of this name on the target.
@@ -220,6 +224,8 @@ impl Opening {
             labels: (Vec::new(), false),
             said: expired::Said::default(),
             is_here: None,
+            fish_asks: fish::Questions::default(),
+            fish_answer: None,
         }
     }
 
@@ -236,7 +242,7 @@ impl Opening {
     async fn run(mut self, claims: &Claims, session: &str) -> Result<Opened, NotOpened> {
         let mut hello = self.hello.clone().unwrap_or_default();
         let fifos = !hello.dir.is_empty();
-        self.answer(&self.shown).await;
+        self.answer(&[]).await;
         // The helper brings the script of the many; another is sent after it.
         let mut script = Script::Posix;
         let mut brought = 1;

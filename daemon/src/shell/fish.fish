@@ -5,23 +5,36 @@ set -g __sshmcp_n @NONCE@
 set -g __sshmcp_i
 set -g __sshmcp_d0
 set -g __sshmcp_w
+set -g __sshmcp_b
 set -g __sshmcp_x
 set -g __sshmcp_o /dev/null
 set -g __sshmcp_e /dev/null
 set -g __sshmcp_m t
 set -g __sshmcp_s 0
 
-# __sshmcp_f ID: fetches the text of command ID into __sshmcp_x and says where its output goes.
-# A header line "r ID OUT ERR MODE LINES" is followed by so many lines; "R ID OUT ERR MODE BYTES" by the file t.
+# __sshmcp_f ID: fetches the text of command ID, unless that was done when its line was entered, and says where its output
+# goes.
 function __sshmcp_f
     set -g __sshmcp_s $status
+    if test "$argv[1]" != "$__sshmcp_b"
+        # An id runs once, however often it is typed.
+        test "$argv[1]" = "$__sshmcp_w"
+        and return $__sshmcp_s
+        __sshmcp_g $argv[1]
+    end
+    set -g __sshmcp_i $__sshmcp_b
+    set -g __sshmcp_b
+    builtin printf '\e]6973;%s;C;%s\a' $__sshmcp_n "$__sshmcp_i" >/dev/tty
+    return $__sshmcp_s
+end
+
+# __sshmcp_g ID: fetches the text of command ID into __sshmcp_x; __sshmcp_b is ID then.
+# A header line "r ID OUT ERR MODE LINES" is followed by so many lines; "R ID OUT ERR MODE BYTES" by the file t.
+function __sshmcp_g
     set -g __sshmcp_i
     set -g __sshmcp_x
     set -g __sshmcp_o /dev/null
     set -g __sshmcp_e /dev/null
-    # An id runs once, however often it is typed.
-    test "$argv[1]" = "$__sshmcp_w"
-    and return $__sshmcp_s
     while read -lL line
         # A group sets the variable of its name, also the user's.
         builtin string match -qr -- "^(?<__sshmcp_1>[rR]) $argv[1] (?<__sshmcp_2>\S+) (?<__sshmcp_3>\S+) (?<__sshmcp_4>\S+) (?<__sshmcp_5>\d+)\$" "$line"
@@ -40,13 +53,10 @@ function __sshmcp_f
         set -g __sshmcp_o $__sshmcp_d/$__sshmcp_2
         set -g __sshmcp_e $__sshmcp_d/$__sshmcp_3
         set -g __sshmcp_m $__sshmcp_4
-        set -g __sshmcp_i $argv[1]
+        set -g __sshmcp_b $argv[1]
         set -g __sshmcp_w $argv[1]
-        __sshmcp_a
         break
     end <$__sshmcp_d/x
-    builtin printf '\e]6973;%s;C;%s\a' $__sshmcp_n "$__sshmcp_i" >/dev/tty
-    return $__sshmcp_s
 end
 
 # __sshmcp_y: ends both streams, which are still open; what comes behind is a background job's.
@@ -85,15 +95,35 @@ function __sshmcp_h --on-event fish_prompt --on-event fish_cancel
     return $__sshmcp_s
 end
 
-# __sshmcp_a: remembers the text where fish can be told (4).
-function __sshmcp_a
-    set -q __sshmcp_p
-    and test (builtin string length -- "$__sshmcp_x") -lt 10000
-    and not builtin string match -q ' *' -- "$__sshmcp_x"
-    and builtin history append -- "$__sshmcp_x" >/dev/null 2>&1
+# fish 4 asks whether a line that was entered is for its history. The text that ours fetches is; behind our line, which fish
+# forgets when the next is entered, it would keep that for good.
+if builtin string match -qr '^([4-9]|[1-9]\d)' -- $version
+    if builtin functions -q fish_should_add_to_history
+        builtin functions -c fish_should_add_to_history __sshmcp_u
+        # It was asked about the line that brought this.
+        for line in (builtin history search --max 2 --null --prefix ' ' | builtin string split0)
+            builtin string match -q "*$__sshmcp_d*" -- "$line"
+            and builtin history delete --exact --case-sensitive -- "$line"
+        end
+    end
+    function fish_should_add_to_history
+        if builtin string match -q ' *__sshmcp_*' -- "$argv[1]"
+            builtin string match -qr '^ (?:[^;]*;)*?__sshmcp_f (?<__sshmcp_1>c\d+);begin;' -- "$argv[1]"
+            and test "$__sshmcp_1" != "$__sshmcp_w"
+            and __sshmcp_g $__sshmcp_1
+            and test "$__sshmcp_1" = "$__sshmcp_b"
+            and test (builtin string length -- "$__sshmcp_x") -lt 10000
+            and not builtin string match -q ' *' -- "$__sshmcp_x"
+            and builtin history append -- "$__sshmcp_x" >/dev/null 2>&1
+            return 1
+        end
+        if builtin functions -q __sshmcp_u
+            __sshmcp_u $argv
+        else
+            not builtin string match -q ' *' -- "$argv[1]"
+        end
+    end
 end
-builtin string match -qr '^([4-9]|[1-9]\d)' -- $version
-and set -g __sshmcp_p 1
 
 # A keyword that stands alone opens its help in a pager, on the terminal, and so does one in the wrong place behind its
 # message: not while the output is captured.

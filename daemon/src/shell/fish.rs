@@ -17,13 +17,45 @@ pub fn messages(shown: &str) -> &str {
     ""
 }
 
-/// What a plain terminal answers to the questions in this output: what it is (`ESC [ c`), nothing more. fish 4 waits
-/// for that up to ten seconds before its first prompt.
-pub fn answers(output: &[u8]) -> Option<&'static [u8]> {
-    [&b"\x1b[c"[..], b"\x1b[0c"]
-        .iter()
-        .any(|question| memchr::memmem::find(output, question).is_some())
-        .then_some(b"\x1b[?62;22c")
+/// How fish 4 asks what its terminal is (primary device attributes). It does so before its first prompt, and at each one
+/// from 4.1 on, and waits for the answer up to ten seconds. (fish 4.0.2 and 4.7.1)
+const QUESTIONS: [&[u8]; 2] = [b"\x1b[0c", b"\x1b[c"];
+/// What a plain terminal answers; all else that fish asks may go unanswered.
+const ANSWER: &[u8] = b"\x1b[?62;22c";
+/// What only fish 4 asks, before its first prompt: the terminfo capability `indn`.
+const GREETING: &[u8] = b"\x1bP+q696e646e";
+
+/// Finds fish's question in what comes in pieces.
+#[derive(Debug, Default)]
+pub struct Questions {
+    /// The end of the last piece, where a question may have begun.
+    begun: Vec<u8>,
+}
+
+impl Questions {
+    /// What is to be answered to this output, if it asks.
+    pub fn answer(&mut self, output: &[u8]) -> Option<&'static [u8]> {
+        self.begun.extend(output);
+        let asks = QUESTIONS
+            .iter()
+            .any(|question| memchr::memmem::find(&self.begun, question).is_some());
+        let begun = (1..4)
+            .filter_map(|length| self.begun.len().checked_sub(length))
+            .find(|&at| {
+                self.begun.get(at..).is_some_and(|end| {
+                    QUESTIONS
+                        .iter()
+                        .any(|question| question.starts_with(end) && question.len() > end.len())
+                })
+            });
+        self.begun.drain(..begun.unwrap_or(self.begun.len()));
+        asks.then_some(ANSWER)
+    }
+}
+
+/// True if a fish 4 is about to show its first prompt: it is known by what it asks where nobody can look.
+pub fn greets(output: &[u8]) -> bool {
+    memchr::memmem::find(output, GREETING).is_some()
 }
 
 #[cfg(test)]
@@ -48,7 +80,17 @@ mod tests {
     /// The question as fish 4 puts it, and what is none.
     #[test]
     fn questions() {
-        assert!(answers(b"\x1b[?u\x1b[0c").is_some());
-        assert!(answers(b"\x1b[6n\x1b[31mc").is_none());
+        let mut questions = Questions::default();
+        assert!(questions.answer(b"\x1b[?u\x1b[0c").is_some());
+        assert!(questions.answer(b"c").is_none(), "asked once");
+        assert!(questions.answer(b"\x1b[6n\x1b[31mc").is_none());
+        for cut in 1..4 {
+            let (begin, end) = b"\x1b[0c".split_at(cut);
+            assert!(questions.answer(begin).is_none());
+            assert!(questions.answer(end).is_some(), "{cut}");
+            assert!(questions.answer(end).is_none(), "{cut}");
+        }
+        assert!(questions.answer(b"\x1b[").is_none());
+        assert!(questions.answer(b"31mc\x1b[c\x1b").is_some());
     }
 }

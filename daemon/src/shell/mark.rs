@@ -61,6 +61,13 @@ pub struct ShellHello {
     pub cwd: String,
 }
 
+impl ShellHello {
+    /// A fish that asks its terminal what it is, and reads no key before it knows: 4 and newer.
+    pub fn is_asking_fish(&self) -> bool {
+        self.kind == "fish" && !["2.", "3."].iter().any(|old| self.version.starts_with(old))
+    }
+}
+
 /// What begins a mark.
 pub fn introducer(nonce: &str) -> Vec<u8> {
     format!("\x1b]6973;{nonce};").into_bytes()

@@ -37,6 +37,28 @@ impl Shell {
         !secret && !hides && self.machine.pair().is_some()
     }
 
+    /// Answers the shell itself at its prompt, which takes keys there. ash asks where the cursor is before it reads a line, and
+    /// waits 20 ms at the line's end unless it was told; fish what its terminal is, also of what was typed at once, which it
+    /// reads when it was told or after ten seconds.
+    pub(super) fn answer_at_prompt(&mut self, shown: &[u8]) {
+        // tmux answers what runs in it.
+        if self.link.kept.is_some() {
+            return;
+        }
+        let at_prompt = self.machine.is_prompting();
+        let answer = match self.link.shell.kind.as_str() {
+            "ash" if at_prompt && memchr::memmem::find(shown, b"\x1b[6n").is_some() => {
+                Some(&b"\x1b[1;1R"[..])
+            }
+            // What was asked in pieces is to be seen also where the second comes later.
+            "fish" => self.fish_asks.answer(shown).filter(|_| at_prompt),
+            _ => None,
+        };
+        if let Some(answer) = answer {
+            self.link.write(answer.to_vec());
+        }
+    }
+
     /// Asks the helper how the terminal takes input; the answers wait for that.
     pub(super) fn answer_when_raw(&mut self, answers: Vec<u8>) {
         let in_front = matches!(self.machine.phase(), Phase::Busy(_) | Phase::Typed);
@@ -51,7 +73,8 @@ impl Shell {
     }
 
     /// The helper has looked. The shell alone in front takes keys at its prompt, though we may not have heard yet that its
-    /// command ended: another program has to be there. One that takes lines may be about to take keys.
+    /// command ended: another program has to be there, or a fish that asks in its `read` too. One that takes lines may be about
+    /// to take keys.
     pub(super) fn answer(&mut self, front: &Foreground, question: Question, now: Instant) -> Vec<Effect> {
         let others = front
             .members
@@ -59,7 +82,7 @@ impl Shell {
             .filter(|member| member.place == Place::InFront);
         let others: Vec<u32> = others.map(|member| member.pid).collect();
         let runs = matches!(self.machine.phase(), Phase::Busy(_) | Phase::Typed);
-        if !runs || others.is_empty() {
+        if !runs || (others.is_empty() && !self.link.shell.is_asking_fish()) {
             return Vec::new();
         }
         if front.mode == LineMode::Raw {

@@ -25,7 +25,7 @@ use crate::{
         spot::Spot,
     },
     shell::{
-        frame, mark,
+        fish, frame, mark,
         order::{self, Capture},
         scan::Scanner,
     },
@@ -366,6 +366,7 @@ impl Shell {
             is_mirroring: false,
             spot: Spot::default(),
             unanswered: None,
+            fish_asks: fish::Questions::default(),
             interest: link.kept.is_some().then(Instant::now),
             pulse: link.road.pulse(),
             link,

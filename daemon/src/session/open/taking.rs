@@ -42,8 +42,9 @@ impl Opening {
         Ok(())
     }
 
-    /// Answers what fish asks its terminal; nobody else is answered, who might not be there any more to read it.
-    pub(super) async fn answer(&self, shown: &[u8]) {
+    /// Answers what fish asked its terminal, also before it was known to be one; nobody else is answered, who might not be there
+    /// any more to read it.
+    pub(super) async fn answer(&mut self, shown: &[u8]) {
         // tmux answers what runs in it.
         if self.kept.is_some() {
             return;
@@ -55,7 +56,10 @@ impl Opening {
             .into_iter()
             .chain(now.map(|candidate| candidate.name.as_str()))
             .any(|shell| Script::of(shell) == Script::Fish);
-        if is_fish && let Some(answer) = fish::answers(shown) {
+        self.fish_answer = self.fish_asks.answer(shown).or(self.fish_answer);
+        if (is_fish || fish::greets(shown))
+            && let Some(answer) = self.fish_answer.take()
+        {
             let _ = self.write(answer.to_vec()).await;
         }
     }
@@ -134,7 +138,10 @@ impl Opening {
                         Some(HelperFrame::Reading) => self.reading = Some(Instant::now()),
                         Some(HelperFrame::Hello(hello)) => self.hello = Some(hello),
                         Some(HelperFrame::Installed) => self.installed = self.installed.saturating_add(1),
-                        Some(HelperFrame::Who(candidates)) => self.candidates = Some(candidates),
+                        Some(HelperFrame::Who(candidates)) => {
+                            self.candidates = Some(candidates);
+                            self.answer(&[]).await;
+                        }
                         Some(HelperFrame::Label(Some(label))) => {
                             if self.labels.0.len() < LABELS_MAX {
                                 self.labels.0.push(label);

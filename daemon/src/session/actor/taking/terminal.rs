@@ -75,7 +75,7 @@ impl Actor {
                     {
                         shell.machine.on(Event::Cleared, now);
                     }
-                    shell.answer_ash(&data);
+                    shell.answer_at_prompt(&data);
                     if asked {
                         self.sudo_asks().await;
                     }
@@ -171,15 +171,6 @@ impl Actor {
 }
 
 impl Shell {
-    /// ash asks where the cursor is before it reads a line, and waits 20 ms at the line's end unless it was told.
-    fn answer_ash(&mut self, shown: &[u8]) {
-        let at_prompt = matches!(self.machine.phase(), Phase::Ready { .. } | Phase::Settling { .. });
-        let is_asked = self.link.kept.is_none() && self.link.shell.kind == "ash";
-        if at_prompt && is_asked && memchr::memmem::find(shown, b"\x1b[6n").is_some() {
-            self.link.write(b"\x1b[1;1R".to_vec());
-        }
-    }
-
     /// Some shells undo a command's redirections before their EXIT trap, and fish never redirects its own messages:
     /// what they print comes on the terminal.
     fn keep_terminal_text(&mut self, data: &[u8]) {
