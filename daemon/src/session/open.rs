@@ -120,6 +120,7 @@ struct Opening {
     /// What the helper made is where the shell is, as the shell says.
     is_here: Option<bool>,
     fish_asks: fish::Questions,
+    fish_greeted: bool,
     /// What a fish is to be answered, once it is known to be one.
     fish_answer: Option<&'static [u8]>,
 }
@@ -225,6 +226,7 @@ impl Opening {
             said: expired::Said::default(),
             is_here: None,
             fish_asks: fish::Questions::default(),
+            fish_greeted: false,
             fish_answer: None,
         }
     }

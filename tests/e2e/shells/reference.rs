@@ -60,7 +60,7 @@ pub(crate) fn without_names(shell: Shell, stderr: &str) -> String {
         Shell::Dash => (r"(?:-dash|dash|/\S*/dash): \d+: (?:eval: )?", r"^\z."),
     };
     // Elsewhere than at its prompt fish shows the place of an error, too.
-    let place = r"(?m)^(?:fish|\S+ \(line \d+\)): \n(?:.*\n)*? *[~^]+\n(?:in function .*\n)*";
+    let place = r"(?m)(?:^\n)?^(?:fish|\S+ \(line \d+\)): \n(?:.*\n)*? *[~^]+\n(?:in function .*\n)*(?:^\n)?";
     let place = Regex::new(place).expect("a constant");
     let stderr = match shell {
         Shell::Fish => place.replace_all(stderr, ""),

@@ -57,7 +57,8 @@ impl Opening {
             .chain(now.map(|candidate| candidate.name.as_str()))
             .any(|shell| Script::of(shell) == Script::Fish);
         self.fish_answer = self.fish_asks.answer(shown).or(self.fish_answer);
-        if (is_fish || fish::greets(shown))
+        self.fish_greeted |= fish::greets(shown);
+        if (is_fish || self.fish_greeted)
             && let Some(answer) = self.fish_answer.take()
         {
             let _ = self.write(answer.to_vec()).await;
