@@ -95,28 +95,38 @@ function __sshmcp_h --on-event fish_prompt --on-event fish_cancel
     return $__sshmcp_s
 end
 
-# fish 4 asks whether a line that was entered is for its history. The text that ours fetches is; behind our line, which fish
-# forgets when the next is entered, it would keep that for good.
+# fish 4 asks whether a line that was entered is for its history. The text that ours fetches may be; behind our line, which
+# fish forgets when the next is entered, it would keep that for good.
 if builtin string match -qr '^([4-9]|[1-9]\d)' -- $version
+    set -g __sshmcp_h1 1
     if builtin functions -q fish_should_add_to_history
         builtin functions -c fish_should_add_to_history __sshmcp_u
-        # It was asked about the line that brought this.
-        for line in (builtin history search --max 2 --null --prefix ' ' | builtin string split0)
-            builtin string match -q "*$__sshmcp_d*" -- "$line"
-            and builtin history delete --exact --case-sensitive -- "$line"
-        end
+        set -g __sshmcp_h1
     end
     function fish_should_add_to_history
-        if builtin string match -q ' *__sshmcp_*' -- "$argv[1]"
-            builtin string match -qr '^ (?:[^;]*;)*?__sshmcp_f (?<__sshmcp_1>c\d+);begin;' -- "$argv[1]"
-            and test "$__sshmcp_1" != "$__sshmcp_w"
-            and __sshmcp_g $__sshmcp_1
-            and test "$__sshmcp_1" = "$__sshmcp_b"
-            and test (builtin string length -- "$__sshmcp_x") -lt 10000
-            and not builtin string match -q ' *' -- "$__sshmcp_x"
-            and builtin history append -- "$__sshmcp_x" >/dev/null 2>&1
-            return 1
+        if not builtin string match -q ' *__sshmcp_*' -- "$argv[1]"
+            __sshmcp_a "$argv[1]"
+            return $status
         end
+        if not set -q __sshmcp_h1[1]
+            # The user's function was asked about the line that brought this; the file has it without the space.
+            set -g __sshmcp_h1 1
+            for line in (builtin history search --max 5 --null --prefix -- ' ' | builtin string split0)
+                builtin string match -q "*$__sshmcp_d*" -- "$line"
+                and builtin history delete --exact --case-sensitive -- "$line" (builtin string trim -- "$line")
+            end
+        end
+        builtin string match -qr '^ (?:[^;]*;)*?__sshmcp_f (?<__sshmcp_1>c\d+);begin;' -- "$argv[1]"
+        and test "$__sshmcp_1" != "$__sshmcp_w"
+        and __sshmcp_g $__sshmcp_1
+        and test "$__sshmcp_1" = "$__sshmcp_b"
+        and test (builtin string length -- "$__sshmcp_x") -lt 10000
+        and __sshmcp_a "$__sshmcp_x"
+        and builtin history append -- "$__sshmcp_x" >/dev/null 2>&1
+        return 1
+    end
+    # __sshmcp_a TEXT: whether it is for the history, as the user's function says, or fish.
+    function __sshmcp_a
         if builtin functions -q __sshmcp_u
             __sshmcp_u $argv
         else
