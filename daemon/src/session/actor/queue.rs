@@ -9,7 +9,7 @@ use super::{Actor, Shell};
 use crate::{
     command::{State, Status},
     id::CommandId,
-    session::{Caller, Request, Run, SLOTS_MAX, machine::Start, outbox::Sent, view::Sign},
+    session::{Caller, Request, Run, SLOTS_MAX, SessionState, machine::Start, outbox::Sent, view::Sign},
     shell::{
         order::{self, Capture},
         sudo::{self, Sudo},
@@ -147,6 +147,13 @@ impl Actor {
             state.apart = capture == Capture::Apart;
             state.cwd.clone_from(&self.cwd);
         };
+        if !command.internal {
+            // Whoever is told that it runs finds the session held.
+            self.summary.send_modify(|summary| {
+                summary.state = SessionState::Busy;
+                summary.running = Some(command.id);
+            });
+        }
         command.change(begin);
         let mut starts = None;
         if let Some(durable) = &run.durable {

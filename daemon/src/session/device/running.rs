@@ -14,7 +14,7 @@ use crate::{
     device::{Exchange, Learned, Verdict, hides, is_error, renamed},
     id::shorten,
     output::StreamKind,
-    session::Run,
+    session::{Run, SessionState},
 };
 
 /// Pages of one command that are turned: more than the largest configuration has.
@@ -205,6 +205,12 @@ impl Device {
             return;
         };
         let command = run.command;
+        // Whoever is told that it runs finds the session held.
+        self.summary.send_modify(|summary| {
+            summary.reads = false;
+            summary.state = SessionState::Busy;
+            summary.running = Some(command.id);
+        });
         command.change(|state| {
             state.status = Status::Running;
             state.started = Some(Instant::now());
@@ -233,7 +239,6 @@ impl Device {
             keys: VecDeque::new(),
             key_at: None,
         };
-        self.summary.send_modify(|summary| summary.reads = false);
         terminal.stage = Stage::Busy(Box::new(busy));
         terminal.type_next(first);
     }
