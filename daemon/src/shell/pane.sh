@@ -5,7 +5,19 @@
 # A control client whose connection was lost with something on its way never ends by itself (tmux 3.3a), nor does its
 # server then.
 unstick() {
-  for x in $("$tm" -L @NAME@ list-clients -F '#{?client_control_mode,#{client_pid},}' 2>/dev/null); do
+  x=$("$tm" -L @NAME@ list-clients -F '#{?client_control_mode,#{client_pid},}' 2>/dev/null)
+  # tmux 3.7 lists none that is to end.
+  case $tv in
+  "tmux 3."[2-6]*) ;;
+  *)
+    for v in /proc/[0-9]*; do
+      { read -r st <"$v/stat"; } 2>/dev/null || continue
+      case $st in *" (tmux: client) "?" 1 "*) ;; *) continue ;; esac
+      case $(tr '\0' ' ' <"$v/cmdline") in *" -L @NAME@ -C "*) x="$x ${v#/proc/}" ;; esac 2>/dev/null
+    done
+    ;;
+  esac
+  for x in $x; do
     { read -r st <"/proc/$x/stat"; } 2>/dev/null || continue
     case ${st##*\) } in ?" 1 "*) kill -s KILL "$x" ;; esac
   done

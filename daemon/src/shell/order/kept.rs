@@ -44,6 +44,12 @@ pub(super) const END_TMUX: &str = r#"end_tmux() {
   for k in $("$tm" -L "$na" list-clients -F '#{client_pid}'); do
     kill -s KILL "$k"
   done
+  # tmux 3.7 lists none that is to end.
+  for k in /proc/[0-9]*; do
+    read -r st <"$k/stat" || continue
+    case $st in *" (tmux: client) "*) ;; *) continue ;; esac
+    case $(tr '\0' ' ' <"$k/cmdline") in *" -L $na "*) kill -s KILL "${k#/proc/}" ;; esac
+  done
   "$tm" -L "$na" kill-server
   rm -f "${TMUX_TMPDIR:-/tmp}/tmux-$(id -u)/$na"
 } 2>/dev/null
