@@ -60,7 +60,7 @@ fn closed_sessions_leave_nothing() {
     });
     // The connection may stay for the next session, but nothing runs there.
     eventually("no process is left", || {
-        on_hosts(&bed).iter().all(|process| process.name == "sshd")
+        on_hosts(&bed).iter().all(Process::is_sshd)
     });
     shim.close();
     bed.finish();
@@ -115,7 +115,7 @@ fn a_shell_that_ends_leaves_nothing() {
             });
         }
         eventually("no process is left", || {
-            on_hosts(&bed).iter().all(|process| process.name == "sshd")
+            on_hosts(&bed).iter().all(Process::is_sshd)
         });
     }
     shim.close();
@@ -127,7 +127,7 @@ fn helpers(bed: &TestBed) -> Vec<Process> {
     let mut found = on_hosts(bed);
     found.retain(|process| {
         let parent = Process::read(process.parent);
-        process.line.contains("!R\\037") && parent.is_some_and(|parent| parent.name == "sshd")
+        process.line.contains("!R\\037") && parent.is_some_and(|parent| parent.is_sshd())
     });
     found
 }
@@ -148,7 +148,7 @@ fn a_killed_helper_leaves_nothing() {
         !made.iter().any(|path| path.exists())
     });
     eventually(&format!("no process is left: {:#?}", on_hosts(&bed)), || {
-        on_hosts(&bed).iter().all(|process| process.name == "sshd")
+        on_hosts(&bed).iter().all(Process::is_sshd)
     });
     let again = shim.run("bash", "pwd");
     assert_eq!(again.stdout, "/usr\n", "{again:?}");

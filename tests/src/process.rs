@@ -82,6 +82,11 @@ impl Process {
         found
     }
 
+    /// A part of OpenSSH's server: one program, and three from 9.8 on.
+    pub fn is_sshd(&self) -> bool {
+        ["sshd", "sshd-session", "sshd-auth"].contains(&&*self.name)
+    }
+
     /// True while it lives.
     pub fn lives(&self) -> bool {
         Self::read(self.pid).is_some_and(|now| now.state != 'Z' && now.name == self.name)

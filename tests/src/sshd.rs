@@ -269,7 +269,7 @@ impl Drop for Sshd {
 
 /// What is sshd, by whatever name it runs.
 fn serves(process: &Process) -> bool {
-    process.name == "sshd" || process.name.starts_with("sshmcp-t-")
+    process.is_sshd() || process.name.starts_with("sshmcp-t-")
 }
 
 /// The lines that give a login this shell where the user is ourselves, whatever our own login shell is.

@@ -47,6 +47,19 @@ pub(super) fn on_request(kind: &AlgorithmKind, theirs: &[String]) -> Option<(&'s
     Some((directive, found.clone()))
 }
 
+/// It is offered where ssh_config says nothing of such.
+pub(super) fn is_offered(kind: &AlgorithmKind, name: &str) -> bool {
+    let ours = Preferred::DEFAULT;
+    match kind {
+        AlgorithmKind::Kex => names(with_more(&ours.kex, &MORE_KEX).iter()),
+        AlgorithmKind::Cipher => names(with_more(&ours.cipher, &MORE_CIPHERS).iter()),
+        AlgorithmKind::Mac => names(with_more(&ours.mac, &MORE_MACS).iter()),
+        AlgorithmKind::Key | AlgorithmKind::Compression => Vec::new(),
+    }
+    .iter()
+    .any(|offered| offered == name)
+}
+
 fn names<Name: AsRef<str>>(all: impl Iterator<Item = Name>) -> Vec<String> {
     all.map(|name| name.as_ref().to_owned()).collect()
 }
@@ -250,6 +263,17 @@ mod tests {
                 .as_ref()
                 .map(|(directive, name)| (*directive, name.as_str()));
             assert_eq!(found, expected, "{theirs:?}");
+            assert!(
+                expected.is_none_or(|(_, name)| !is_offered(&kind, name)),
+                "{theirs:?}"
+            );
+        }
+        for (kind, name) in [
+            (AlgorithmKind::Kex, "curve25519-sha256"),
+            (AlgorithmKind::Cipher, "aes128-ctr"),
+            (AlgorithmKind::Mac, "hmac-sha2-256"),
+        ] {
+            assert!(is_offered(&kind, name), "{name}");
         }
     }
 

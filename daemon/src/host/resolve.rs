@@ -31,7 +31,7 @@ const DEFAULT_IDENTITIES: [&str; 5] = [
 ];
 
 /// Keys that some versions of it try as well.
-const OLD_IDENTITIES: [&str; 2] = ["~/.ssh/id_dsa", "~/.ssh/id_xmss"];
+const OTHER_IDENTITIES: [&str; 3] = ["~/.ssh/id_dsa", "~/.ssh/id_xmss", "~/.ssh/id_mldsa44_ed25519"];
 
 /// What a caller lays over a host's configuration.
 #[derive(Clone, Debug, Default)]
@@ -472,7 +472,7 @@ fn identities(tokens: &Tokens<'_>, said: &[String]) -> Vec<PathBuf> {
         .into_iter()
         .filter_map(|pattern| {
             // `ssh -G` lists these where nobody named any.
-            let is_default = DEFAULT_IDENTITIES.contains(&pattern) || OLD_IDENTITIES.contains(&pattern);
+            let is_default = DEFAULT_IDENTITIES.contains(&pattern) || OTHER_IDENTITIES.contains(&pattern);
             tokens.path(pattern).filter(|file| !is_default || is_there(file))
         })
         .collect()

@@ -145,7 +145,7 @@ fn nothing_of_the_dead_connection_is_left() {
         let serving = far.bed.sshd().serving();
         serving
             .iter()
-            .filter(|process| process.line.contains("[priv]"))
+            .filter(|process| process.line.contains("[priv]") || process.line.contains("[postauth]"))
             .count()
             == 1
     });

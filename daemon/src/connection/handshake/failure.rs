@@ -52,6 +52,9 @@ pub(super) fn failure(target: &Target, error: &HandlerError, greeting: &Greeting
                 format!("{} and we share no algorithm: {words}", place(target)),
             )
             .hint(match algorithms::on_request(kind, theirs) {
+                Some((directive, name)) if algorithms::is_offered(kind, &name) => format!(
+                    "the {directive} that ssh_config says for this host leave out all that the server offers: take that line away, or add {name} to it"
+                ),
                 Some((directive, name)) => format!(
                     "it is no longer safe, but `{directive} +{name}` for this host in ssh_config has it offered; better update the server"
                 ),
