@@ -186,6 +186,7 @@ async fn a_hop_that_asks() {
         home.know(server);
         let mut target = home.target(server.port);
         target.alias = alias.to_owned();
+        target.typed = alias.to_owned();
         target.identities = vec![key.clone()];
         target.jump = hops.clone();
         hops.push(target);
