@@ -48,17 +48,18 @@ impl Actor {
                 Status::Running
             }
         };
+        // Before the status, which the caller is answered for.
+        if shell.machine.is_replaced() {
+            command.notice(
+                "the session's own shell was replaced by another program (exec): work there by send_input; when that ends, the session's shell has ended, and the next use opens a new one",
+            );
+        }
         let changes = {
             let state = command.state();
             !state.status.is_final() && state.status != status
         };
         if changes {
             command.change(|state| state.status = status);
-        }
-        if shell.machine.is_replaced() {
-            command.notice(
-                "the session's own shell was replaced by another program (exec): work there by send_input; when that ends, the session's shell has ended, and the next use opens a new one",
-            );
         }
     }
 
