@@ -165,15 +165,6 @@ fn whole_within(
     let mut head = fit::head(output, 0, stop, limit / 2, raw);
     let floor = head.end.max(output.contiguous_from());
     let tail = fit::tail(output, floor, end, limit - head.rendered.chars.min(limit), raw);
-    if tail.start == head.end && head.end > 0 && !raw {
-        // By themselves both are shorter than together: what is written behind an erased line stands behind its blanks.
-        // As all of it does not fit, something is left out.
-        let budget = limit.saturating_sub(tail.rendered.chars).min(limit / 2);
-        head = fit::head(output, 0, head.end - 1, budget, raw);
-        if head.rendered.chars > budget {
-            head = Part::empty(0);
-        }
-    }
     let mut held = [0, 0];
     for piece in output.read(end, usize::try_from(output.total() - end).unwrap_or(usize::MAX)) {
         let [stdout, stderr] = &mut held;
@@ -182,16 +173,34 @@ fn whole_within(
             StreamKind::Stderr => stderr,
         } += piece.data.len() as u64;
     }
-    let left_out = |stream, held| output.total_of(stream) - held - head.shown(stream) - tail.shown(stream);
     let [stdout_held, stderr_held] = held;
-    let of = |stream, held| match kept {
-        Some(kept) if kept.stream == stream => 0,
-        _ => left_out(stream, held),
+    let is_cut = |stream| kept.is_none_or(|kept| kept.stream != stream);
+    let left_out = |head: &Part| {
+        let of = |stream, held| {
+            if is_cut(stream) {
+                output.total_of(stream) - held - head.shown(stream) - tail.shown(stream)
+            } else {
+                0
+            }
+        };
+        Left {
+            stdout: of(StreamKind::Stdout, stdout_held),
+            stderr: of(StreamKind::Stderr, stderr_held),
+        }
     };
-    let left_out = Left {
-        stdout: of(StreamKind::Stdout, stdout_held),
-        stderr: of(StreamKind::Stderr, stderr_held),
-    };
+    if !raw
+        && left_out(&head).is_nothing()
+        && let Some(last) = last_byte(output, head.end, is_cut)
+    {
+        // By themselves both are shorter than together: what is written behind an erased line stands behind its blanks.
+        // As all of it does not fit, something is left out.
+        let budget = limit.saturating_sub(tail.rendered.chars).min(limit / 2);
+        head = fit::head(output, 0, last, budget, raw);
+        if head.rendered.chars > budget {
+            head = Part::empty(0);
+        }
+    }
+    let left_out = left_out(&head);
     let omitted = match kept {
         Some(_) => left_out.stdout + left_out.stderr,
         None => tail.start - head.end,
@@ -244,6 +253,13 @@ fn whole_within(
     (view, noted)
 }
 
+/// Where the last byte before `end` is that belongs to one of these streams.
+fn last_byte(output: &Output, end: u64, is_of: impl Fn(StreamKind) -> bool) -> Option<u64> {
+    let pieces = output.read(0, usize::try_from(end).unwrap_or(usize::MAX));
+    let last = pieces.iter().rev().find(|piece| is_of(piece.stream))?;
+    Some(last.end().min(end).saturating_sub(1))
+}
+
 /// How many bytes of each stream are left out.
 struct Left {
     stdout: u64,
@@ -251,6 +267,10 @@ struct Left {
 }
 
 impl Left {
+    const fn is_nothing(&self) -> bool {
+        self.stdout == 0 && self.stderr == 0
+    }
+
     /// Of which streams.
     const fn streams(&self) -> &'static str {
         match (self.stdout, self.stderr) {

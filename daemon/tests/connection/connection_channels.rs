@@ -51,8 +51,7 @@ async fn the_terminal_is_resized() {
     let scene = Scene::new("");
     let (_, mut shell) = scene.shell().await;
     type_line(&shell, "stty size; echo $TERM").await;
-    until(&mut shell, "24 80").await;
-    until(&mut shell, "xterm-256color").await;
+    until(&mut shell, "24 80\r\nxterm-256color").await;
     shell.writer().resize(132, 50).await.expect("resized");
     type_line(&shell, "stty size").await;
     until(&mut shell, "50 132").await;

@@ -18,6 +18,9 @@ use sshmcpd::{
 
 use crate::sshd::{Sshd, keygen, user};
 
+/// A channel that is silent for so long would be for ever, and the whole run with it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// A home of the test's own: keys and known hosts.
 pub(crate) struct Home {
     dir: tempfile::TempDir,
@@ -166,7 +169,11 @@ pub(crate) struct Said {
 /// Reads a channel to its end.
 pub(crate) async fn drain(channel: &mut Channel) -> Said {
     let mut said = Said::default();
-    while let Some(event) = channel.next().await {
+    loop {
+        let event = tokio::time::timeout(PATIENCE, channel.next()).await;
+        let Some(event) = event.expect("a channel that goes on or ends") else {
+            return said;
+        };
         match event {
             ChannelEvent::Stdout(bytes) => said.stdout.extend_from_slice(&bytes),
             ChannelEvent::Stderr(bytes) => said.stderr.extend_from_slice(&bytes),
@@ -176,13 +183,16 @@ pub(crate) async fn drain(channel: &mut Channel) -> Said {
             ChannelEvent::Closed { reason } => said.end = Some(reason),
         }
     }
-    said
 }
 
-/// Reads until the text was seen.
+/// Reads until the text was seen, and gives all that came with it: who waits twice must not wait for what came at once.
 pub(crate) async fn until(channel: &mut Channel, text: &str) -> String {
     let mut seen = String::new();
-    while let Some(event) = channel.next().await {
+    loop {
+        let event = tokio::time::timeout(PATIENCE, channel.next()).await;
+        let Some(event) = event.unwrap_or_else(|_| panic!("{text:?} does not come: {seen}")) else {
+            panic!("the channel ended without {text:?}: {seen}");
+        };
         if let ChannelEvent::Stdout(bytes) = event {
             seen.push_str(&String::from_utf8_lossy(&bytes));
             if seen.contains(text) {
@@ -190,7 +200,6 @@ pub(crate) async fn until(channel: &mut Channel, text: &str) -> String {
             }
         }
     }
-    panic!("the channel ended without {text:?}: {seen}");
 }
 
 /// Types a line.

@@ -77,3 +77,23 @@ fn an_erased_line_that_fits_in_parts_alone() {
     let view = whole(&output, 41, false, "c42");
     assert_eq!(view.stdout, format!("{}b", " ".repeat(40)).into_bytes());
 }
+
+/// So it is where the other stream has little, which lies between the two parts.
+#[test]
+fn an_erased_line_that_fits_in_parts_around_the_other_stream() {
+    let directory = directory();
+    let mut output = output(&directory, LIMITS);
+    output.append(StreamKind::Stderr, "long ".repeat(60).as_bytes());
+    output.append(StreamKind::Stderr, b"\x1b[2K");
+    output.append(StreamKind::Stdout, b"a\n");
+    output.append(StreamKind::Stderr, b"a\n");
+    for limit in 8..304 {
+        let view = whole(&output, limit, false, "c42");
+        assert!(view.omitted_bytes > 0, "{limit}");
+        assert!(view.stderr.ends_with(b"a\n"), "{limit}");
+        assert_eq!(view.stdout, b"a\n", "{limit}");
+    }
+    let view = whole(&output, 304, false, "c42");
+    assert_eq!(view.omitted_bytes, 0);
+    assert_eq!(view.stderr, format!("{}a\n", " ".repeat(300)).into_bytes());
+}
