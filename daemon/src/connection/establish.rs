@@ -319,7 +319,7 @@ impl Pool {
         };
         let shown = looked.map_err(|failure| failure.fault)?;
         let key = shown.public_key();
-        let files = trust::read_files(target).await;
+        let files = trust::read_files(target).await.files;
         let name = trust::name_of(target);
         let scan = Scan {
             algorithm: trust::key_name(&key),

@@ -139,7 +139,7 @@ pub(super) fn keepalive(target: &Target) -> (Duration, u32) {
 }
 
 async fn config(target: &Target) -> Result<client::Config, Fault> {
-    let files = trust::read_files(target).await;
+    let files = trust::read_files(target).await.files;
     let name = trust::name_of(target);
     let known = host_key::known_types(&files, &name);
     // A certificate is asked for where somebody vouches for the host, and nowhere else: elsewhere it proves nothing.

@@ -65,39 +65,56 @@ pub(super) fn name_of(target: &Target) -> HostName {
     HostName::new(&target.hostname, target.port, target.host_key_alias.as_deref())
 }
 
-/// Reads all known_hosts files of a target. What cannot be read is as if it were not there, and logged.
-pub(super) async fn read_files(target: &Target) -> Vec<KnownHosts> {
+/// What the known_hosts files of a target say.
+pub(super) struct Read {
+    pub(super) files: Vec<KnownHosts>,
+    /// The files that are there and cannot be read, and why: what they say of a key is not known.
+    unread: Vec<String>,
+}
+
+/// Reads all known_hosts files of a target.
+pub(super) async fn read_files(target: &Target) -> Read {
     let paths: Vec<PathBuf> = target
         .user_known_hosts
         .iter()
         .chain(&target.global_known_hosts)
         .cloned()
         .collect();
-    let read = move || paths.into_iter().filter_map(read_file).collect();
-    let mut files: Vec<KnownHosts> = tokio::task::spawn_blocking(read).await.unwrap_or_default();
+    let read = move || {
+        let (mut files, mut unread) = (Vec::new(), Vec::new());
+        for path in paths {
+            match read_file(&path) {
+                Ok(text) => files.push(KnownHosts { path, text }),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => unread.push(format!("{} cannot be read: {error}", path.display())),
+            }
+        }
+        Read { files, unread }
+    };
+    let mut read = tokio::task::spawn_blocking(read)
+        .await
+        .unwrap_or_else(|error| Read {
+            files: Vec::new(),
+            unread: vec![format!("known_hosts was not read: {error}")],
+        });
     if file_for_new(target).is_none() {
-        files.push(KnownHosts {
+        read.files.push(KnownHosts {
             path: PathBuf::from(MEMORY),
             text: remembered().clone(),
         });
     }
-    files
+    read
 }
 
-fn read_file(path: PathBuf) -> Option<KnownHosts> {
+fn read_file(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
-    let read = fs::File::open(&path).and_then(|file| file.take(KNOWN_HOSTS_MAX).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => Some(KnownHosts {
-            path,
-            text: String::from_utf8_lossy(&bytes).into_owned(),
-        }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "known_hosts cannot be read");
-            None
-        }
+    fs::File::open(path)?
+        .take(KNOWN_HOSTS_MAX + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > KNOWN_HOSTS_MAX {
+        return Err(io::Error::other("it is larger than 16 MiB"));
     }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// What the files say about what a server showed; and why its certificate, if it is one, does not count.
@@ -121,15 +138,16 @@ pub(super) fn judge(
 
 /// Lets a server's key or certificate pass, with what is to be said of one that nobody had compared; or says why not.
 pub(super) async fn admit(target: &Target, shown: &PublicKeyOrCertificate) -> Result<Option<String>, Fault> {
-    let files = read_files(target).await;
+    let Read { files, unread } = read_files(target).await;
     let name = name_of(target);
     let key = &shown.public_key();
     let (verdict, objection) = judge(&files, &name, shown);
     match (&verdict, target.host_key_policy) {
         (Verdict::Trusted, _) => Ok(None),
-        // A host that is known by another type of key, or by an authority, is not new: an attacker would offer just that.
+        // A host that is known by another type of key, by an authority, or perhaps in a file that cannot be read, is not
+        // new: an attacker would offer just that.
         (Verdict::Unknown { other: None }, HostKeyPolicy::AcceptNew)
-            if host_key::authorities(&files, &name).is_empty() =>
+            if unread.is_empty() && host_key::authorities(&files, &name).is_empty() =>
         {
             let place = place(target);
             let fingerprint = host_key::fingerprint(key);
@@ -147,8 +165,8 @@ pub(super) async fn admit(target: &Target, shown: &PublicKeyOrCertificate) -> Re
         }
         (Verdict::Unknown { .. } | Verdict::Changed(_) | Verdict::Revoked(_), _) => {
             let mut fault = refusal(target, &name, key, &verdict);
-            if let Some(objection) = objection {
-                fault.message = format!("{}; {objection}", fault.message);
+            for words in objection.into_iter().chain(unread) {
+                fault.message = format!("{}; {words}", fault.message);
             }
             Err(fault)
         }

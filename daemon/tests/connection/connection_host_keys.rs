@@ -133,6 +133,29 @@ async fn revoked_is_refused() {
     assert!(fault.message.contains("revoked"), "{}", fault.message);
 }
 
+/// What a file that cannot be read says of a key is not known: no key is new then, and the error names the file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_read() {
+    let mut scene = scene_with("# nothing yet\n");
+    let unread = scene.home.path("a_directory");
+    fs::create_dir(&unread).expect("a directory");
+    scene.target.global_known_hosts = vec![unread.clone()];
+    for policy in [
+        HostKeyPolicy::Ask,
+        HostKeyPolicy::AcceptNew,
+        HostKeyPolicy::Strict,
+    ] {
+        scene.target.host_key_policy = policy;
+        let fault = scene.refused().await;
+        assert_eq!(fault.reason, Reason::HostKeyUnknown, "{policy:?}");
+        let words = format!("{} cannot be read: ", unread.display());
+        assert!(fault.message.contains(&words), "{policy:?}: {}", fault.message);
+    }
+    // A key that is known in another file is known.
+    scene.home.know(&scene.sshd);
+    scene.shell().await;
+}
+
 /// A host that is known by its RSA key alone is asked for that one, though it has a newer key too.
 #[tokio::test(flavor = "multi_thread")]
 async fn known_by_rsa_alone() {
