@@ -23,12 +23,15 @@ fn state_dir(bed: &TestBed) -> PathBuf {
     bed.home().join(".local/state/sshmcp")
 }
 
-/// Kills the daemon without a word, and waits until it is gone.
+/// Kills the daemon without a word, and waits until it is gone; and the one that a shim with calls left starts in its place.
 fn kill_daemon(bed: &TestBed) {
-    for daemon in bed.daemons() {
-        daemon.signal(Signal::KILL);
-    }
-    eventually("it is gone", || bed.daemons().is_empty());
+    eventually("it is gone", || {
+        let daemons = bed.daemons();
+        for daemon in &daemons {
+            daemon.signal(Signal::KILL);
+        }
+        daemons.is_empty()
+    });
 }
 
 fn state_problems(bed: &TestBed) -> String {
