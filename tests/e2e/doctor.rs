@@ -188,7 +188,7 @@ fn a_refused_configuration_is_told() {
             .any(|finding| finding["level"] == "problem" && text(finding, "seen").contains("chmod 600")),
         "{found}"
     );
-    for listing in ["sessions", "hosts", "status"] {
+    for listing in ["sessions", "hosts", "commands", "status"] {
         let output = bed.ctl(&[listing, "--json"]);
         let listed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert!(

@@ -1,9 +1,10 @@
 //! `sshctl commands`: what runs, and what ended lately. Carries no output.
 
 use serde_json::{Value, json};
-use sshmcp_proto::v1::{Command, CommandStatus, ListCommandsRequest};
+use sshmcp_proto::v1::{Command, CommandStatus, ListCommandsRequest, ListCommandsResponse};
 
 use crate::args::CommandsArgs;
+use crate::commands::status::problems;
 use crate::context::Context;
 use crate::error::Failure;
 use crate::output::{Entry, Output, Tone};
@@ -16,7 +17,10 @@ pub(crate) async fn run(args: CommandsArgs, context: &Context) -> Result<u8, Fai
         session: args.session,
     };
     let answer = context.daemon().await?.commands().list_commands(request).await?;
-    let commands = answer.into_inner().commands;
+    let ListCommandsResponse {
+        commands,
+        config_problems,
+    } = answer.into_inner();
     let out = &context.out;
     if out.is_json() {
         let is_queued = |command: &&Command| command.status() == CommandStatus::Queued;
@@ -26,9 +30,10 @@ pub(crate) async fn run(args: CommandsArgs, context: &Context) -> Result<u8, Fai
             .into_iter()
             .map(|one| json!({"session": one.session, "command_id": one.id, "command": one.text}))
             .collect();
-        out.json(&json!({"commands": begun, "queued": queued}))?;
+        out.json(&json!({"commands": begun, "queued": queued, "config_problems": config_problems}))?;
     } else {
         table(&commands, out)?;
+        problems(&config_problems, out)?;
     }
     Ok(0)
 }

@@ -75,7 +75,12 @@ impl CommandService for CommandRpc {
             .chain(ended)
             .map(|command| told(&self.0, to_proto::command(command, &command.state(), None, false)))
             .collect();
-        Ok(Response::new(ListCommandsResponse { commands }))
+        self.0.config.refresh().await;
+        let config = self.0.config.current();
+        Ok(Response::new(ListCommandsResponse {
+            commands,
+            config_problems: config.problems.iter().map(ToString::to_string).collect(),
+        }))
     }
 
     async fn get_output(

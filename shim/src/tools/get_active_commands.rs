@@ -48,6 +48,10 @@ pub(super) const TOOL: Tool = Tool {
                     "calls that wait for their turn: nothing of them was run yet",
                 ),
             ),
+            (
+                "config_problems",
+                schema::words("what is wrong with the configuration"),
+            ),
         ])
     },
     run: |call, given| Box::pin(async move { run(call, arguments::decode(given)?).await }),
@@ -82,6 +86,9 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         1 => "[1 command]".to_owned(),
         many => format!("[{many} commands]"),
     });
+    for problem in &response.config_problems {
+        text.push_str(&format!("\n[configuration: {}]", render::line(problem)));
+    }
     let (queued, begun): (Vec<_>, Vec<_>) = commands.iter().partition(is_queued);
     let begun: Vec<Value> = begun
         .into_iter()
@@ -91,5 +98,8 @@ async fn run(call: &Call<'_>, arguments: Arguments) -> Result<Reply, Fault> {
         .into_iter()
         .map(|one| json!({"session": one.session, "command_id": one.id, "command": one.text}))
         .collect();
-    Ok(Reply::new(json!({"commands": begun, "queued": queued}), text))
+    Ok(Reply::new(
+        json!({"commands": begun, "queued": queued, "config_problems": response.config_problems}),
+        text,
+    ))
 }

@@ -143,14 +143,14 @@ pub(super) fn interrupted(_: &JsonObject, structured: &JsonObject) -> String {
 pub(super) fn active(_: &JsonObject, structured: &JsonObject) -> String {
     let waits = list(structured, "queued");
     let runs = list(structured, "commands");
-    commands("Active Commands:", "No active commands", &runs, &waits)
+    commands("Active Commands:", "No active commands", &runs, &waits) + &configuration(structured)
 }
 
 /// Commands that run, by their ids.
 pub(super) fn running(_: &JsonObject, structured: &JsonObject) -> String {
     let waits = list(structured, "queued");
     let runs = list(structured, "commands");
-    commands("Running Commands:", "No running commands", &runs, &waits)
+    commands("Running Commands:", "No running commands", &runs, &waits) + &configuration(structured)
 }
 
 /// Commands that ended, behind those that run.
@@ -161,7 +161,7 @@ pub(super) fn history(_: &JsonObject, structured: &JsonObject) -> String {
         "No command history",
         &all,
         &[],
-    )
+    ) + &configuration(structured)
 }
 
 /// A list of commands, and of those that wait for their turn behind them.
@@ -222,16 +222,19 @@ pub(super) fn sessions(_: &JsonObject, structured: &JsonObject) -> String {
             told.push_str(&format!("\n  notice: {}", line(&Profile::Session.says(notice))));
         }
     }
-    for problem in structured
-        .get("config_problems")
-        .and_then(Value::as_array)
+    told + &configuration(structured)
+}
+
+/// What is wrong with the configuration, for every listing to say.
+fn configuration(structured: &JsonObject) -> String {
+    let problems = structured.get("config_problems").and_then(Value::as_array);
+    let words = problems
         .into_iter()
         .flatten()
-    {
-        let problem = line(problem.as_str().unwrap_or_default());
-        told.push_str(&format!("\n[configuration: {problem}]"));
-    }
-    told
+        .map(|problem| line(problem.as_str().unwrap_or_default()));
+    words
+        .map(|problem| format!("\n[configuration: {problem}]"))
+        .collect()
 }
 
 /// The shells of a host were closed.

@@ -94,6 +94,11 @@ fn lists_read_well() {
         running(&none, &object(&json!({"commands": []}))),
         "No running commands"
     );
+    let wrong = object(&json!({"commands": [], "config_problems": ["/c.toml:1:1: not valid"]}));
+    assert_eq!(
+        active(&none, &wrong),
+        "No active commands\n[configuration: /c.toml:1:1: not valid]"
+    );
     assert_eq!(
         sessions(&none, &object(&json!({"sessions": []}))),
         "No active SSH sessions"
