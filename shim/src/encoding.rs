@@ -40,8 +40,10 @@ pub(crate) struct Decoded {
     pub(crate) is_damaged: bool,
 }
 
-/// More characters than one in eight that JSON writes with six: such a text is data.
+/// More characters than one in eight that JSON writes with six: much of such a text is data.
 const CONTROLS: usize = 8;
+/// Bytes that JSON may make six times as long all the same.
+const LITTLE: usize = 64 << 10; // 64 KiB
 
 impl Encoding {
     /// By its name, as Python and people write it.
@@ -172,18 +174,19 @@ impl Encoding {
     }
 }
 
-/// UTF-8 if it is a text in that, else base64.
+/// UTF-8 if it is that and has no NUL, which texts have not and clients take ill; else base64, as is much that JSON would
+/// make far longer.
 pub(crate) fn guess(bytes: &[u8], inside: bool, more: bool) -> Result<Decoded, Fault> {
-    let is_text = |decoded: &Decoded| {
-        let controls = decoded
-            .text
-            .chars()
-            .filter(|c| c.is_control() && !c.is_whitespace())
-            .count();
-        !decoded.text.contains('\0') && controls.saturating_mul(CONTROLS) <= decoded.text.len()
+    let is_text = |text: &str| {
+        let controls = || {
+            text.chars()
+                .filter(|c| c.is_control() && !c.is_whitespace())
+                .count()
+        };
+        !text.contains('\0') && (text.len() <= LITTLE || controls().saturating_mul(CONTROLS) <= text.len())
     };
     match Encoding::Utf8.decode(bytes, Errors::Strict, inside, more) {
-        Ok(decoded) if is_text(&decoded) => Ok(decoded),
+        Ok(decoded) if is_text(&decoded.text) => Ok(decoded),
         _ => Encoding::Base64.decode(bytes, Errors::Strict, inside, more),
     }
 }
@@ -380,7 +383,8 @@ mod tests {
             (b"", Encoding::Utf8),
             (b"\x1b[31mred and more\x1b[0m", Encoding::Utf8),
             (b"a\0b", Encoding::Base64),
-            (&[1; 100], Encoding::Base64),
+            (b"\x1b[0m\x07", Encoding::Utf8),
+            (&[1; LITTLE + 1], Encoding::Base64),
             (&all, Encoding::Base64),
         ] {
             let decoded = guess(bytes, false, false).expect("some text");

@@ -128,9 +128,10 @@ impl ServerHandler for Server {
 
     async fn list_tools(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        one_page(request)?;
         let listed = match self.profile.listings() {
             [] => self.catalog.listed(),
             listings => {
@@ -143,18 +144,20 @@ impl ServerHandler for Server {
 
     async fn list_resources(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
+        one_page(request)?;
         let call = Call::new(&self.daemon, &context, true);
         Ok(ListResourcesResult::with_all_items(resources::list(&call).await))
     }
 
     async fn list_resource_templates(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        one_page(request)?;
         Ok(ListResourceTemplatesResult::with_all_items(resources::templates()))
     }
 
@@ -201,5 +204,17 @@ impl ServerHandler for Server {
             }
         }
         Ok(result.into())
+    }
+}
+
+/// Each list is one page, so no cursor was ever given out (MCP: an invalid one is refused as invalid parameters). Some
+/// clients send an empty one for none.
+fn one_page(request: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
+    match request.and_then(|request| request.cursor) {
+        Some(cursor) if !cursor.is_empty() => Err(ErrorData::invalid_params(
+            "no such cursor: this list is one page; ask for it without",
+            None,
+        )),
+        _ => Ok(()),
     }
 }

@@ -62,6 +62,9 @@ fn every_version_with_a_handshake_is_served() {
         let list = client.ask(2, "tools/list", json!({}));
         assert_eq!(names(&list), NAMES);
         assert_eq!(list.pointer("/result/nextCursor"), None, "one page");
+        let beyond = client.ask(7, "tools/list", json!({"cursor": "2"}));
+        assert_eq!(beyond.pointer("/error/code"), Some(&json!(-32602)), "{beyond}");
+        assert_eq!(names(&client.ask(8, "tools/list", json!({"cursor": ""}))), NAMES);
         assert_eq!(client.ask(3, "ping", json!({})).get("result"), Some(&json!({})));
         let resources = client.ask(4, "resources/list", json!({}));
         let first = resources.pointer("/result/resources/0/uri");

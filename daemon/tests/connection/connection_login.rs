@@ -136,13 +136,13 @@ async fn the_order_of_ssh_config() {
     target.identities = vec![home.key("own", "ed25519", "")];
     target.password = secret("wrong");
     for (order, tried) in [
-        ("", ["own", "the stored password"]),
-        ("password,publickey", ["the stored password", "own"]),
+        ("", ["own", "the password at hand"]),
+        ("password,publickey", ["the password at hand", "own"]),
         (
             "keyboard-interactive,publickey,password",
             ["(keyboard-interactive)", "own"],
         ),
-        ("publickey,password", ["own", "the stored password"]),
+        ("publickey,password", ["own", "the password at hand"]),
     ] {
         target.options.in_order = !order.is_empty();
         let methods = order.split(',').map(str::to_owned).collect();
@@ -152,7 +152,7 @@ async fn the_order_of_ssh_config() {
         let places = tried.map(|part| words.find(part).unwrap_or_else(|| panic!("{part}: {fault:?}")));
         assert!(places[0] < places[1], "{order}: {fault:?}");
         assert_eq!(
-            words.matches("the stored password").count(),
+            words.matches("the password at hand").count(),
             1,
             "{order}: {fault:?}"
         );
@@ -224,7 +224,7 @@ async fn passwords() {
         let fault = refused(&Pool::new(PoolSettings::default()), &target).await;
         assert_eq!(fault.reason, Reason::AuthFailed);
         assert!(
-            fault.message.contains("refused the stored password"),
+            fault.message.contains("refused the password"),
             "{}",
             fault.message
         );

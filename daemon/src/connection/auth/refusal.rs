@@ -59,9 +59,9 @@ impl Login<'_> {
         let (at, user) = (place(self.target), plain(&self.target.user));
         Fault::new(
             Reason::AuthFailed,
-            format!("{at} refused the stored password of {user} ({facts})"),
+            format!("{at} refused the password of {user} ({facts})"),
         )
-        .hint("correct the stored password")
+        .hint("correct it where it comes from: the call, the configuration, or `sshctl secret`")
     }
 
     /// The most useful reason first.

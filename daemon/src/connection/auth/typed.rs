@@ -98,7 +98,7 @@ impl Login<'_> {
     /// Tries the stored password once: each try counts for the server's lock-outs.
     async fn stored(&mut self, secret: &Secret, ways: &[MethodKind]) -> Result<Progress, Fault> {
         if ways.contains(&MethodKind::Password) && self.offers(MethodKind::Password) {
-            self.tries.tried.push("the stored password".to_owned());
+            self.tries.tried.push("the password at hand".to_owned());
             let before = self.partial;
             self.stored = Stored::Refused;
             let progress = self.password(secret).await?;
@@ -233,7 +233,7 @@ impl Login<'_> {
             let is_theirs = is_theirs(prompt);
             if let Some(secret) = secret.take_if(|_| is_theirs) {
                 self.stored = Stored::Refused;
-                let words = "the stored password (keyboard-interactive)".to_owned();
+                let words = "the password at hand (keyboard-interactive)".to_owned();
                 self.tries.tried.push(words);
                 responses.push(secret.expose().to_string());
                 continue;
