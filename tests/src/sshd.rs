@@ -5,10 +5,12 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     net::TcpListener,
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        Mutex,
+        LazyLock, Mutex,
+        atomic::{AtomicUsize, Ordering},
         mpsc::{Receiver, RecvTimeoutError, sync_channel},
     },
     time::Instant,
@@ -27,6 +29,8 @@ use crate::{
 const LOG_LINES: usize = 10_000;
 /// How often a port that was free is taken by somebody else before we can.
 const PORT_ATTEMPTS: usize = 5;
+/// Below those that Linux gives to who asks for any.
+const PORTS: Range<u16> = 10_000..32_000;
 
 /// What differs from one sshd to the next.
 #[derive(Clone, Debug, Default)]
@@ -288,8 +292,16 @@ pub fn keygen(path: &Path) {
     assert!(status.expect("ssh-keygen runs").success(), "ssh-keygen failed");
 }
 
-/// A port of the kernel's choice that nobody listens on just now.
+/// A port that nobody listens on just now, and no other story of this run is given. It is none of those that connections
+/// begin at: one of them would be in the way of a server that comes again, or be answered by itself where none is.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("bind");
-    listener.local_addr().expect("an address").port()
+    static FIRST: LazyLock<usize> = LazyLock::new(|| usize::from(rand::random::<u16>()));
+    static GIVEN: AtomicUsize = AtomicUsize::new(0);
+    let all = PORTS.len();
+    let free = (0..all).find_map(|_| {
+        let number = FIRST.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.clone().nth(number % all)?;
+        TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
+    });
+    free.expect("a free port")
 }

@@ -5,11 +5,14 @@ use std::{
     fmt::Write as _,
     fs,
     io::{BufRead as _, BufReader},
+    net::TcpListener,
+    ops::Range,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        OnceLock,
+        LazyLock, OnceLock,
+        atomic::{AtomicUsize, Ordering},
         mpsc::{Receiver, RecvTimeoutError, channel},
     },
     time::{Duration, Instant},
@@ -19,6 +22,8 @@ use rustix::process::{Pid, Signal, WaitOptions};
 
 /// A machine under load starts an sshd in seconds.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
+/// Below those that Linux gives to who asks for any.
+const PORTS: Range<u16> = 10_000..32_000;
 
 /// A running sshd.
 pub(crate) struct Sshd {
@@ -281,8 +286,16 @@ pub(crate) fn tool(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("{name} is not installed; the tests need it"))
 }
 
-/// A port that nobody listens on just now.
+/// A port that nobody listens on just now, and no other test of this run is given. It is none of those that connections begin
+/// at: one of them would be in the way of a server, or be answered by itself where none is.
 pub(crate) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("bind");
-    listener.local_addr().expect("address").port()
+    static FIRST: LazyLock<usize> = LazyLock::new(|| usize::from(rand::random::<u16>()));
+    static GIVEN: AtomicUsize = AtomicUsize::new(0);
+    let all = PORTS.len();
+    let free = (0..all).find_map(|_| {
+        let number = FIRST.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.clone().nth(number % all)?;
+        TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
+    });
+    free.expect("a free port")
 }
