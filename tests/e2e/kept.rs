@@ -17,7 +17,7 @@ use std::{
 
 use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
-use sshmcp_tests::{Outcome, Shell, Shim, SshdOptions, TestBed, eventually, wait::within};
+use sshmcp_tests::{Outcome, Shell, Shim, SshdOptions, TestBed, eventually, eventually_seen, wait::within};
 use tempfile::TempDir;
 
 /// A bed whose hosts have a tmux server of its own.
@@ -315,8 +315,7 @@ fn who_attaches_sees_the_commands() {
         let host = shell.host();
         shim.run(host, "echo first; cd /usr");
         shim.run(host, "echo second >&2");
-        let in_order = |texts: &[&str]| {
-            let seen = pane();
+        let in_order = |seen: &String, texts: &[&str]| {
             let mut rest = seen.as_str();
             texts.iter().all(|text| {
                 let found = rest.split_once(text);
@@ -324,24 +323,21 @@ fn who_attaches_sees_the_commands() {
                 found.is_some()
             })
         };
-        eventually("they are shown", || {
-            in_order(&[
-                "echo first; cd /usr\n",
-                "first\n",
-                "echo second >&2\n",
-                "second\n",
-            ])
-        });
-        let seen = pane();
+        let wanted = [
+            "echo first; cd /usr\n",
+            "first\n",
+            "echo second >&2\n",
+            "second\n",
+        ];
+        let seen = eventually_seen("they are shown", pane, |seen| in_order(seen, &wanted));
         assert!(
             !seen.contains("__sshmcp") && !seen.contains("builtin"),
             "{shell:?}: {seen}"
         );
         shim.run(host, "seq 1 5000");
-        eventually("much is cut", || {
-            in_order(&["seq 1 5000\n1\n2\n", "[...]\n", "\n5000\n"])
-        });
-        assert!(!pane().contains("\n2500\n"), "{shell:?}");
+        let wanted = ["seq 1 5000\n1\n2\n", "[...]\n", "\n5000\n"];
+        let seen = eventually_seen("much is cut", pane, |seen| in_order(seen, &wanted));
+        assert!(!seen.contains("\n2500\n"), "{shell:?}");
         // What was shown there for people is no output, and no part of our own screen.
         let next = shim.run(host, "echo third");
         assert_eq!(next.stdout, "third\n", "{shell:?}");

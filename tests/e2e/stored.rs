@@ -8,7 +8,22 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use sshmcp_tests::{Outcome, Shell, Shim, TestBed, eventually, process::Process};
+use sshmcp_tests::{Outcome, Shell, Shim, TestBed, eventually, eventually_seen, process::Process};
+
+/// A bus that starts nothing by itself: who asks for a keyring before ours has its name there would be given another one.
+const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:dir=DIRECTORY</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"#;
 
 /// A bus of the test's own with an unlocked keyring on it.
 pub(crate) struct Keyring {
@@ -18,9 +33,14 @@ pub(crate) struct Keyring {
 
 impl Keyring {
     pub(crate) fn start(bed: &TestBed) -> Self {
+        let config = bed.path("bus.conf");
+        let text = BUS.replace("DIRECTORY", &bed.home().display().to_string());
+        std::fs::write(&config, text).expect("a file");
         let mut bus = bed
             .tool("dbus-daemon")
-            .args(["--session", "--nofork", "--print-address=1"])
+            .arg("--config-file")
+            .arg(&config)
+            .args(["--nofork", "--print-address=1"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .process_group(0)
@@ -41,6 +61,16 @@ impl Keyring {
             "the keyring's own",
         );
         assert!(unlocked, "gnome-keyring-daemon begins");
+        let said = || {
+            let mut lookup = bed.tool("secret-tool");
+            lookup.env("DBUS_SESSION_BUS_ADDRESS", &keyring.address);
+            let lookup = lookup
+                .args(["lookup", "service", "sshmcp", "name", "none"])
+                .output();
+            String::from_utf8_lossy(&lookup.expect("secret-tool runs").stderr).into_owned()
+        };
+        // It leaves us before it has its name on the bus.
+        eventually_seen("the keyring answers", said, String::is_empty);
         keyring
     }
 

@@ -25,4 +25,4 @@ pub use shim::Shim;
 pub use sshd::{Sshd, SshdOptions};
 pub use sudoer::Sudoer;
 pub use user::{Shell, User};
-pub use wait::{LONG, eventually, eventually_some};
+pub use wait::{LONG, eventually, eventually_seen, eventually_some};

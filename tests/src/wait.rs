@@ -1,6 +1,7 @@
 //! Waiting for what other processes bring about: a look again and again until a deadline, never a blind pause.
 
 use std::{
+    fmt::Debug,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -13,6 +14,20 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Waits until the condition holds, and fails with `what` where it never does.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     eventually_some(what, || condition().then_some(()));
+}
+
+/// Waits until what is seen is as wanted, and gives it; fails with what was seen last where it never is.
+pub fn eventually_seen<T: Debug>(what: &str, mut look: impl FnMut() -> T, wanted: impl Fn(&T) -> bool) -> T {
+    let mut last = None;
+    let found = within(LONG, || {
+        let seen = look();
+        if wanted(&seen) {
+            return Some(seen);
+        }
+        last = Some(seen);
+        None
+    });
+    found.unwrap_or_else(|| panic!("waited {LONG:?} in vain: {what}; seen: {last:#?}"))
 }
 
 /// Waits until there is a value.

@@ -15,7 +15,7 @@ use std::{
 
 use rand::RngCore as _;
 use serde_json::{Value, json};
-use sshmcp_tests::{Shell, Shim, SshdOptions, TestBed, eventually};
+use sshmcp_tests::{Shell, Shim, SshdOptions, TestBed, eventually, eventually_seen};
 
 use super::{dice, types_exactly};
 use crate::attach::Pane;
@@ -165,13 +165,11 @@ fn who_attaches_sees_the_commands() {
     shim.run("bash", "echo first; cd /usr");
     shim.run("bash", "echo second >&2");
     let pane = || local.tmux("bash", &["capture-pane", "-p", "-S", "-", "-t", "%0"]);
-    eventually("they are shown", || {
-        let seen = pane();
+    let seen = eventually_seen("they are shown", pane, |seen| {
         ["echo first; cd /usr\nfirst\n", "echo second >&2\nsecond\n"]
             .iter()
             .all(|text| seen.contains(text))
     });
-    let seen = pane();
     assert!(!seen.contains("__sshmcp") && !seen.contains("builtin"), "{seen}");
     let person = Pane::open(&local.bed);
     person.types(&format!("TMUX= tmux -L {} attach", local.server("bash")));
@@ -179,10 +177,15 @@ fn who_attaches_sees_the_commands() {
     person.shows("what was run", |seen| seen.contains("echo second >&2\nsecond\n"));
     person.types("person=typed");
     person.keys("Enter");
-    eventually("the session has it", || {
-        let call = json!({"host": "bash", "command": "echo \"[$person]\""});
-        shim.execute(call).is_ok_and(|run| run.stdout == "[typed]\n")
-    });
+    let asked = json!({"host": "bash", "command": "echo \"[$person]\""});
+    eventually_seen(
+        "the session has it",
+        || {
+            let ran = shim.execute(asked.clone());
+            (ran.map_or_else(|error| error.message, |ran| ran.stdout), pane())
+        },
+        |(said, _)| said == "[typed]\n",
+    );
     person.close();
     local.finish(shim);
 }
