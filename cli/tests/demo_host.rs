@@ -1,10 +1,14 @@
 //! The demo's one-time host, used by OpenSSH's own client as the daemon uses it. Skips nothing: `ssh` must be there.
 
+#[path = "../../tests/src/patient.rs"]
+mod patient;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use patient::Patient;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -29,7 +33,9 @@ impl Host {
             .expect("sshctl runs");
         let mut line = String::new();
         let stdout = sshctl.stdout.take().expect("piped");
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
+        BufReader::new(Patient::new(stdout))
+            .read_line(&mut line)
+            .expect("a line");
         let login = line.split_whitespace().map(str::to_owned).collect();
         Self { sshctl, login, place }
     }
@@ -56,7 +62,7 @@ impl Host {
         let mut stdin = child.stdin.take().expect("piped");
         let input = input.to_owned();
         let writer = std::thread::spawn(move || stdin.write_all(&input));
-        let output = child.wait_with_output().expect("ssh ends");
+        let output = patient::output(child);
         writer.join().expect("no panic").expect("ssh takes the input");
         output
     }
@@ -64,7 +70,7 @@ impl Host {
     /// Closes the host's stdin, and sees that it ends and leaves nothing.
     fn end(mut self) {
         drop(self.sshctl.stdin.take());
-        assert!(self.sshctl.wait().expect("it ends").success());
+        assert!(patient::end(&mut self.sshctl).success());
         let left: Vec<_> = fs::read_dir(self.place.path())
             .expect("readable")
             .filter_map(|entry| entry.expect("readable").file_name().into_string().ok())
@@ -118,7 +124,7 @@ fn shell_on_a_terminal() {
         .spawn()
         .expect("ssh runs");
     let mut keyboard = shell.stdin.take().expect("piped");
-    let mut screen = BufReader::new(shell.stdout.take().expect("piped"));
+    let mut screen = BufReader::new(Patient::new(shell.stdout.take().expect("piped")));
     keyboard
         // Not a subshell: bash loses an interrupt that comes between its last builtin and `exec`.
         .write_all(b"sh -c 'echo started; exec sleep 300'\n")
@@ -138,7 +144,7 @@ fn shell_on_a_terminal() {
         shown.contains("code 130") && shown.contains("\nlogin\r\n"),
         "{shown:?}"
     );
-    assert_eq!(shell.wait().expect("it ends").code(), Some(3), "{shown:?}");
+    assert_eq!(patient::end(&mut shell).code(), Some(3), "{shown:?}");
     host.end();
 }
 
@@ -204,7 +210,7 @@ fn a_lost_client_leaves_no_shell() {
         .spawn()
         .expect("ssh runs");
     let mut line = String::new();
-    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    let mut stdout = BufReader::new(Patient::new(child.stdout.take().expect("piped")));
     stdout.read_line(&mut line).expect("a line");
     let pid = line.trim().to_owned();
     assert!(

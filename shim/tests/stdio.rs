@@ -8,6 +8,8 @@ mod client;
 mod fake;
 #[path = "stdio/garbage.rs"]
 mod garbage;
+#[path = "../../tests/src/patient.rs"]
+mod patient;
 
 use std::{
     io::Write as _,
@@ -291,8 +293,11 @@ fn flags_are_checked() {
         let output = Command::new(env!("CARGO_BIN_EXE_mcp-ssh"))
             .args(arguments)
             .stdin(Stdio::null())
-            .output()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .expect("it runs");
+        let output = patient::output(output);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
         assert!(output.stdout.is_empty(), "{arguments:?}");
         let said = String::from_utf8_lossy(&output.stderr);

@@ -3,17 +3,20 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
-    process::{Child, ChildStdout, Output, Stdio},
+    process::{Child, Output, Stdio},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use sshmcp_tests::{Shell, TestBed, eventually_some};
+use sshmcp_tests::{
+    Shell, TestBed, eventually_some,
+    patient::{self, Patient},
+};
 
 /// A running sshctl, whose first lines are read before its end.
 struct Running {
     child: Child,
-    stdout: BufReader<ChildStdout>,
+    stdout: BufReader<Patient>,
 }
 
 impl Running {
@@ -25,7 +28,7 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .expect("sshctl runs");
-        let stdout = BufReader::new(child.stdout.take().expect("piped"));
+        let stdout = BufReader::new(Patient::new(child.stdout.take().expect("piped")));
         Self { child, stdout }
     }
 
@@ -45,7 +48,7 @@ impl Running {
     fn end(mut self) -> (Option<i32>, String, String) {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).expect("text");
-        let output = self.child.wait_with_output().expect("it ends");
+        let output = patient::output(self.child);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code(), rest, stderr)
     }

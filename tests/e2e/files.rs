@@ -18,7 +18,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use sshmcp_tests::{Shell, Shim, SshdOptions, TestBed, ToolError, program::tool};
+use sshmcp_tests::{Shell, Shim, SshdOptions, TestBed, ToolError, patient, program::tool};
 
 /// Debian's, and what its sshd is configured with.
 const SERVER: &str = "/usr/lib/openssh/sftp-server";
@@ -519,7 +519,7 @@ fn copies() {
     let mut input = running.stdin.take().expect("piped");
     input.write_all(b"from a pipe").expect("it reads");
     drop(input);
-    assert!(running.wait().expect("ours").success());
+    assert!(patient::end(&mut running).success());
     assert_eq!(fs::read(files.path("piped")).expect("there"), b"from a pipe");
     let missing = bed.ctl(&["cp", &there("nothing"), "."]);
     assert_eq!(

@@ -12,7 +12,12 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::json;
-use sshmcp_tests::{Outcome, Shell, Shim, TestBed, eventually, memory::Memory, process::Process};
+use sshmcp_tests::{
+    Outcome, Shell, Shim, TestBed, eventually,
+    memory::Memory,
+    patient::{self, Patient},
+    process::Process,
+};
 
 /// Bytes of one command that come at full speed though nobody follows it.
 const FREE: u64 = 128 << 20;
@@ -96,7 +101,7 @@ fn a_slow_follower_misses_nothing() {
     let mut shim = bed.shim();
     let command = format!("seq 1 {LAST}");
     let mut follower = follow(&bed, &["exec", "-s", "followed", "bash", "--", &command]);
-    let mut lines = BufReader::new(follower.stdout.take().expect("piped")).lines();
+    let mut lines = BufReader::new(Patient::new(follower.stdout.take().expect("piped"))).lines();
     let mut next = || lines.next().map(|line| line.expect("text"));
     assert_eq!(next().as_deref(), Some("1"));
     // Nothing more is read: the command comes to a stand long before its end.
@@ -114,7 +119,7 @@ fn a_slow_follower_misses_nothing() {
         assert_eq!(next().and_then(|line| line.parse().ok()), Some(number));
     }
     assert_eq!(next(), None);
-    assert_eq!(follower.wait().expect("ours").code(), Some(0));
+    assert_eq!(patient::end(&mut follower).code(), Some(0));
     shim.close();
     bed.finish();
 }

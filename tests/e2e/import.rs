@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
-use sshmcp_tests::{Shell, Sudoer, TestBed};
+use sshmcp_tests::{Shell, Sudoer, TestBed, patient};
 
 use crate::{attach::Pane, predecessors::faults::password_only, stored::Keyring};
 
@@ -257,7 +257,7 @@ fn into_the_keyring() {
         let mut pipe = running.stdin.take().expect("piped");
         pipe.write_all(input.as_bytes()).expect("it reads");
         drop(pipe);
-        running.wait_with_output().expect("ours")
+        patient::output(running)
     };
     let set = ctl(&["secret", "set", "taken"], "somebody's own");
     assert!(set.status.success(), "{set:?}");

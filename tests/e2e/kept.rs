@@ -17,7 +17,9 @@ use std::{
 
 use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
-use sshmcp_tests::{Outcome, Shell, Shim, SshdOptions, TestBed, eventually, eventually_seen, wait::within};
+use sshmcp_tests::{
+    Outcome, Shell, Shim, SshdOptions, TestBed, eventually, eventually_seen, patient, wait::within,
+};
 use tempfile::TempDir;
 
 /// A bed whose hosts have a tmux server of its own.
@@ -149,7 +151,7 @@ fn types_exactly(bed: &TestBed, shim: &mut Shim, all: &[Vec<u8>]) {
         let mut stdin = send.stdin.take().expect("piped");
         stdin.write_all(bytes).expect("it reads");
         drop(stdin);
-        let output = send.wait_with_output().expect("it ends");
+        let output = patient::output(send);
         assert!(output.status.success(), "{output:?}");
         // Between two parts of what was typed the program may be seen to read again.
         let ended = shim.wait_for(&reader.id);

@@ -12,7 +12,10 @@ use std::{
 use regex::bytes::Regex;
 use serde_json::{Value, json};
 use sshmcp_tests::{
-    LONG, Shell, Shim, SshdOptions, Sudoer, TestBed, memory_of, process::Process, wait::within,
+    LONG, Shell, Shim, SshdOptions, Sudoer, TestBed, memory_of,
+    patient::{self, Patient},
+    process::Process,
+    wait::within,
 };
 
 /// A secret of no user: random, so that only we can have brought it anywhere.
@@ -63,7 +66,7 @@ fn try_secret(bed: &TestBed, session: &str, secret: &str) -> (bool, String) {
         .stdout(Stdio::piped())
         .spawn()
         .expect("script runs");
-    let mut output = child.stdout.take().expect("piped");
+    let mut output = Patient::new(child.stdout.take().expect("piped"));
     let mut said = Vec::new();
     let mut byte = [0];
     while !said.ends_with(format!("secret for {session}: ").as_bytes()) {
@@ -78,7 +81,7 @@ fn try_secret(bed: &TestBed, session: &str, secret: &str) -> (bool, String) {
     let mut input = child.stdin.take().expect("piped");
     writeln!(input, "{secret}").expect("it reads");
     output.read_to_end(&mut said).expect("its end");
-    let is_typed = child.wait().expect("ours").success();
+    let is_typed = patient::end(&mut child).success();
     (is_typed, String::from_utf8_lossy(&said).into_owned())
 }
 

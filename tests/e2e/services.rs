@@ -20,7 +20,12 @@ use rustix::{
     process::Signal,
 };
 use serde_json::json;
-use sshmcp_tests::{LONG, Outcome, TestBed, eventually, process::Process, wait::within};
+use sshmcp_tests::{
+    LONG, Outcome, TestBed, eventually,
+    patient::{self, Patient},
+    process::Process,
+    wait::within,
+};
 
 /// Where the daemon listens: HOME alone says it.
 const SOCKET: &str = ".local/state/sshmcp/sshmcpd.sock";
@@ -130,7 +135,7 @@ fn the_manager_is_told() {
     other.close();
     process(&child).signal(Signal::TERM);
     manager.hears("STOPPING=1");
-    assert!(child.wait().expect("it ends").success());
+    assert!(patient::end(&mut child).success());
     let outcome = Outcome::read(shim.finish_call(call).expect("an answer"));
     assert_eq!(
         (&*outcome.status, &*outcome.stdout),
@@ -176,7 +181,7 @@ fn anothers_watchdog_is_left_alone() {
     manager.hears("READY=1");
     process(&child).signal(Signal::TERM);
     manager.hears("STOPPING=1");
-    assert!(child.wait().expect("it ends").success());
+    assert!(patient::end(&mut child).success());
     assert!(!manager.told.concat().contains("WATCHDOG"), "{:?}", manager.told);
     bed.finish();
 }
@@ -201,7 +206,7 @@ fn a_socket_is_handed_over() {
         .spawn()
         .expect("env runs");
     let mut line = String::new();
-    let mut said = BufReader::new(manager.stdout.take().expect("piped"));
+    let mut said = BufReader::new(Patient::new(manager.stdout.take().expect("piped")));
     said.read_line(&mut line).expect("it listens");
     let inode = path.metadata().expect("a socket").ino();
     let mut pids = BTreeSet::new();
@@ -224,7 +229,7 @@ fn a_socket_is_handed_over() {
         // One that gave up would be gone, and could not be started once more.
         within(Duration::from_millis(200), || None::<()>);
         drop(lock);
-        let listed = listing.wait_with_output().expect("it ends");
+        let listed = patient::output(listing);
         assert!(listed.status.success(), "{listed:?}");
         let daemons = bed.daemons();
         let [daemon] = daemons.as_slice() else {
@@ -242,6 +247,6 @@ fn a_socket_is_handed_over() {
         assert_eq!(path.metadata().expect("it is the manager's").ino(), inode);
     }
     assert_eq!(pids.len(), 3, "{pids:?}");
-    assert!(manager.wait().expect("it ends").success());
+    assert!(patient::end(&mut manager).success());
     bed.finish();
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::{Map, Value};
-use sshmcp_tests::TestBed;
+use sshmcp_tests::{TestBed, patient::Patient};
 
 use crate::clients::{installed, workspace};
 
@@ -33,7 +33,9 @@ impl Simulator {
             .expect("python runs");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("piped");
-        BufReader::new(stdout).read_line(&mut line).expect("its ports");
+        BufReader::new(Patient::new(stdout))
+            .read_line(&mut line)
+            .expect("its ports");
         let ports =
             serde_json::from_str(&line).unwrap_or_else(|error| panic!("{script} said {line:?}: {error}"));
         Self { child, ports }

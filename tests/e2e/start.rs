@@ -11,7 +11,7 @@ use std::{
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use sshmcp_tests::{Shim, TestBed, eventually, process::Process};
+use sshmcp_tests::{Shim, TestBed, eventually, patient, process::Process};
 
 /// Clients at once: more than a person's editors, agents and scripts start together.
 const CLIENTS: usize = 50;
@@ -25,7 +25,7 @@ const SOCKET: &str = ".local/state/sshmcp/sshmcpd.sock";
 
 /// The daemon that a client has met, and what it said of it.
 fn met(client: Child) -> Value {
-    let output = client.wait_with_output().expect("it ends");
+    let output = patient::output(client);
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success(),

@@ -8,7 +8,11 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use sshmcp_tests::{Outcome, Shell, Shim, TestBed, eventually, eventually_seen, process::Process};
+use sshmcp_tests::{
+    Outcome, Shell, Shim, TestBed, eventually, eventually_seen,
+    patient::{self, Patient},
+    process::Process,
+};
 
 /// A bus that starts nothing by itself: who asks for a keyring before ours has its name there would be given another one.
 const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -48,7 +52,7 @@ impl Keyring {
             .expect("dbus-daemon runs");
         let mut address = String::new();
         let output = bus.stdout.take().expect("piped");
-        BufReader::new(output)
+        BufReader::new(Patient::new(output))
             .read_line(&mut address)
             .expect("an address");
         let keyring = Self {
@@ -88,7 +92,7 @@ impl Keyring {
             assert_eq!(error.kind(), ErrorKind::BrokenPipe, "{error}");
         }
         drop(input);
-        child.wait().expect("ours").success()
+        patient::end(&mut child).success()
     }
 
     /// Runs `sshctl secret` on this keyring, with a secret piped in.

@@ -15,6 +15,7 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
+    patient,
     process::{MARK, Process},
     program::{built, tool},
     shim::Shim,
@@ -263,8 +264,12 @@ impl TestBed {
 
     /// Runs sshctl to its end.
     pub fn ctl(&self, arguments: &[&str]) -> Output {
-        let output = self.program("sshctl").args(arguments).output();
-        output.expect("sshctl runs")
+        let mut sshctl = self.program("sshctl");
+        sshctl
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        patient::output(sshctl.spawn().expect("sshctl runs"))
     }
 
     /// The daemons of this bed.

@@ -8,6 +8,7 @@ pub mod memory;
 pub mod memory_of;
 pub mod net;
 pub mod outcome;
+pub mod patient;
 pub mod process;
 pub mod program;
 pub mod shim;

@@ -20,6 +20,8 @@ use tokio::sync::{Notify, oneshot};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{Request, Response, Status, transport::Server};
 
+use crate::patient;
+
 /// A daemon whose commands do what their text names.
 #[derive(Clone, Default)]
 pub(crate) struct Script {
@@ -405,7 +407,7 @@ impl Daemon {
     }
 
     pub(crate) fn run(&self, options: &[&str], text: &str) -> Output {
-        self.exec(options, text).wait_with_output().expect("sshctl ends")
+        patient::output(self.exec(options, text))
     }
 
     pub(crate) fn signals(&self) -> Vec<v1::Signal> {

@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use sshmcp_proto::v1;
 
 use crate::daemon::Daemon;
+use crate::patient::{self, Patient};
 use crate::text;
 
 fn press_ctrl_c(child: &Child) {
@@ -41,7 +42,7 @@ fn standard_input() {
         let mut stdin = child.stdin.take().expect("piped");
         // A program that takes no input may have closed it already.
         let writer = thread::spawn(move || drop(stdin.write_all(&input)));
-        let output = child.wait_with_output().expect("sshctl ends");
+        let output = patient::output(child);
         writer.join().expect("no panic");
         assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
         assert!(
@@ -91,10 +92,10 @@ fn ctrl_c_goes_to_the_command() {
     let daemon = Daemon::start();
     let mut child = daemon.exec(&[], "polite");
     let mut line = String::new();
-    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    let mut stdout = BufReader::new(Patient::new(child.stdout.take().expect("piped")));
     stdout.read_line(&mut line).expect("text");
     press_ctrl_c(&child);
-    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert_eq!(patient::end(&mut child).code(), Some(130));
     assert_eq!(daemon.signals(), [v1::Signal::Int]);
 }
 
@@ -104,9 +105,9 @@ fn third_ctrl_c_leaves() {
     let daemon = Daemon::start();
     let mut child = daemon.exec(&[], "stubborn");
     let mut line = String::new();
-    let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
+    let mut stdout = BufReader::new(Patient::new(child.stdout.take().expect("piped")));
     stdout.read_line(&mut line).expect("text");
-    let mut stderr = BufReader::new(child.stderr.take().expect("piped"));
+    let mut stderr = BufReader::new(Patient::new(child.stderr.take().expect("piped")));
     for words in ["SIGTERM", "leave it running"] {
         press_ctrl_c(&child);
         line.clear();
@@ -119,7 +120,7 @@ fn third_ctrl_c_leaves() {
     press_ctrl_c(&child);
     let mut rest = String::new();
     stderr.read_to_string(&mut rest).expect("text");
-    assert_eq!(child.wait().expect("it ends").code(), Some(90));
+    assert_eq!(patient::end(&mut child).code(), Some(90));
     assert!(rest.contains("c1 goes on without you"), "{rest}");
     assert_eq!(daemon.signals(), [v1::Signal::Int, v1::Signal::Term]);
 }
@@ -130,10 +131,10 @@ fn broken_pipe() {
     let daemon = Daemon::start();
     let mut child = daemon.exec(&[], "flood");
     let mut some = [0; 64];
-    let mut stdout = child.stdout.take().expect("piped");
+    let mut stdout = Patient::new(child.stdout.take().expect("piped"));
     stdout.read_exact(&mut some).expect("output");
     drop(stdout);
-    let output = child.wait_with_output().expect("it ends");
+    let output = patient::output(child);
     assert_eq!(
         (output.status.code(), text(&output.stderr).as_str()),
         (Some(141), "")

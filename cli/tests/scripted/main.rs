@@ -3,6 +3,8 @@
 mod daemon;
 mod doctor;
 mod exec;
+#[path = "../../../tests/src/patient.rs"]
+mod patient;
 mod person;
 
 fn text(bytes: &[u8]) -> String {

@@ -9,12 +9,14 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::daemon::{Daemon, FINGERPRINT};
+use crate::patient::{self, Patient};
 use crate::text;
 
 /// `sshctl` on a terminal of its own, and a person in front of it.
 struct Person {
     sshctl: Child,
     terminal: File,
+    screen: Patient,
     shown: String,
     /// Keeps the terminal there after sshctl has ended.
     other_side: File,
@@ -44,9 +46,11 @@ impl Person {
             .stderr(side())
             .spawn()
             .expect("sshctl runs");
+        let terminal = File::from(terminal);
         Self {
             sshctl,
-            terminal: File::from(terminal),
+            screen: Patient::new(terminal.try_clone().expect("one more")),
+            terminal,
             shown: String::new(),
             other_side,
         }
@@ -56,7 +60,8 @@ impl Person {
     fn sees(&mut self, words: &str) {
         let mut piece = [0; 1024];
         while !self.shown.contains(words) {
-            let length = self.terminal.read(&mut piece).expect("something is shown");
+            let length = self.screen.read(&mut piece);
+            let length = length.unwrap_or_else(|error| panic!("no {words:?}: {error}: {}", self.shown));
             self.shown.push_str(&text(&piece[..length]));
         }
     }
@@ -71,7 +76,7 @@ impl Person {
     }
 
     fn exit_code(&mut self) -> Option<i32> {
-        self.sshctl.wait().expect("sshctl ends").code()
+        patient::end(&mut self.sshctl).code()
     }
 }
 

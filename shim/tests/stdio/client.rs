@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     os::unix::fs::PermissionsExt as _,
     path::PathBuf,
-    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::PoisonError,
     time::{Duration, Instant},
 };
@@ -13,7 +13,10 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::fake::FORKS;
+use crate::{
+    fake::FORKS,
+    patient::{self, Patient},
+};
 
 /// What stands in for the daemon.
 pub(crate) enum Daemon {
@@ -29,7 +32,7 @@ pub(crate) enum Daemon {
 pub(crate) struct Client {
     child: Child,
     input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
+    output: BufReader<Patient>,
     // The mute daemon lives as long as this directory.
     _home: TempDir,
 }
@@ -67,7 +70,7 @@ impl Client {
             .expect("the server starts");
         drop(no_daemon_ends);
         let input = child.stdin.take();
-        let output = BufReader::new(child.stdout.take().expect("piped"));
+        let output = BufReader::new(Patient::new(child.stdout.take().expect("piped")));
         Self {
             child,
             input,
@@ -125,7 +128,7 @@ impl Client {
     pub(crate) fn close(mut self) -> (ExitStatus, Duration) {
         let began = Instant::now();
         drop(self.input.take());
-        let status = self.child.wait().expect("it ends");
+        let status = patient::end(&mut self.child);
         (status, began.elapsed())
     }
 

@@ -7,7 +7,7 @@ use std::{
     process::{Child, Stdio},
 };
 
-use sshmcp_tests::{Shell, eventually};
+use sshmcp_tests::{Shell, eventually, patient};
 
 use super::Files;
 
@@ -61,7 +61,7 @@ fn all_or_nothing() {
     let mut input = running.stdin.take().expect("piped");
     input.write_all(rest).expect("it reads");
     drop(input);
-    assert!(running.wait().expect("ours").success());
+    assert!(patient::end(&mut running).success());
     assert!(fs::read(&path).expect("there") == new);
     let now = fs::metadata(&path).expect("there");
     assert_ne!(now.ino(), inode, "another file has its name");

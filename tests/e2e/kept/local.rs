@@ -175,8 +175,17 @@ fn who_attaches_sees_the_commands() {
     person.types(&format!("TMUX= tmux -L {} attach", local.server("bash")));
     person.keys("Enter");
     person.shows("what was run", |seen| seen.contains("echo second >&2\nsecond\n"));
+    // An agent that comes between a person's line and its end meets it: that is another story.
     person.types("person=typed");
+    person.shows("the line", |seen| seen.contains("$ person=typed"));
     person.keys("Enter");
+    person.shows("the next prompt", |seen| {
+        seen.split_once("$ person=typed\n").is_some_and(|(_, rest)| {
+            rest.lines()
+                .next()
+                .is_some_and(|row| row.trim_end().ends_with('$'))
+        })
+    });
     let asked = json!({"host": "bash", "command": "echo \"[$person]\""});
     eventually_seen(
         "the session has it",

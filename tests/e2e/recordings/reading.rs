@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use sshmcp_tests::{Shim, TestBed, eventually, program::tool};
+use sshmcp_tests::{Shim, TestBed, eventually, patient, program::tool};
 
 use super::{in_order, logs};
 use crate::{attach::Pane, clients::installed};
@@ -45,7 +45,7 @@ fn logs_are_told_and_followed() {
     assert!(follower.try_wait().expect("ours").is_none());
     shim.call("close_session", json!({"session": "bash"}))
         .expect("closed");
-    let ended = follower.wait_with_output().expect("ours");
+    let ended = patient::output(follower);
     assert!(
         ended.status.success() && String::from_utf8_lossy(&ended.stderr).contains("was closed"),
         "{ended:?}"

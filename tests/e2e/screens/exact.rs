@@ -4,7 +4,7 @@
 use std::{fs, io::Write as _, process::Stdio};
 
 use serde_json::json;
-use sshmcp_tests::{Shell, Shim, TestBed};
+use sshmcp_tests::{Shell, Shim, TestBed, patient};
 
 /// Starts a reader of so many bytes in raw mode, which writes what it read into a file. It reads when this returns.
 fn reader(shim: &mut Shim, shell: Shell, before: &str, bytes: usize, file: &str) {
@@ -33,7 +33,7 @@ fn every_byte_arrives() {
         let mut stdin = send.stdin.take().expect("piped");
         stdin.write_all(&all).expect("it reads");
         drop(stdin);
-        let output = send.wait_with_output().expect("it ends");
+        let output = patient::output(send);
         let shown: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert_eq!(shown["why"], "ended", "{shown}");
         assert_eq!(fs::read(&file).expect("the reader's file"), all, "{shell:?}");
