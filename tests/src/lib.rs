@@ -26,4 +26,4 @@ pub use shim::Shim;
 pub use sshd::{Sshd, SshdOptions};
 pub use sudoer::Sudoer;
 pub use user::{Shell, User};
-pub use wait::{LONG, eventually, eventually_seen, eventually_some};
+pub use wait::{IN_TIME, LONG, eventually, eventually_seen, eventually_some};

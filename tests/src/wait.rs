@@ -7,7 +7,9 @@ use std::{
 };
 
 /// A machine under load does anything that it does at all in this time.
-pub const LONG: Duration = Duration::from_secs(30);
+pub const LONG: Duration = Duration::from_secs(90);
+/// What is to be over in time takes no longer on one.
+pub const IN_TIME: Duration = Duration::from_secs(30);
 /// Between two looks: short beside what a process needs to start.
 const PAUSE: Duration = Duration::from_millis(10);
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::json;
-use sshmcp_tests::{LONG, Memory, TestBed};
+use sshmcp_tests::{IN_TIME, Memory, TestBed};
 
 use crate::simulator::Simulator;
 
@@ -51,7 +51,7 @@ fn floods_end() {
         }
     });
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    assert!(slowest < LONG, "{slowest:?}");
+    assert!(slowest < IN_TIME, "{slowest:?}");
     assert!(
         peak - before.megabytes() < COST,
         "{} MB, then {peak} MB",
