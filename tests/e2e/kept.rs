@@ -266,6 +266,27 @@ fn in_every_shell() {
     kept.finish(shim, &shells);
 }
 
+/// Behind a command whose job still holds its output the next ones have streams of their own, and nothing is run again by
+/// what hands those on.
+#[test]
+fn each_command_runs_once() {
+    let kept = Kept::new();
+    let mut shim = kept.bed.shim();
+    for shell in Shell::ALL {
+        kept.open(&mut shim, shell);
+        let host = shell.host();
+        let ran = shim.run(host, "cd; rm -f ran; echo one >>ran; sleep 1000 &");
+        assert_eq!(ran.exit_code, Some(0), "{shell:?}: {ran:?}");
+        for number in ["two", "three"] {
+            let ran = shim.run(host, &format!("echo {number} >>ran; echo {number}"));
+            assert_eq!(ran.stdout, format!("{number}\n"), "{shell:?}: {ran:?}");
+        }
+        let all = shim.run(host, "cat ran; rm ran; kill %1");
+        assert_eq!(all.stdout, "one\ntwo\nthree\n", "{shell:?}: {all:?}");
+    }
+    kept.finish(shim, &Shell::ALL);
+}
+
 /// A session that is closed before it is open leaves nothing, wherever its opening was.
 #[test]
 fn closed_while_it_opens() {

@@ -374,7 +374,7 @@ ksh,?*)
   if (HISTFILE=) 2>/dev/null; then
     __sshmcp_q=${HISTFILE:-${HOME-}/.sh_history}
     HISTFILE=/dev/null
-    __sshmcp_k0=$__sshmcp_d/k
+    __sshmcp_k0=$__sshmcp_d/hist
     __sshmcp_l=
     [ ! -w "$__sshmcp_q" ] || __sshmcp_l=$(tail -c 300 "$__sshmcp_q" 2>/dev/null | tr -d "\\000" | tail -n 1)
     case $__sshmcp_l in
