@@ -125,6 +125,11 @@ impl Foreground {
         })
     }
 
+    /// It was seen that nobody is in front: the shell is between two programs, or done with the last.
+    pub fn is_shell_alone(&self) -> bool {
+        self.sent == Sent::Looked && self.at(Place::InFront).next().is_none()
+    }
+
     /// It was seen who is in front, and none of those was in front then.
     pub fn goes_on(&self, before: &Self) -> bool {
         self.sent == Sent::Looked

@@ -216,8 +216,17 @@ front() {
     case $2,$to in
     LOOK,*) k=seen ;;
     KEY*,*)
-      # Nobody that lives is in front (ksh in the end of a pipeline): the terminal has given the signal to nobody.
-      [ "$fg" = "$sg" ] || [ -n "$ms" ] || kill -0 -- "-$fg" 2>/dev/null || kill -s "${2#KEY}" "$sp" 2>/dev/null
+      # Nobody that lives is in front (ksh in the end of a pipeline): the terminal has given the signal to nobody. A shell
+      # that has just reaped who was there takes the terminal back, and what it was to end has ended.
+      j=0
+      while [ "$fg" != "$sg" ] && [ "$8" = "$fg" ] && [ -z "$ms" ] && ! kill -0 -- "-$fg" 2>/dev/null; do
+        [ "$j" -lt 4 ] || { kill -s "${2#KEY}" "$sp" 2>/dev/null; break; }
+        j=$((j + 1))
+        sleep 0.1 2>/dev/null || sleep 1
+        { read -r st <"/proc/$sp/stat"; } 2>/dev/null || break
+        # shellcheck disable=SC2086
+        set -- "$1" "$2" ${st##*\) }
+      done
       k=seen
       ;;
     SHELL,*) kill -s KILL "$sp" 2>/dev/null && k=sent || k=refused ;;

@@ -274,7 +274,15 @@ impl Interruption {
             if self.ends_in_step().await {
                 return Ok(());
             }
-            let now = self.look().await;
+            let mut now = self.look().await;
+            if now.is_shell_alone() && !before.is_shell_alone() {
+                // It may be telling the end of who was there, and the key would take that away. One that goes on does so
+                // still in a step.
+                if self.ends_in_step().await {
+                    return Ok(());
+                }
+                now = self.look().await;
+            }
             let deaf = now.at(Place::Shell).any(|shell| shell.ignores(2));
             if deaf || !now.goes_on(&before) || self.awaits_input() {
                 return Ok(());
