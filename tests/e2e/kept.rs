@@ -358,7 +358,13 @@ fn who_attaches_sees_the_commands() {
             "{shell:?}: {seen}"
         );
         shim.run(host, "seq 1 5000");
-        let wanted = ["seq 1 5000\n1\n2\n", "[...]\n", "\n5000\n"];
+        // And what was there before stays.
+        let wanted = [
+            "echo second >&2\nsecond\n",
+            "seq 1 5000\n1\n2\n",
+            "[...]\n",
+            "\n5000\n",
+        ];
         let seen = eventually_seen("much is cut", pane, |seen| in_order(seen, &wanted));
         assert!(!seen.contains("\n2500\n"), "{shell:?}");
         // What was shown there for people is no output, and no part of our own screen.

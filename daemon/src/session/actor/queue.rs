@@ -228,7 +228,7 @@ impl Actor {
         } else {
             line
         };
-        self.begin_mirror(capture == Capture::Apart, line.len().saturating_sub(1));
+        self.begin_mirror(capture == Capture::Apart);
         self.forget_secrets();
         let Some(shell) = &mut self.shell else { return };
         shell.started_at = None;

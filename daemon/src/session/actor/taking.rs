@@ -98,6 +98,9 @@ impl Actor {
         }
         (self.opening.cols, self.opening.rows) = (cols, rows);
         self.view.resize(cols, rows);
+        if let Some(mirror) = self.shell.as_mut().and_then(|shell| shell.mirror.as_mut()) {
+            mirror.resized(cols, rows);
+        }
         self.fit_terminal();
     }
 

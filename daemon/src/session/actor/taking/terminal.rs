@@ -33,7 +33,11 @@ impl Actor {
                 Piece::Frame(body) => mark::length(&shell.link.nonce, body),
             });
             match piece {
-                Piece::Data(_) if shell.is_mirroring => {}
+                Piece::Data(data) if shell.is_mirroring => {
+                    if let Some(mirror) = &mut shell.mirror {
+                        mirror.drawn(&data);
+                    }
+                }
                 Piece::Data(data) => {
                     self.session.touch();
                     let length = data.len();
@@ -99,7 +103,7 @@ impl Actor {
                         self.view.start();
                     }
                     if let Mark::Ours(begins) = mark {
-                        shell.is_mirroring = begins;
+                        self.on_ours(begins, now);
                         continue;
                     }
                     if let Mark::Exit(code) = mark {
