@@ -61,7 +61,7 @@ impl Login<'_> {
             Reason::AuthFailed,
             format!("{at} refused the password of {user} ({facts})"),
         )
-        .hint("correct it where it comes from: the call, the configuration, or `sshctl secret`")
+        .hint("correct the password where it comes from: the call, the configuration, or `sshctl secret`")
     }
 
     /// The most useful reason first.
