@@ -59,9 +59,10 @@ const WIRE: [&str; 4] = ["rpc.rs", "rpc/", "core.rs", "engine.rs"];
 const BINARY: [&str; 3] = ["main", "arguments", "lib"];
 
 /// Where tests may pause, and why.
-const PAUSES: [(&str, &str); 6] = [
+const PAUSES: [(&str, &str); 7] = [
     ("tests/devices/nasty.py", "a device that is slow"),
     ("tests/src/wait.rs", "the loop behind every wait for a condition"),
+    ("tests/src/patient.rs", "the same loop for the end of a program"),
     (
         "daemon/tests/keep/place.rs",
         "the same loop for the tests of the spool on the host",
