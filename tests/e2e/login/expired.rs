@@ -36,12 +36,14 @@ fn answer(person: &Pane<'_>, question: &str, count: usize, text: &str) {
     person.keys("Enter");
 }
 
-/// In a session's terminal, whose last row is ours.
-fn answer_in_terminal(person: &Pane<'_>, question: &str, text: &str) {
-    person.shows(question, |seen| {
-        let mut rows = seen.lines().filter(|row| !row.contains("ctrl-] detaches"));
-        rows.rfind(|row| !row.trim().is_empty())
-            .is_some_and(|row| row.trim_end().ends_with(question))
+/// In a session's terminal, whose last row is ours. What was answered before stands there as well until the next question.
+fn answer_in_terminal(person: &Pane<'_>, question: (&str, &str), text: &str) {
+    let (begin, end) = question;
+    let ours = "ctrl-] detaches";
+    person.shows(end, |seen| {
+        let mut rows = seen.lines().filter(|row| !row.contains(ours));
+        let last = rows.rfind(|row| !row.trim().is_empty()).map(str::trim);
+        seen.contains(ours) && last.is_some_and(|row| row.starts_with(begin) && row.ends_with(end))
     });
     person.types(text);
     person.keys("Enter");
@@ -86,9 +88,9 @@ fn passwd_in_the_place_of_the_shell() {
             person.sshctl("login old");
             answer(&person, "'s password:", 1, &sudoer.password);
         }
-        answer_in_terminal(&person, "Current password:", &sudoer.password);
-        answer_in_terminal(&person, "New password:", &new);
-        answer_in_terminal(&person, "Retype new password:", &new);
+        answer_in_terminal(&person, ("", "Current password:"), &sudoer.password);
+        answer_in_terminal(&person, ("", "New password:"), &new);
+        answer_in_terminal(&person, ("", "Retype new password:"), &new);
         if !by_key {
             answer(&person, "'s password:", 2, &new);
         }
@@ -130,9 +132,9 @@ fn passwd_behind_openssh() {
     assert!(fault.hint.contains("sshctl login old"), "{fault:?}");
     let person = Pane::open(&bed);
     person.sshctl("login old");
-    answer_in_terminal(&person, "Current password:", &sudoer.password);
-    answer_in_terminal(&person, "New password:", &new);
-    answer_in_terminal(&person, "Retype new password:", &new);
+    answer_in_terminal(&person, ("", "Current password:"), &sudoer.password);
+    answer_in_terminal(&person, ("", "New password:"), &new);
+    answer_in_terminal(&person, ("", "Retype new password:"), &new);
     person.shows("its end", |seen| seen.contains("session old is open"));
     person.close();
     let outcome = shim.execute(call).expect("it is open");
@@ -242,11 +244,11 @@ fn the_protocols_own_request() {
     person.sshctl("login asks");
     answer(&person, "'s password:", 1, &old);
     assert_eq!(server.says(), "asked for a new one");
-    answer_in_terminal(&person, "'s password:", &old);
+    answer_in_terminal(&person, ("", "'s password:"), &old);
     assert_eq!(server.says(), "asked for a new one");
-    answer_in_terminal(&person, "'s old password:", &old);
-    answer_in_terminal(&person, "'s new password:", &new);
-    answer_in_terminal(&person, "'s new password:", &new);
+    answer_in_terminal(&person, ("Enter ", "'s old password:"), &old);
+    answer_in_terminal(&person, ("Enter ", "'s new password:"), &new);
+    answer_in_terminal(&person, ("Retype ", "'s new password:"), &new);
     assert_eq!(server.says(), format!("changed to {new}"));
     // It has no shell for anybody.
     person.shows("its end", |seen| !seen.contains("ctrl-] detaches"));
